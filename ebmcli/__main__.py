@@ -1,0 +1,5 @@
+"""`python -m ebmcli` is `ebm`."""
+
+from ebmcli.cli import main
+
+main()

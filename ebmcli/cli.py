@@ -1,0 +1,176 @@
+"""The command line: it parses, calls and prints; it computes nothing. Heavy modules are imported by the command that
+needs them, so that `--help` answers at once."""
+
+import inspect
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ebmcli.errors import UsageError
+
+app = typer.Typer(
+    name="ebm",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="The command-line laboratory for energy-based learning: train losses x negatives x energies over many seeds "
+    "and compare margin, collapse and accuracy. Start with: ebm run --loss hinge",
+)
+
+ROOT = Path("results")
+Results = Annotated[Path, typer.Option("--results", help="Folder that holds all results.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the records as JSON, alone on stdout.")]
+
+# What a grid is made of: every one takes a list, `a,b`, and numbers a range, `0..4`. (name, flag, help)
+GRID = (
+    ("task", "--task", "Task; see `ebm list tasks`. [default: moons]"),
+    ("loss", "--loss", "Loss, or all; see `ebm list losses`."),
+    ("sampler", "--sampler", "Negatives, or all; see `ebm list samplers`. [default: by loss]"),
+    ("energy", "--energy", "Energy; see `ebm list energies`. [default: by task]"),
+    ("seed", "--seeds", "Seeds, as 0..4 or 0,1,7. [default: 0]"),
+    ("steps", "--steps", "Optimiser steps. [default: by task]"),
+    ("batch_size", "--batch-size", "Examples a step. [default: by task]"),
+    ("lr", "--lr", "Learning rate. [default: by task]"),
+    ("margin", "--margin", "Margin m of the margin losses. [default: 1]"),
+    ("beta", "--beta", "Inverse temperature of the run. [default: 1]"),
+    ("weight_decay", "--weight-decay", "Decoupled weight decay. [default: by task]"),
+    ("margin_distance", "--margin-distance", "letters: margin `hamming` (a wrong letter) or `constant`. [default: by negatives]"),
+    ("protocol", "--protocol", "letters: `small` or `large` training set. [default: small]"),
+    ("fold", "--fold", "letters: the fold, 0 to 9. [default: 0]"),
+)
+AXES = ("task", "loss", "sampler", "energy", "seed")
+# What holds for the whole command. (name, type, default, option)
+WHOLE = (
+    ("set", list[str] | None, None, typer.Option("--set", metavar="NAME=VALUE", help="Any other hyperparameter; repeatable.")),
+    ("name", str | None, None, typer.Option("--name", help="Folder of the results, under --results.")),
+    ("results", Path, ROOT, typer.Option("--results", help="Folder that holds all results.")),
+    ("json", bool, False, typer.Option("--json", help="Print the records as JSON, alone on stdout.")),
+    ("devices", int | None, None, typer.Option("--devices", min=1, max=1024, help="Runs side by side. [default: the cores]")),
+    ("no_compile_cache", bool, False, typer.Option("--no-compile-cache", help="Keep no compiled programs between commands.")),
+    ("no_pictures", bool, False, typer.Option("--no-pictures", help="Draw no pictures.")),
+    ("yes", bool, False, typer.Option("--yes", help="Run a grid of more than 10,000 runs.")),
+)  # fmt: skip
+
+
+def _shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of GRID and WHOLE; it receives them as keywords."""
+    own = [one for one in inspect.signature(command).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    table = [(name, str | None, None, typer.Option(flag, help=text)) for name, flag, text in GRID] + list(WHOLE)
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+        for name, kind, default, option in table
+    ]
+    command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in [*own, *shared]}
+    return command
+
+
+def _asked(said: dict[str, Any]) -> tuple[Any, Any]:
+    """(the grid, the commands.Options) of the flags of run and sweep."""
+    from ebmcli import commands, config
+
+    extra: dict[str, str] = {}
+    for text in said.pop("set") or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {text}: write it as name=value")
+        extra[name.replace("-", "_")] = value
+    grid = {name: said.pop(name) for name, _, _ in GRID}
+    axes = {name: grid.pop(name) for name in AXES}
+    twice = [name for name, value in grid.items() if value is not None and name in extra]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice, by its own flag and by --set: give it once")
+    command = shlex.join(["ebm", *sys.argv[1:]])
+    return config.grid(axes, grid | extra), commands.Options(command=command, **said)
+
+
+@app.command()
+@_shared
+def run(**said: Any) -> None:
+    """Train one loss (or a few) and print margin, collapse and accuracy. One flag is enough: --loss hinge."""
+    from ebmcli import commands
+
+    raise typer.Exit(commands.run(*_asked(said)))
+
+
+@app.command()
+@_shared
+def sweep(
+    file: Annotated[Path | None, typer.Argument(help="Experiment file (TOML), as in experiments/.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show cells, programs, refusals and an estimate; run nothing.")
+    ] = False,
+    **said: Any,
+) -> None:
+    """Run a grid of losses x samplers x tasks x seeds; the same command again resumes it."""
+    from ebmcli import commands
+
+    raise typer.Exit(commands.sweep(file, dry_run, *_asked(said)))
+
+
+@app.command()
+def report(
+    sweep: Annotated[str | None, typer.Argument(help="Name or folder of a sweep. [default: the newest]")] = None,
+    format: Annotated[str, typer.Option("--format", help="md, csv or json.")] = "md",
+    output: Annotated[Path | None, typer.Option("--output", help="Write to this file instead of stdout.")] = None,
+    json: Json = False,
+    results: Results = ROOT,
+) -> None:
+    """Print the tables of a sweep as markdown (or csv, or its records as json)."""
+    from ebmcli import commands
+
+    raise typer.Exit(commands.report(sweep, "json" if json else format, output, results))
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="losses|samplers|tasks|energies")],
+    json: Json = False,
+) -> None:
+    """List losses, samplers, tasks or energies: formula, hyperparameters, what they need or give, source."""
+    from ebmcli import commands
+
+    raise typer.Exit(commands.list_units(what, json))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ebmcli import __version__
+
+        print(f"ebm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if debug:
+        os.environ["EBM_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Entry point: bad input is one sentence and exit code 2, a fault of the machine one sentence and 1."""
+    try:
+        app()
+    except UsageError as error:
+        _stop(str(error), 2)
+    except BrokenPipeError:  # `ebm report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _stop(f"{error.filename or 'i/o'}: {error.strerror or error}", 1)
+
+
+def _stop(message: str, code: int) -> None:
+    if os.environ.get("EBM_DEBUG"):
+        raise  # noqa: PLE0704 (called from an except block)
+    print(f"ebm: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,272 @@
+"""What the commands do, between the parsed flags and the modules that do the work."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from ebmcli import experiment, plan, report as reports, store
+from ebmcli.config import Grid, canonical
+from ebmcli.errors import UsageError, unknown
+from ebmcli.registry import KINDS, units
+
+OK, UNFINISHED, INTERRUPTED = 0, 3, 130
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for a whole command."""
+
+    command: str
+    name: str | None
+    results: Path
+    json: bool
+    devices: int | None
+    no_compile_cache: bool
+    no_pictures: bool
+    yes: bool
+
+
+def _console(stderr: bool = False) -> Console:
+    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+
+
+# --- run and sweep ---------------------------------------------------------------------------------------------------
+
+
+def run(grid: Grid, options: Options) -> int:
+    """Train the runs of a grid in a folder of their own, and print their table."""
+    planned = plan.plan(grid, options.yes)
+    if not planned.runs:
+        raise UsageError(planned.refused[0].judgement.reason)
+    config = planned.runs[0].config
+    words = "-".join(str(config[name]) for name in ("loss", "sampler", "task"))
+    folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
+    return _carry_out(planned, folder, options)
+
+
+def sweep(file: Path | None, dry_run: bool, flags: Grid, options: Options) -> int:
+    """Run a grid from a file, from flags, or from both; or show what it would run."""
+    grid = flags.over(experiment.load(file)) if file else flags
+    planned = plan.plan(grid, options.yes)
+    if dry_run:
+        _show_plan(planned, options)
+        return OK
+    name = file.stem if file else f"sweep-{abs(hash_of(planned)):08x}"
+    return _carry_out(planned, _folder(options) or options.results / name, options)
+
+
+def hash_of(planned: plan.Plan) -> int:
+    """A number that is the same for the same runs."""
+    import zlib
+
+    return zlib.crc32(canonical([cell.id for cell in planned.cells]).encode())
+
+
+def _folder(options: Options) -> Path | None:
+    if options.name is None:
+        return None
+    if not options.name.strip() or options.name in (".", "..") or os.sep in options.name:
+        raise UsageError(f"--name {options.name!r}: a plain folder name, without {os.sep!r}; --results says where it lies")
+    return options.results / options.name
+
+
+def _fresh(root: Path, name: str) -> Path:
+    """A folder that did not exist, made."""
+    for number in count(1):
+        folder = root / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise AssertionError
+
+
+def _carry_out(planned: plan.Plan, folder: Path, options: Options) -> int:
+    """Run what is missing; print the table, or the records."""
+    from ebmcli import engine, sweep
+    from ebmcli.progress import Bar
+
+    err = _console(stderr=True)
+    for line in _remarks(planned):
+        err.print(line)
+    folder.mkdir(parents=True, exist_ok=True)
+    if store.held(folder / "lock"):
+        err.print(f"another ebm works in {folder}: waiting for it to end")
+    interrupted = False
+    with store.locked(folder / "lock"), Bar(err, quiet=options.json) as bar:
+        missing = sweep.prepare(planned, folder, options.command)
+        finished = len(planned.runs) - len(missing)
+        if finished:
+            err.print(f"{finished} of {len(planned.runs)} runs are already in {folder}" + ("" if missing else ": all there"))
+        if missing:
+            engine.start(options.devices, None if options.no_compile_cache else engine.cache_folder())
+        bar.begin(len(planned.runs), finished)
+        try:
+            sweep.carry_out(missing, folder, bar, pictures=not options.no_pictures)
+        except sweep.Interrupted:
+            interrupted = True
+    wanted = {cell.id for cell in planned.cells}
+    records = [record for record in store.records(folder) if record["id"] in wanted]
+    _print_results(records, folder, options, err)
+    if interrupted:
+        err.print("interrupted: what is finished is saved, the same command goes on from there")
+        return INTERRUPTED
+    return OK if all(record["status"] in (*sweep.FINISHED, "refused") for record in records) else UNFINISHED
+
+
+def _remarks(planned: plan.Plan) -> list[str]:
+    """What the user should know of a plan before it runs."""
+    lines = []
+    if planned.duplicates:
+        lines.append(f"{planned.duplicates} duplicates in the grid are run once")
+    refused = {cell.judgement.reason for cell in planned.refused}
+    lines += [f"refused: {reason}" for reason in sorted(refused)]
+    warned = {cell.judgement.reason for cell in planned.runs if cell.judgement.verdict == "warn"}
+    return lines + [f"warning: {reason}" for reason in sorted(warned)]
+
+
+def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Options, err: Console) -> None:
+    if options.json:
+        print(store.dumps(list(records)))
+        return
+    out = _console()
+    for table in [*reports.tables(records), *reports.unfinished(records)]:
+        _print_table(table, out)
+        for line in reports.reasons(records, table.heading):
+            out.print(line, markup=False)
+    done = [record for record in records if record["status"] == "done"]
+    if len(done) == 1:
+        run = folder / "runs" / done[0]["id"]
+        out.print(f"record   {run / 'result.json'}", markup=False)
+        if (run / "picture.png").exists():
+            out.print(f"picture  {run / 'picture.png'}", markup=False)
+    elif records:
+        out.print(f"records and pictures in {folder / 'runs'}; ebm report {folder.name} prints these tables", markup=False)
+
+
+def _print_table(table: reports.Table, out: Console) -> None:
+    shown = RichTable(title=table.heading, title_justify="left", title_style="bold")
+    for column in table.columns:
+        shown.add_column(column, overflow="fold")
+    for row in table.rows:
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    out.print(shown)
+
+
+def _show_plan(planned: plan.Plan, options: Options) -> None:
+    """The dry run: a line a kind of cell with its judgement, the number of programs, a rough estimate."""
+    from ebmcli.engine import cores
+
+    if options.json:
+        cells = [{"id": c.id, "config": c.config, "verdict": c.judgement.verdict, "reason": c.judgement.reason} for c in planned.cells]
+        print(store.dumps(cells))
+        return
+    rows: dict[tuple[str, ...], int] = {}
+    for cell in planned.cells:
+        names = tuple(cell.config[name] for name in ("task", "loss", "sampler", "energy"))
+        key = (*names, cell.judgement.verdict, cell.judgement.reason)
+        rows[key] = rows.get(key, 0) + 1
+    table = reports.Table(
+        "cells", ["task", "loss", "negatives", "energy", "runs", "judgement", "reason"],
+        [[*key[:4], str(number), *key[4:]] for key, number in rows.items()],
+    )  # fmt: skip
+    out = _console()
+    _print_table(table, out)
+    for line in _remarks(planned)[:1] if planned.duplicates else []:
+        out.print(line)
+    lanes = options.devices or cores()
+    seconds = plan.estimate(planned.runs, lanes)
+    out.print(
+        f"{len(planned.runs)} runs in {len(plan.programs(planned.runs))} programs, {len(planned.refused)} refused; "
+        f"roughly {_duration(seconds)} on {lanes} cores"
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+# --- report and list -------------------------------------------------------------------------------------------------
+
+
+def report(name: str | None, format: str, output: Path | None, results: Path) -> int:
+    """Print the report of a sweep, the newest unless named."""
+    if format not in ("md", "csv", "json"):
+        raise unknown("format", format, ["md", "csv", "json"])
+    folder = _find(name, results)
+    if format == "md":
+        text = reports.markdown(folder)
+    elif format == "csv":
+        text = reports.comma_separated(store.records(folder))
+    else:
+        text = store.dumps(store.records(folder)) + "\n"
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        store.write(output, text.encode())
+        _console(stderr=True).print(f"written to {output}", markup=False)
+    return OK
+
+
+def _find(name: str | None, results: Path) -> Path:
+    """The folder of a sweep by its name or path."""
+    known = store.sweeps(results)
+    if name is None:
+        if not known:
+            raise UsageError(f"no results in {results}/: run something first, as in `ebm run --loss hinge`")
+        return known[0]
+    for folder in (results / name, Path(name)):
+        if (folder / "sweep.json").exists():
+            return folder
+    if not known:
+        raise UsageError(f"no sweep '{name}', there are no results in {results}/: run something first")
+    raise unknown("sweep", name, [folder.name for folder in known])
+
+
+def list_units(what: str, as_json: bool) -> int:
+    """Print the units of a kind."""
+    kinds = {plural: kind for kind, plural in KINDS.items()}
+    kind = kinds.get(what) or (what if what in KINDS else None)
+    if kind is None:
+        raise unknown("list", what, kinds)
+    found = [_described(unit) for unit in units(kind).values()]
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return OK
+    out = _console()
+    for one in found:
+        out.print(f"[bold]{one['name']}[/]   ", one["formula"].replace("[", r"\["), sep="")
+        for label, value in list(one.items())[2:]:
+            shown = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
+            if shown:
+                out.print(f"    {label}: {shown}".replace("[", r"\["))
+    return OK
+
+
+def _described(unit: Any) -> dict[str, Any]:
+    """A unit as `ebm list` shows it: name and formula first, then what its kind declares."""
+    parameters = {one.name: one.default for one in unit.parameters.values()}
+    offers = {answers: ", ".join(sorted(given)) or "-" for answers, given in unit.gives.items()}
+    by_kind = {
+        "loss": {"promised margin": unit.promised, "needs": ", ".join(sorted(unit.needs)) or "the right answer alone"},
+        "sampler": {"gives": offers, "needs of the energy": ", ".join(sorted(unit.needs))},
+        "energy": {"scores": offers},
+        "task": {
+            "answers": unit.answers,
+            "default energy": unit.energy,
+            "default negatives": {need or "nothing": name for need, name in unit.samplers.items()},
+            "default settings": dict(unit.defaults),
+        },
+    }
+    described = {"name": unit.name, "formula": unit.formula, **by_kind[unit.kind]}
+    return described | {"hyperparameters": parameters, "source": unit.reference}

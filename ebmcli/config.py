@@ -1,0 +1,239 @@
+"""From what a user says (flags, an experiment file) to cells: runs with every hyperparameter resolved.
+
+default of the unit < default of the task < top level of the file < its tables < flag.
+"""
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from ebmcli.errors import UsageError, unknown
+from ebmcli.registry import KINDS, Parameter, Unit, find, units
+from ebmcli.trainer import SETTINGS
+
+AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "energy", "seeds": "seed"}
+SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
+DEFAULT = "default"  # the sampler or energy that suits the rest of the cell
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What was asked for, before defaults: names by axis, values by hyperparameter, values that belong to one unit."""
+
+    axes: dict[str, list[Any]] = field(default_factory=dict)  # by kind, or "seed"
+    settings: dict[str, list[Any]] = field(default_factory=dict)
+    special: dict[tuple[str, str], dict[str, list[Any]]] = field(default_factory=dict)  # by (kind, unit)
+
+    def over(self, base: "Grid") -> "Grid":
+        """This grid laid over a base: what is said here wins over what is said there, special or not."""
+        special = {
+            unit: {name: values for name, values in table.items() if name not in self.settings}
+            for unit, table in base.special.items()
+        }
+        return Grid(base.axes | self.axes, base.settings | self.settings, special | self.special)
+
+
+# --- names and values ------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def parameters() -> dict[str, Parameter]:
+    """Every hyperparameter by name. A name means one thing: units of different kinds share none (a test)."""
+    owned = [unit.parameters for kind in KINDS for unit in units(kind).values()]
+    return {name: one for table in [SETTINGS, *owned] for name, one in table.items()}
+
+
+def parameter(name: str) -> Parameter:
+    """The hyperparameter of that name (dashes allowed), or a UsageError that suggests one."""
+    known = parameters()
+    plain = name.replace("-", "_")
+    if plain not in known:
+        raise unknown("hyperparameter", name, known)
+    return known[plain]
+
+
+@lru_cache
+def _adapter(annotation: Any) -> TypeAdapter:
+    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def checked(parameter: Parameter, value: Any) -> Any:
+    """The value, if it is of the hyperparameter's type and in its range; else a UsageError."""
+    try:
+        return _adapter(parameter.annotation).validate_python(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].replace("Input should be", "must be")
+        raise UsageError(f"{parameter.name}: {message}, found {value!r}") from None
+
+
+def parse(text: str) -> Any:
+    """A number where it reads as one, else the text itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def values(parameter: Parameter, given: Any) -> list[Any]:
+    """A list of checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`."""
+    tokens: list[Any] = []
+    for item in given if isinstance(given, list) else [given]:
+        if isinstance(item, str):
+            tokens += [one for text in item.split(",") for one in _range(text.strip())]
+        else:
+            tokens.append(item)
+    if not tokens or "" in tokens:
+        raise UsageError(f"{parameter.name}: the list is empty, name at least one value")
+    return [checked(parameter, token) for token in tokens]
+
+
+def _range(text: str) -> list[Any]:
+    ends = re.fullmatch(r"(\d+)\.\.(\d+)", text)
+    if not ends:
+        return [parse(text)]
+    first, last = int(ends[1]), int(ends[2])
+    if last < first:
+        raise UsageError(f"{text}: a range runs upwards, write {last}..{first}")
+    if last - first >= 100_000:
+        raise UsageError(f"{text}: a range has at most 100,000 values")
+    return list(range(first, last + 1))
+
+
+def names(kind: str, given: Any) -> list[str]:
+    """Names of units, checked; `all` stands for every one of them."""
+    asked = [one.strip() for text in (given if isinstance(given, list) else [given]) for one in str(text).split(",")]
+    if not asked or "" in asked:
+        raise UsageError(f"{kind}: the list is empty, name at least one (ebm list {KINDS[kind]})")
+    found: list[str] = []
+    for name in asked:
+        allowed = name == DEFAULT and kind in ("sampler", "energy")
+        found += list(units(kind)) if name == "all" else [name if allowed else find(kind, name).name]
+    return found
+
+
+def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[Any, Any] | None = None) -> Grid:
+    """A Grid from raw values; None means not said."""
+    chosen: dict[str, list[Any]] = {}
+    for axis, given in axes.items():
+        if given is not None:
+            chosen[axis] = seeds(given) if axis == "seed" else names(axis, given)
+    said = {parameter(name).name: values(parameter(name), given) for name, given in settings.items() if given is not None}
+    tables: dict[tuple[str, str], dict[str, list[Any]]] = {}
+    for (kind, name), table in (special or {}).items():
+        unit = find(kind, name)
+        owned = dict(unit.parameters) | (SETTINGS if kind == "task" else {})
+        for key in table:
+            if key.replace("-", "_") not in owned:
+                raise unknown(f"hyperparameter of {kind} {name}", key, owned or ["none"])
+        tables[kind, name] = {key.replace("-", "_"): values(parameter(key), given) for key, given in table.items()}
+    return Grid(chosen, said, tables)
+
+
+def seeds(given: Any) -> list[int]:
+    """Seeds, each once."""
+    found = values(SEED, given)
+    twice = {seed for seed in found if found.count(seed) > 1}
+    if twice:
+        raise UsageError(f"seed: {min(twice)} stands twice, name each seed once")
+    return found
+
+
+# --- cells -----------------------------------------------------------------------------------------------------------
+
+
+def cells(grid: Grid, limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    """(every run of the grid as a flat configuration with all hyperparameters resolved, how many duplicates dropped)."""
+    found: dict[str, dict[str, Any]] = {}
+    count = 0
+    for count, config in enumerate(_cells(grid), start=1):
+        found[run_id(config)] = config
+        if limit and count > limit:
+            raise UsageError(f"the grid has more than {limit:,} runs: make it smaller, or say --yes if you mean it")
+    used = {name for config in found.values() for name in config}
+    for name in grid.settings:
+        if name not in used:
+            raise UsageError(f"{name}: no run of this grid has that hyperparameter{_owners(name)}")
+    return list(found.values()), count - len(found)
+
+
+def _owners(name: str) -> str:
+    owners = [f"{kind} {unit.name}" for kind in KINDS for unit in units(kind).values() if name in unit.parameters]
+    return f" (it belongs to {', '.join(owners)})" if owners else ""
+
+
+def _cells(grid: Grid) -> Iterator[dict[str, Any]]:
+    axis = {kind: grid.axes.get(kind, [DEFAULT]) for kind in ("sampler", "energy")}
+    for task_name, loss_name in itertools.product(grid.axes.get("task", ["moons"]), grid.axes.get("loss", [])):
+        task, loss = find("task", task_name), find("loss", loss_name)
+        distances = _given(grid, "margin_distance", task) if _measures(task, loss) else [None]
+        for energy_name, asked, distance in itertools.product(axis["energy"], axis["sampler"], distances):
+            energy = find("energy", task.energy if energy_name == DEFAULT else energy_name)
+            sampler = find("sampler", _sampler(task, loss, distance) if asked == DEFAULT else asked)
+            fixed = {"margin_distance": _distance(task, loss, sampler, distance)} if "margin_distance" in task.parameters else {}
+            yield from _resolved(grid, task, energy, loss, sampler, fixed)
+
+
+def _measures(task: Unit, loss: Unit) -> bool:
+    """Whether the margin of this loss can grow with the task's distance between answers."""
+    return "margin_distance" in task.parameters and "margin" in loss.parameters
+
+
+def _given(grid: Grid, name: str, *owners: Unit) -> list[Any]:
+    for unit in owners:
+        table = grid.special.get((unit.kind, unit.name), {})
+        if name in table:
+            return table[name]
+    return grid.settings.get(name, [None])
+
+
+def _sampler(task: Unit, loss: Unit, distance: str | None) -> str:
+    """The default negatives of a pair (DESIGN: one flag is enough)."""
+    need = next((need for need in ("partition", "minimum", "negatives") if need in loss.needs), "")
+    if need == "negatives" and _measures(task, loss) and distance != "constant":
+        need = "distance"
+    return task.samplers[need]
+
+
+def _distance(task: Unit, loss: Unit, sampler: Unit, asked: str | None) -> str:
+    """A margin grows with the distance where the negatives are sought for that, or where it is asked for."""
+    if not _measures(task, loss):
+        return "constant"
+    augmented = "augmented" in sampler.gives.get(task.answers, ())
+    return asked or ("hamming" if augmented else "constant")
+
+
+def _resolved(
+    grid: Grid, task: Unit, energy: Unit, loss: Unit, sampler: Unit, fixed: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """The product over all hyperparameters that this combination has, and over the seeds."""
+    axes: dict[str, list[Any]] = {}
+    for owner in (None, task, energy, sampler, loss):
+        for name, one in (SETTINGS if owner is None else owner.parameters).items():
+            default = task.defaults.get(name, one.default)
+            said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
+            axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
+    head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}
+    for chosen in itertools.product(*axes.values()):
+        for seed in grid.axes.get("seed", [0]):
+            yield head | {"seed": seed} | dict(zip(axes, chosen, strict=True))
+
+
+def canonical(value: Any) -> str:
+    """One JSON text for one value, whatever the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """Readable words and a hash of the whole configuration: hinge-langevin-moons-s0-1a2b3c4d."""
+    digest = hashlib.sha256(canonical(dict(config)).encode()).hexdigest()[:8]
+    return f"{config['loss']}-{config['sampler']}-{config['task']}-s{config['seed']}-{digest}"

@@ -1,0 +1,173 @@
+"""Lanes over devices: compile a program once, train as many runs at a time as there are devices, one on each core.
+
+XLA's own threading of one small program loses time, so each core has its own lane. Every launch has the same width, idle
+lanes at its end: a run is therefore bit-identical alone and inside any sweep, on the same machine, versions and number
+of devices.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebmcli import trainer
+from ebmcli.errors import UsageError
+from ebmcli.lazy import jax
+from ebmcli.provenance import cpu, versions
+from ebmcli.registry import Unit
+from ebmcli.trainer import Program, Progress
+
+CHUNKS = 20  # pieces of a run, after each of which it is measured
+GPU_LANES = 64  # vectorised at a time on one accelerator
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A launch at a chunk end: arrays with a leading axis of lanes."""
+
+    step: np.ndarray  # [lanes] steps done
+    diverged: np.ndarray  # [lanes] the step that was not finite, or -1
+    progress: Progress  # [lanes] each, means over the chunk; NaN before the first step
+    probed: dict[str, Any]  # what trainer.probe found
+    params: Any
+    seconds: float  # of training so far
+
+
+def start(devices: int | None = None, cache: Path | None = None) -> None:
+    """Configure jax, once, before its first use: the number of CPU devices and the compilation cache's folder."""
+    try:
+        jax.config.update("jax_num_cpu_devices", devices or cores())
+    except RuntimeError:
+        if devices and devices != jax.device_count():
+            raise UsageError(f"--devices {devices}: jax already runs with {jax.device_count()} devices") from None
+    if cache:
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept: by version and processor, since they run on no other; None without a home."""
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return home / "ebm" / f"jax-{versions()['jaxlib']}-{cpu()[1]}"
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def lanes_per_device() -> int:
+    """How many lanes a device trains at once: one on a CPU core, many side by side on an accelerator."""
+    return 1 if jax.default_backend() == "cpu" else GPU_LANES
+
+
+def width() -> int:
+    """Runs of one launch."""
+    return jax.device_count() * lanes_per_device()
+
+
+class Engine:
+    """A program, compiled at its first launch and kept for the next ones."""
+
+    def __init__(self, program: Program):
+        self.broken = {unit.name: error for unit in program.losses if (error := _fault(unit, program.needs))}
+        sound = tuple(unit for unit in program.losses if unit.name not in self.broken)
+        self.program = replace(program, losses=sound)
+        self.task, _, _ = trainer.parts(program, {"values": {"beta": 1.0}, "reward": 0.0})
+        self.mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
+        self.data = self._put(self.task.data(), everywhere=True)
+        self.compile_seconds = 0.0
+        self._compiled: dict[Any, Any] = {}
+
+    def launch(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Snapshot]:
+        """Train the runs side by side, at most `width()` of them; yields at every chunk end, the first before training.
+
+        The last snapshot is probed finely. Runs that diverge stop; the launch ends early when all of them have.
+        """
+        idle = [dict(configs[-1])] * (width() - len(configs))  # with no step to do
+        lanes = self._put(jax.tree.map(lambda *leaves: np.stack(leaves), *map(self._lane, [*configs, *idle])))
+        goal = np.array([config["steps"] for config in configs] + [0] * len(idle))
+        coarse, fine = (self._put(self.task.targets(exact), everywhere=True) for exact in (False, True))
+        state = self._run("init", (lanes,), (self.data,))
+        nothing = np.full(width(), np.nan)
+        yield self._snapshot(lanes, state, Progress(nothing, nothing), coarse, 0.0)
+        seconds = 0.0
+        for chunk in range(1, CHUNKS + 1):
+            split = (lanes, state, self._put(np.asarray(goal * chunk // CHUNKS, np.int32)))
+            self._ready("advance", split, (self.data,))
+            began = time.monotonic()
+            state, progress = jax.block_until_ready(self._run("advance", split, (self.data,)))
+            seconds += time.monotonic() - began
+            over = chunk == CHUNKS or bool((np.asarray(state.diverged)[: len(configs)] >= 0).all())
+            yield self._snapshot(lanes, state, progress, fine if over else coarse, seconds)
+            if over:
+                return
+
+    def _snapshot(self, lanes: Any, state: Any, progress: Any, targets: Any, seconds: float) -> Snapshot:
+        probed = self._run("probe", (lanes, state), (self.data, targets))
+        step, diverged, progress, probed, params = jax.tree.map(
+            np.asarray, (state.step, state.diverged, progress, probed, state.params)
+        )
+        return Snapshot(step, diverged, progress, probed, params, seconds)
+
+    def _lane(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The array half of a configuration, as numpy scalars (see trainer.Lane)."""
+        place = [unit.name for unit in self.program.losses].index(config["loss"])
+        loss = self.program.losses[place]
+        loss_values = np.zeros(max(len(unit.parameters) for unit in self.program.losses), np.float32)
+        loss_values[: len(loss.parameters)] = [config[name] for name in loss.parameters]
+        owners = [self.program.task, self.program.energy, self.program.sampler]
+        traced = [p for table in [trainer.SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced]
+        grows = config.get("margin_distance") == "hamming"
+        return {
+            "seed": np.uint32(config["seed"]),
+            "loss": np.int32(place),
+            "loss_values": loss_values,
+            "reward": np.float32(config["margin"] if grows else 0.0),
+            "values": {p.name: (np.float32 if p.type is float else np.int32)(config[p.name]) for p in traced},
+        }
+
+    def _run(self, name: str, split: tuple, shared: tuple) -> Any:
+        return self._ready(name, split, shared)(split, shared)
+
+    def _ready(self, name: str, split: tuple, shared: tuple) -> Any:
+        """The compiled trainer function of that name for arguments of these shapes: split by lane, shared by all."""
+        shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shared))
+        if (name, shapes) not in self._compiled:
+            began = time.monotonic()
+            self._compiled[name, shapes] = self._over_lanes(name).lower(split, shared).compile()
+            self.compile_seconds += time.monotonic() - began
+        return self._compiled[name, shapes]
+
+    def _over_lanes(self, name: str) -> Any:
+        """A trainer function of one lane as a jitted one of a whole launch: devices side by side, lanes in turn."""
+        function, spec = partial(getattr(trainer, name), self.program), jax.sharding.PartitionSpec
+        size = None if lanes_per_device() == 1 else lanes_per_device()
+
+        def local(split: tuple, shared: tuple) -> Any:
+            # Without batch_size the lanes are not vectorised: vmap would turn the switch into one that runs every loss.
+            return jax.lax.map(lambda one: function(*one, *shared), split, batch_size=size)
+
+        specs = {"in_specs": (spec("lanes"), spec()), "out_specs": spec("lanes")}
+        return jax.jit(jax.shard_map(local, mesh=self.mesh, **specs, check_vma=False))
+
+    def _put(self, tree: Any, everywhere: bool = False) -> Any:
+        spec = jax.sharding.PartitionSpec() if everywhere else jax.sharding.PartitionSpec("lanes")
+        return jax.device_put(tree, jax.sharding.NamedSharding(self.mesh, spec))
+
+
+def _fault(unit: Unit, needs: frozenset[str]) -> str:
+    """Why a loss cannot be compiled, or nothing: one that raises must not take its neighbours with it."""
+    try:
+        trainer.usable(unit, needs)
+    except Exception as error:  # whatever the loss raises
+        return f"{type(error).__name__}: {error}"
+    return ""

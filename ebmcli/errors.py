@@ -1,0 +1,17 @@
+"""Errors that are the user's to mend: one sentence that says what, what was found, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UsageError(Exception):
+    """Bad input. The command line prints the sentence and exits with 2."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that does not exist, with the nearest that does."""
+    known = list(known)
+    near = get_close_matches(name.lower().replace("_", "-"), known, n=1, cutoff=0.5)
+    near = near or get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return UsageError(f"unknown {kind} '{name}': {hint}known: {', '.join(known)}")

@@ -1,0 +1,96 @@
+"""From cells to launches: which runs share a compiled program, and what the whole will cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ebmcli.config import Grid, cells, parameters, run_id
+from ebmcli.errors import UsageError
+from ebmcli.registry import find, units
+from ebmcli.trainer import Program, parts
+from ebmcli.validity import Judgement, judge
+
+MOST_CELLS = 10_000  # more are refused without --yes
+# Rough costs on one core, for estimates only: measured on the default settings, and stated as rough wherever shown.
+COMPILE_SECONDS = 4.0
+EVALUATION_SECONDS = {"mlp": 4e-7, "linear-chain": 2e-5}
+FIXED_SECONDS = 2.0  # of a run: evaluation, picture, saving
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep, as it was judged."""
+
+    id: str
+    config: dict[str, Any]
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved grid."""
+
+    cells: list[Cell]
+    duplicates: int
+
+    @property
+    def runs(self) -> list[Cell]:
+        """The cells that are run."""
+        return [cell for cell in self.cells if cell.judgement.verdict != "refuse"]
+
+    @property
+    def refused(self) -> list[Cell]:
+        """The cells that are not, each with its reason."""
+        return [cell for cell in self.cells if cell.judgement.verdict == "refuse"]
+
+
+def plan(grid: Grid, allow_many: bool = False) -> Plan:
+    """Resolve and judge every cell of a grid."""
+    if not grid.axes.get("loss"):
+        raise UsageError(f"no loss is named: --loss takes one of {', '.join(units('loss'))}")
+    found, duplicates = cells(grid, limit=None if allow_many else MOST_CELLS)
+    return Plan([Cell(run_id(config), config, judge(config)) for config in found], duplicates)
+
+
+def program_of(config: Mapping[str, Any]) -> Program:
+    """The program of a cell. It depends on the registry and the static settings alone, never on the other cells, so
+    that a run is the same alone and in any sweep: its losses are all that its sampler admits at this cost."""
+    task, sampler, energy, loss = (find(kind, config[kind]) for kind in ("task", "sampler", "energy", "loss"))
+    static = tuple(sorted((name, value) for name, value in config.items() if _static(name)))
+    offered = sampler.gives[task.answers]
+    asked = loss.needs & sampler.costly
+    admitted = [unit for unit in units("loss").values() if unit.needs <= offered and unit.needs & sampler.costly == asked]
+    needs = frozenset().union(*(unit.needs for unit in admitted))
+    return Program(task, energy, sampler, static, tuple(admitted), needs)
+
+
+def _static(name: str) -> bool:
+    return name in parameters() and not parameters()[name].traced
+
+
+def programs(cells: Sequence[Cell]) -> list[tuple[Program, list[Cell]]]:
+    """The cells by program, in their order."""
+    groups: dict[Any, tuple[Program, list[Cell]]] = {}
+    for cell in cells:
+        program = program_of(cell.config)
+        key = (program.task.name, program.energy.name, program.sampler.name, program.static, program.needs)
+        groups.setdefault(key, (program, []))[1].append(cell)
+    return list(groups.values())
+
+
+def evaluations(config: Mapping[str, Any]) -> tuple[int, int]:
+    """(energy evaluations, of these differentiated in y) that the whole training of a cell costs."""
+    program = program_of(config)
+    lane = {"values": {"beta": 1.0}, "reward": 0.0}
+    _, _, sampler = parts(program, lane)
+    size = config["batch_size"]
+    return config["steps"] * (size + sampler.evaluations), config["steps"] * sampler.gradients
+
+
+def estimate(cells: Sequence[Cell], cores: int) -> float:
+    """Roughly how many seconds these cells will take on so many cores."""
+    compile_time = COMPILE_SECONDS * len(programs(cells))
+    work = [FIXED_SECONDS + EVALUATION_SECONDS.get(c.config["energy"], 1e-6) * evaluations(c.config)[0] for c in cells]
+    return compile_time + sum(work) / min(cores, max(len(cells), 1))
+
+

@@ -1,0 +1,61 @@
+"""What a person sees while runs go on: on stderr, a bar with the time left, or a line a run where there is no terminal."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ebmcli.plan import Cell
+
+
+class Bar:
+    """Watches a sweep (see sweep.Watcher)."""
+
+    def __init__(self, console: Console, quiet: bool = False):
+        self.console = console
+        self.quiet = quiet
+        self.total = self.finished = 0
+        self.failed: list[tuple[Cell, str]] = []
+        self.share = 0.0  # of the launch that is under way, in runs
+        self.began = time.monotonic()
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False))
+        self.bar = Progress(*columns, *times, console=console, disable=quiet or not console.is_terminal, transient=True)
+        self.task = self.bar.add_task("compiling", total=None)
+
+    def __enter__(self) -> "Bar":
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def begin(self, total: int, finished: int) -> None:
+        """So many runs in all, so many of them already there."""
+        self.total, self.finished = total, finished
+        self.bar.update(self.task, total=max(total, 1), completed=finished)
+
+    def chunk(self, cells: Sequence[Cell], share: float) -> None:
+        """A launch has done this share of its work; 0 while it compiles."""
+        names = f"{cells[0].config['loss']} {cells[0].config['sampler']} {cells[0].config['task']}"
+        words = names if len(cells) == 1 else f"{names} +{len(cells) - 1}"
+        self.share = share * len(cells)
+        self.bar.update(
+            self.task,
+            completed=self.finished + self.share,
+            description=f"compiling {words}" if share == 0 else words,
+        )
+
+    def end(self, cell: Cell, status: str, reason: str) -> None:
+        """A run is saved."""
+        self.finished += 1
+        self.share = max(0.0, self.share - 1)
+        self.bar.update(self.task, completed=self.finished + self.share)
+        if status == "failed":
+            self.failed.append((cell, reason))
+        if not self.console.is_terminal and not self.quiet:
+            elapsed = time.monotonic() - self.began
+            note = f": {reason}" if reason else ""
+            self.console.print(f"{self.finished}/{self.total} {cell.id} {status}{note} ({elapsed:.0f} s)", soft_wrap=True, highlight=False)

@@ -1,0 +1,67 @@
+"""Where a result comes from: code, versions, machine. It never fails a run."""
+
+import hashlib
+import platform
+import subprocess
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ebmcli
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
+
+
+@lru_cache
+def code_hash() -> str:
+    """A hash of the package's own sources, so that a report can tell results of different code apart."""
+    digest = hashlib.sha256()
+    root = Path(ebmcli.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@lru_cache
+def cpu() -> tuple[str, str]:
+    """(name of the processor, hash of its instruction sets)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    lines = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    features = " ".join(sorted(lines.get("flags", lines.get("Features", "")).split()))
+    name = lines.get("model name") or platform.processor() or platform.machine()
+    return name, hashlib.sha256(f"{platform.machine()} {name} {features}".encode()).hexdigest()[:12]
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(ebmcli.__file__).parent), *arguments], capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@lru_cache
+def versions() -> dict[str, str]:
+    """Versions of this package and of what its figures depend on."""
+    return {"ebm": ebmcli.__version__, **{name: metadata.version(name) for name in PACKAGES}}
+
+
+def provenance(devices: list[Any]) -> dict[str, Any]:
+    """The provenance of a record; devices: jax's. Another number of devices gives other bits, so it stands here."""
+    commit = _git("rev-parse", "HEAD")
+    return {
+        "versions": versions(),
+        "python": platform.python_version(),
+        "code": code_hash(),
+        "commit": commit,
+        "dirty": bool(_git("status", "--porcelain", ".")) if commit else None,
+        "machine": f"{platform.system()} {platform.machine()}, {cpu()[0]}",
+        "cpu": cpu()[1],
+        "devices": f"{len(devices)} x {devices[0].device_kind}",
+    }

@@ -1,0 +1,161 @@
+"""The registry: every loss, sampler, energy and task, with what it declares about itself.
+
+A decorator fills a plain dict. The name comes from the function, the hyperparameters with their defaults and
+ranges from its signature, the formula from the first line of its docstring.
+"""
+
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module, metadata
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from ebmcli.errors import UsageError, unknown
+from ebmcli.types import Traced
+
+KINDS = {"loss": "losses", "sampler": "samplers", "energy": "energies", "task": "tasks"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A hyperparameter: its default and the annotation that bounds it."""
+
+    name: str
+    default: Any
+    annotation: Any
+
+    @property
+    def type(self) -> type:
+        """float, int, or str for a choice of names."""
+        if get_origin(self.annotation) is Literal:
+            return str
+        return get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
+
+    @property
+    def traced(self) -> bool:
+        """Whether it travels as an array (so that a new value compiles nothing) or is part of the program."""
+        return self.type is float or Traced in getattr(self.annotation, "__metadata__", ())
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One entry of the registry. Fields beyond the first six belong to the kinds named beside them."""
+
+    kind: str
+    name: str
+    function: Callable[..., Any]
+    formula: str  # or the definition, in one line
+    reference: str
+    parameters: Mapping[str, Parameter]
+    needs: frozenset[str] = frozenset()  # loss: of the energies; sampler: of the energy
+    gives: Mapping[str, frozenset[str]] = field(default_factory=dict)  # sampler, energy: by kind of answer
+    costly: frozenset[str] = frozenset()  # sampler: needs that a program computes only if its losses ask
+    promised: str = ""  # loss: margin that the formula promises
+    answers: str = ""  # task: continuous | finite | sequence
+    energy: str = ""  # task: default energy
+    samplers: Mapping[str, str] = field(default_factory=dict)  # task: default sampler by what a loss needs
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # task: its own defaults of the training settings
+    measures: tuple[str, ...] = ()  # task: the key measures of accuracy, that a report shows
+
+    def build(self, values: Mapping[str, Any], *leading: Any) -> Any:
+        """Call the unit with its hyperparameters picked from `values`; what is missing has its default."""
+        return self.function(*leading, **{name: values[name] for name in self.parameters if name in values})
+
+
+_units: dict[str, dict[str, Unit]] = {kind: {} for kind in KINDS}
+_loaded = False
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """The hyperparameters of a unit: those arguments that have a default."""
+    return {
+        p.name: Parameter(p.name, p.default, p.annotation)
+        for p in inspect.signature(function, eval_str=True).parameters.values()
+        if p.default is not inspect.Parameter.empty
+    }
+
+
+def _register(kind: str, **traits: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__.strip("_").replace("_", "-")
+        formula = (function.__doc__ or "").strip().partition("\n")[0].strip()
+        if not formula:
+            raise UsageError(f"{kind} {name} has no docstring: its first line is the formula that users read")
+        if name in _units[kind] and _units[kind][name].function.__module__ != function.__module__:
+            raise UsageError(f"{kind} {name} is already registered by {_units[kind][name].function.__module__}")
+        _units[kind][name] = Unit(kind, name, function, formula, parameters=parameters_of(function), **traits)
+        return function
+
+    return decorate
+
+
+def _set(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+def loss(needs: str = "negatives", *, promised: str, reference: str = "") -> Callable:
+    """Register a loss: a function of one example's Energies that returns a scalar.
+
+    needs: which fields beyond `positive` it reads (`negatives`, `partition` for `free`, `minimum`), separated by
+    blanks. promised: the margin of the formula: `none`, `0`, `m`, `m, absolute` or `infinite`.
+    """
+    return _register("loss", needs=_set(needs), promised=promised, reference=reference)
+
+
+def sampler(*, needs: str = "", costly: str = "", reference: str = "", **gives: str) -> Callable:
+    """Register a sampler: (Setting, **hyperparameters) -> Sampler.
+
+    gives: by kind of answer (`continuous=`, `sequence=`), what it offers to a loss; a kind left out is refused.
+    """
+    offers = {answers: _set(names) for answers, names in gives.items()}
+    return _register("sampler", needs=_set(needs), costly=_set(costly), gives=offers, reference=reference)
+
+
+def energy(*, reference: str = "", **gives: str) -> Callable:
+    """Register an energy: (**hyperparameters) -> Energy. gives: what it computes exactly, by kind of answer."""
+    return _register("energy", gives={kind: _set(names) for kind, names in gives.items()}, reference=reference)
+
+
+def task(
+    *,
+    answers: str,
+    energy: str,
+    samplers: Mapping[str, str],
+    defaults: Mapping[str, Any],
+    measures: str,
+    reference: str = "",
+) -> Callable:
+    """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough."""
+    traits = {"answers": answers, "energy": energy, "samplers": samplers, "defaults": defaults}
+    return _register("task", reference=reference, measures=tuple(measures.split()), **traits)
+
+
+def units(kind: str) -> dict[str, Unit]:
+    """All units of a kind by name, in the order in which their files and lines stand."""
+    _load()
+    return _units[kind]
+
+
+def find(kind: str, name: str) -> Unit:
+    """The unit of that name, or a UsageError that suggests one."""
+    known = units(kind)
+    if name not in known:
+        raise unknown(kind, name, known)
+    return known[name]
+
+
+def _load() -> None:
+    global _loaded
+    if _loaded:
+        return
+    _loaded = True
+    for package in KINDS.values():
+        for module in pkgutil.iter_modules(import_module(f"ebmcli.{package}").__path__):
+            import_module(f"ebmcli.{package}.{module.name}")
+    for plugin in metadata.entry_points(group="ebmcli.plugins"):
+        try:
+            plugin.load()
+        except Exception as error:  # a stranger's code: whatever it raises, the laboratory goes on
+            print(f"plugin {plugin.name} is skipped: {type(error).__name__}: {error}", file=sys.stderr)

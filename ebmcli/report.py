@@ -1,0 +1,238 @@
+"""Tables of a sweep: one row a task x loss x sampler (and whatever else was varied), means with intervals over seeds."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ebmcli import stats, store
+from ebmcli.registry import units
+
+Record = Mapping[str, Any]
+HEADINGS = {
+    "gap_q50": "gap",
+    "kl_beta_star": "kl at β*",
+    "spurious_mass": "spurious mass",
+    "word_list_cer": "cer of the word list",
+}
+NOTES = {
+    "promised": "promised: the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
+    "gap": "gap: median of F(most offending answer) - F(right answer) on held-out examples. Most offending is the lowest "
+    "energy outside the data region on the plane, the best different answer on sequences.",
+    "gap ≥ m": "gap ≥ m: share of held-out examples whose gap reaches the margin; above 0 where the loss has no margin.",
+    "kl": "kl: KL(true || model) in nats at the β of training; at β*: at the inverse temperature fitted on held-out data.",
+    "spurious mass": "spurious mass: the model's mass outside the region that holds 99.9 % of the true mass.",
+    "cer of the word list": "cer of the word list: naive Bayes letters and the list of the 55 training words, which every "
+    "figure on this task contains.",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading over columns of text."""
+
+    heading: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def groups(records: Sequence[Record]) -> list[tuple[dict[str, Any], list[Record]]]:
+    """The records of each row, with what tells it from the others: everything that varies, the seed excepted."""
+    varied = _varied(records)
+    found: dict[tuple, tuple[dict[str, Any], list[Record]]] = {}
+    for record in records:
+        key = {name: record["config"].get(name) for name in ("task", "loss", "sampler", *varied)}
+        found.setdefault(tuple(map(str, key.values())), (key, []))[1].append(record)
+    return list(found.values())
+
+
+def _varied(records: Sequence[Record]) -> list[str]:
+    """Settings beyond task, loss and sampler that take several values where these three are the same."""
+    seen: dict[tuple, dict[str, set[str]]] = {}
+    for record in records:
+        config = record["config"]
+        place = seen.setdefault((config["task"], config["loss"], config["sampler"]), {})
+        for name, value in config.items():
+            place.setdefault(name, set()).add(str(value))
+    varied = {name for place in seen.values() for name, values in place.items() if len(values) > 1}
+    order = [name for record in records for name in record["config"]]
+    return [name for name in dict.fromkeys(order) if name in varied - {"seed"}]
+
+
+def tables(records: Sequence[Record]) -> list[Table]:
+    """A table for each task; cells that did not finish count in n and are listed apart."""
+    shown = [record for record in records if record["status"] != "refused"]
+    return [_task_table(task, [r for r in shown if r["config"]["task"] == task]) for task in _in_order(shown, "task")]
+
+
+def _in_order(records: Iterable[Record], name: str) -> list[str]:
+    return list(dict.fromkeys(record["config"][name] for record in records))
+
+
+def _task_table(task: str, records: Sequence[Record]) -> Table:
+    varied = _varied(records)
+    unit = units("task").get(task)
+    measures = unit.measures if unit else ()
+    heads = ["loss", "negatives", *varied, "n", "promised", "gap", "gap ≥ m", "verdict"]
+    heads += [HEADINGS.get(name, name) for name in measures]
+    rows = []
+    for key, members in groups(records):
+        done = [member["metrics"] for member in members if member["status"] == "done"]
+        kept = [None if m.get("violation_rate") is None else 100 * (1 - m["violation_rate"]) for m in done]
+        rows.append(
+            [key["loss"], key["sampler"], *(_setting(key[name]) for name in varied), _count(members), _promised(members[0])]
+            + [_mean(done, "gap_q50"), _percent(stats.mean(kept)), _verdicts(members)]
+            + [_mean(done, name) for name in measures]
+        )
+    return Table(task, heads, rows)
+
+
+def _setting(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _mean(metrics: Sequence[Mapping[str, Any]], name: str) -> str:
+    return stats.text(stats.mean([one.get(name) for one in metrics]))
+
+
+def _percent(found: stats.Mean) -> str:
+    return "–" if found.mean is None else f"{stats.text(found)} %"
+
+
+def _count(members: Sequence[Record]) -> str:
+    """How many runs the means are over, and what became of the others."""
+    states = Counter(member["status"] for member in members)
+    done = states.pop("done", 0)
+    others = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
+    return f"{done} of {len(members)} ({others})" if others else str(done)
+
+
+def _verdicts(members: Sequence[Record]) -> str:
+    found = Counter(m["metrics"]["verdict"] for m in members if m["metrics"].get("verdict"))
+    if len(found) == 1 and sum(found.values()) == len(members):
+        return next(iter(found))
+    return ", ".join(f"{count} {verdict}" for verdict, count in found.most_common()) or "–"
+
+
+def _promised(record: Record) -> str:
+    """The margin of the loss's formula, with the value that m has."""
+    unit = units("loss").get(record["config"]["loss"])
+    if unit is None:
+        return "?"
+    margin = f"{record['config'].get('margin', 'm'):g}" if "margin" in record["config"] else "m"
+    unit_of = " a letter" if record["config"].get("margin_distance") == "hamming" else ""
+    return unit.promised.replace("m", f"{margin}{unit_of}", 1) if unit.promised[:1] == "m" else unit.promised
+
+
+# --- formats ---------------------------------------------------------------------------------------------------------
+
+
+def markdown(sweep: Path) -> str:
+    """The whole report as markdown."""
+    records = store.records(sweep)
+    parts = [f"# {_escape(sweep.name)}", *_head(sweep, records)]
+    shown = tables(records)
+    for table in shown:
+        parts += [f"## {_escape(table.heading)}", _markdown(table)]
+        parts += ["\n".join(f"- {_escape(line)}" for line in reasons(records, table.heading))]
+    columns = {column for table in shown for column in table.columns}
+    notes = [text for column, text in NOTES.items() if column in columns]
+    parts += ["Means over n seeds with 95 % Student intervals. " + " ".join(notes) if shown else ""]
+    for table in unfinished(records):
+        parts += [f"## {table.heading}", _markdown(table)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(sweep: Path, records: Sequence[Record]) -> list[str]:
+    """What was run, on what, and a warning where that is not one thing."""
+    manifest = store.manifest(sweep) or {}
+    states = Counter(record["status"] for record in records)
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
+    lines = [f"{len(records)} runs: {counts}." if records else "No runs."]
+    finished = [record["provenance"] for record in records if record["provenance"]]
+    where = [_machine(one) for one in finished]
+    lines[0] += f" Begun {manifest['created']}" if manifest.get("created") else ""
+    lines[0] += f" on {where[0]}." if where else ""
+    if manifest.get("command"):
+        lines.append(f"Reproduce with `{manifest['command']}`.")
+    codes = {str(one.get("code")) for one in finished}
+    if len(codes) > 1 or len(set(where)) > 1:
+        lines.append(
+            f"**Warning: mixed provenance.** {len(codes)} versions of the code and {len(set(where))} machines or sets of "
+            "versions stand in these tables: compare rows with care, or run the sweep again under another --name."
+        )
+    return lines
+
+
+def _machine(provenance: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in provenance.get("versions", {}).items())
+    return f"{provenance.get('machine')} ({provenance.get('devices')}), python {provenance.get('python')}, {versions}"
+
+
+def reasons(records: Sequence[Record], task: str) -> list[str]:
+    """Why runs of a task were not called healthy: a line a row and verdict."""
+    found: dict[str, str] = {}
+    for record in records:
+        verdict = record["metrics"].get("verdict")
+        if record["config"]["task"] == task and verdict not in (None, "healthy"):
+            name = f"{record['config']['loss']} with {record['config']['sampler']}: {verdict}"
+            found.setdefault(name, f"{name}, {record['metrics'].get('verdict_reason')} (seed {record['config']['seed']}).")
+    return list(found.values())
+
+
+def unfinished(records: Sequence[Record]) -> list[Table]:
+    """Tables of what was refused, and of what did not finish."""
+    refused: Counter = Counter()
+    for record in records:
+        if record["status"] == "refused":
+            config = record["config"]
+            refused[config["task"], config["loss"], config["sampler"], record["reason"]] += 1
+    found = []
+    if refused:
+        rows = [[*map(str, key), str(count)] for key, count in refused.items()]
+        found.append(Table("Refused", ["task", "loss", "negatives", "reason", "runs"], rows))
+    rows = [
+        [record["id"], record["status"], record.get("reason") or "–"]
+        for record in records
+        if record["status"] not in ("done", "diverged", "refused")
+    ]
+    if rows:
+        found.append(Table("Not finished", ["run", "status", "reason"], rows))
+    return found
+
+
+def _escape(text: str) -> str:
+    """Text that cannot break a markdown table or start a tag."""
+    return " ".join(str(text).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _markdown(table: Table) -> str:
+    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
+    return "\n".join("| " + " | ".join(_escape(cell) for cell in line) + " |" for line in lines)
+
+
+def comma_separated(records: Sequence[Record]) -> str:
+    """One line a row of the tables: what tells it apart, n, and mean, lower and upper bound of every measure."""
+    import pandas
+
+    lines = []
+    for key, members in groups(records):
+        line = {name: _harmless(value) for name, value in key.items()} | {"runs": len(members)}
+        done = [member["metrics"] for member in members if member["status"] == "done"]
+        line |= {"n": len(done), "verdict": _verdicts(members)}
+        for name in dict.fromkeys(name for one in done for name, value in one.items() if not isinstance(value, str)):
+            found = stats.mean([one.get(name) for one in done])
+            low, high = (None, None) if found.half is None else (found.mean - found.half, found.mean + found.half)  # type: ignore[operator]
+            line |= {name: found.mean, f"{name}_low": low, f"{name}_high": high}
+        lines.append(line)
+    buffer = io.StringIO()
+    pandas.DataFrame(lines).to_csv(buffer, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+    return buffer.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """Text that a spreadsheet will not run as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" else value

@@ -1,0 +1,177 @@
+"""Carry out a plan: launch by launch, everything saved after each; the same plan again does only what is missing."""
+
+import signal
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ebmcli import engine, evaluate, plots, store
+from ebmcli.engine import Engine, Snapshot
+from ebmcli.errors import UsageError
+from ebmcli.lazy import jax
+from ebmcli.plan import Cell, Plan, evaluations, programs
+from ebmcli.provenance import provenance, versions
+from ebmcli.registry import find
+from ebmcli.types import Task
+
+FINISHED = ("done", "diverged")
+
+
+class Watcher(Protocol):
+    """Who is told how a sweep goes on."""
+
+    def begin(self, total: int, finished: int) -> None:
+        """So many runs in all, so many of them already there."""
+
+    def chunk(self, cells: Sequence[Cell], share: float) -> None:
+        """A launch has done this share of its work; 0 while it compiles."""
+
+    def end(self, cell: Cell, status: str, reason: str) -> None:
+        """A run is saved."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C: what was finished is saved, the same command goes on from there."""
+
+
+def prepare(plan: Plan, sweep: Path, command: str) -> list[Cell]:
+    """Write the manifest and return the runs that are still to be done. The caller holds the sweep's lock.
+
+    A plan that contains the old one extends it; one that conflicts with it is refused.
+    """
+    old = store.manifest(sweep)
+    if old and (lost := {cell["id"] for cell in old["cells"]} - {cell.id for cell in plan.cells}):
+        raise UsageError(
+            f"{sweep} holds another grid ({len(lost)} of its {len(old['cells'])} runs are not in this one"
+            f"{_difference(old['cells'], plan)}): give this one another --name"
+        )
+    cells = [
+        {"id": cell.id, "config": cell.config, "refused": cell.judgement.reason if cell in plan.refused else ""}
+        for cell in plan.cells
+    ]
+    began = (old or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    store.save_manifest(sweep, {"created": began, "command": command, "versions": versions(), "cells": cells})
+    return [cell for cell in plan.runs if store.status(sweep / "runs" / cell.id) not in FINISHED]
+
+
+def _difference(old: Sequence[Mapping[str, Any]], plan: Plan) -> str:
+    """The settings in which two grids differ, for the message."""
+
+    def seen(configs: Sequence[Mapping[str, Any]]) -> dict[str, set]:
+        return {name: {str(config.get(name)) for config in configs} for name in {n for c in configs for n in c}}
+
+    before, now = seen([cell["config"] for cell in old]), seen([cell.config for cell in plan.cells])
+    names = sorted(name for name in before if before[name] - now.get(name, set()))
+    return f"; they differ in {', '.join(names)}" if names else ""
+
+
+def carry_out(cells: Sequence[Cell], sweep: Path, watcher: Watcher, pictures: bool = True) -> None:
+    """Run the cells, program by program, as many side by side as there are devices."""
+    with _stoppable() as stop:
+        for program, group in programs(cells):
+            machine = Engine(program)
+            sound = [cell for cell in group if cell.config["loss"] not in machine.broken]
+            for cell in group:
+                if cell not in sound:
+                    _fail(sweep, [cell], machine.broken[cell.config["loss"]], "", watcher)
+            for first in range(0, len(sound), engine.width()):
+                chosen = sound[first : first + engine.width()]
+                try:
+                    _launch(machine, chosen, sweep, watcher, stop, pictures)
+                except (Interrupted, OSError, UsageError):
+                    raise
+                except Exception as error:  # a program that does not compile or crashes: the other programs go on
+                    _fail(sweep, chosen, f"{type(error).__name__}: {error}", traceback.format_exc(), watcher)
+            del machine  # its executables hold memory maps
+            jax.clear_caches()
+
+
+@contextmanager
+def _stoppable() -> Iterator[list[bool]]:
+    """A flag that the first Ctrl-C raises (the current chunk ends); the second Ctrl-C ends the process at once."""
+    stop: list[bool] = []
+
+    def first(*_: Any) -> None:
+        stop.append(True)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    try:
+        before = signal.signal(signal.SIGINT, first)
+    except ValueError:  # not the main thread: whoever runs us there keeps its own handler
+        yield stop
+        return
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _fail(sweep: Path, cells: Sequence[Cell], message: str, trace: str, watcher: Watcher) -> None:
+    for cell in cells:
+        run = store.claim(sweep, cell.id, cell.config)
+        store.save_failure(run, {"kind": "failed", "message": message.splitlines()[0], "traceback": trace})
+        watcher.end(cell, "failed", message.splitlines()[0])
+
+
+def _launch(
+    machine: Engine, cells: Sequence[Cell], sweep: Path, watcher: Watcher, stop: list[bool], pictures: bool
+) -> None:
+    """Train one launch and save its runs, each as soon as it is measured."""
+    watcher.chunk(cells, 0.0)
+    with ExitStack() as locks:
+        runs = [store.claim(sweep, cell.id, cell.config) for cell in cells]
+        for run in runs:
+            locks.enter_context(store.locked(run / "lock"))
+        tasks = [find("task", cell.config["task"]).build(cell.config) for cell in cells]
+        histories: list[list[evaluate.Measures]] = [[] for _ in cells]
+        compiled, began = machine.compile_seconds, time.monotonic()
+        last: Snapshot | None = None
+        for number, snapshot in enumerate(machine.launch([cell.config for cell in cells])):
+            last = snapshot
+            for lane, (cell, task) in enumerate(zip(cells, tasks, strict=True)):
+                found = evaluate.measure(task, cell.config, snapshot, lane, fine=number == engine.CHUNKS)
+                if found:
+                    histories[lane].append(found)
+                    store.append_curve(runs[lane], found | {"seconds": round(snapshot.seconds, 3)})
+            watcher.chunk(cells, number / engine.CHUNKS)
+            if stop:
+                raise Interrupted
+        assert last is not None
+        seconds = {"compile": machine.compile_seconds - compiled, "train": last.seconds}
+        seconds["evaluate"] = time.monotonic() - began - seconds["compile"] - seconds["train"]
+        for lane, cell in enumerate(cells):
+            _save(runs[lane], cell, tasks[lane], last, lane, histories[lane], seconds, pictures)
+            watcher.end(cell, store.status(runs[lane]), "")
+
+
+def _save(
+    run: Path,
+    cell: Cell,
+    task: Task,
+    last: Snapshot,
+    lane: int,
+    history: list[evaluate.Measures],
+    seconds: Mapping[str, float],
+    pictures: bool,
+) -> None:
+    """Everything of one run, the proof of success last."""
+    diverged = int(last.diverged[lane])
+    status, metrics = evaluate.conclude(task, cell.config, history, diverged, evaluations(cell.config))
+    if status == "done":
+        probed = evaluate.at(last, lane)
+        arrays = task.keep(probed["task"]) | {"y": probed["train"]["y"], "y_negative": probed["train"]["y_negative"]}
+        arrays = {name: array for name, array in arrays.items() if array is not None}
+        store.save_arrays(run / "arrays.npz", arrays)
+        named = jax.tree_util.tree_flatten_with_path(last.params)[0]
+        params = {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf[lane]) for path, leaf in named}
+        store.save_arrays(run / "params.npz", params)
+        if pictures:
+            plots.picture(run, cell.config, metrics, arrays)
+    record = {"id": cell.id, "status": status, "config": cell.config, "metrics": metrics}
+    times = {name: round(value, 3) for name, value in seconds.items()}
+    store.save_result(run, record | {"seconds": times, "provenance": provenance(jax.devices())})
