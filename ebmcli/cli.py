@@ -40,19 +40,23 @@ GRID = (
     ("margin", "--margin", "Margin m of the margin losses. [default: 1]"),
     ("beta", "--beta", "Inverse temperature of the run. [default: 1]"),
     ("weight_decay", "--weight-decay", "Decoupled weight decay. [default: by task]"),
-    ("margin_distance", "--margin-distance", "letters: margin `hamming` (a wrong letter) or `constant`. [default: by negatives]"),
+    (
+        "margin_distance",
+        "--margin-distance",
+        "letters: margin `hamming` (a wrong letter) or `constant`. [default: by negatives]",
+    ),
     ("protocol", "--protocol", "letters: `small` or `large` training set. [default: small]"),
     ("fold", "--fold", "letters: the fold, 0 to 9. [default: 0]"),
 )
 AXES = ("task", "loss", "sampler", "energy", "seed")
 # What holds for the whole command. (name, type, default, option)
 WHOLE = (
-    ("set", list[str] | None, None, typer.Option("--set", metavar="NAME=VALUE", help="Any other hyperparameter; repeatable.")),
+    ("set", list[str] | None, None, typer.Option("--set", metavar="NAME=VALUE", help="Any hyperparameter.")),
     ("name", str | None, None, typer.Option("--name", help="Folder of the results, under --results.")),
     ("results", Path, ROOT, typer.Option("--results", help="Folder that holds all results.")),
     ("json", bool, False, typer.Option("--json", help="Print the records as JSON, alone on stdout.")),
-    ("devices", int | None, None, typer.Option("--devices", min=1, max=1024, help="Runs side by side. [default: the cores]")),
-    ("no_compile_cache", bool, False, typer.Option("--no-compile-cache", help="Keep no compiled programs between commands.")),
+    ("devices", int | None, None, typer.Option("--devices", min=1, max=1024, help="Runs at a time. [default: cores]")),
+    ("no_compile_cache", bool, False, typer.Option("--no-compile-cache", help="Keep no compiled programs.")),
     ("no_pictures", bool, False, typer.Option("--no-pictures", help="Draw no pictures.")),
     ("yes", bool, False, typer.Option("--yes", help="Run a grid of more than 10,000 runs.")),
 )  # fmt: skip
@@ -149,7 +153,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     if debug:

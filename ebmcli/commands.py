@@ -13,7 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from ebmcli import experiment, plan, report as reports, store
+from ebmcli import experiment, plan, store
+from ebmcli import report as reports
 from ebmcli.config import Grid, canonical
 from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import KINDS, units
@@ -36,7 +37,9 @@ class Options:
 
 
 def _console(stderr: bool = False) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+    """Where there is no terminal, lines and tables are as wide as they need."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, soft_wrap=not terminal, width=None if terminal else 240)
 
 
 # --- run and sweep ---------------------------------------------------------------------------------------------------
@@ -75,7 +78,9 @@ def _folder(options: Options) -> Path | None:
     if options.name is None:
         return None
     if not options.name.strip() or options.name in (".", "..") or os.sep in options.name:
-        raise UsageError(f"--name {options.name!r}: a plain folder name, without {os.sep!r}; --results says where it lies")
+        raise UsageError(
+            f"--name {options.name!r}: a plain folder name, without {os.sep!r}; --results says where it lies"
+        )
     return options.results / options.name
 
 
@@ -107,7 +112,9 @@ def _carry_out(planned: plan.Plan, folder: Path, options: Options) -> int:
         missing = sweep.prepare(planned, folder, options.command)
         finished = len(planned.runs) - len(missing)
         if finished:
-            err.print(f"{finished} of {len(planned.runs)} runs are already in {folder}" + ("" if missing else ": all there"))
+            err.print(
+                f"{finished} of {len(planned.runs)} runs are already in {folder}" + ("" if missing else ": all there")
+            )
         if missing:
             engine.start(options.devices, None if options.no_compile_cache else engine.cache_folder())
         bar.begin(len(planned.runs), finished)
@@ -151,14 +158,22 @@ def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Opt
         if (run / "picture.png").exists():
             out.print(f"picture  {run / 'picture.png'}", markup=False)
     elif records:
-        out.print(f"records and pictures in {folder / 'runs'}; ebm report {folder.name} prints these tables", markup=False)
+        out.print(
+            f"records and pictures in {folder / 'runs'}; ebm report {folder.name} prints these tables", markup=False
+        )
 
 
 def _print_table(table: reports.Table, out: Console) -> None:
-    shown = RichTable(title=table.heading, title_justify="left", title_style="bold")
-    for column in table.columns:
-        shown.add_column(column, overflow="fold")
-    for row in table.rows:
+    """The table; turned on its side where few rows would not fit the terminal."""
+    lines = [table.columns, *table.rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(table.columns))]
+    turned = sum(widths) + 3 * len(widths) + 1 > out.width and len(table.rows) <= 3
+    if turned:
+        lines = [list(line) for line in zip(*lines, strict=True)]
+    shown = RichTable(title=table.heading, title_justify="left", title_style="bold", show_header=not turned)
+    for place, column in enumerate(lines[0]):
+        shown.add_column(column, overflow="fold", style="bold" if turned and place == 0 else None)
+    for row in lines if turned else lines[1:]:
         shown.add_row(*(cell.replace("[", r"\[") for cell in row))
     out.print(shown)
 
@@ -168,7 +183,10 @@ def _show_plan(planned: plan.Plan, options: Options) -> None:
     from ebmcli.engine import cores
 
     if options.json:
-        cells = [{"id": c.id, "config": c.config, "verdict": c.judgement.verdict, "reason": c.judgement.reason} for c in planned.cells]
+        cells = [
+            {"id": c.id, "config": c.config, "verdict": c.judgement.verdict, "reason": c.judgement.reason}
+            for c in planned.cells
+        ]
         print(store.dumps(cells))
         return
     rows: dict[tuple[str, ...], int] = {}
@@ -193,7 +211,13 @@ def _show_plan(planned: plan.Plan, options: Options) -> None:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 100
+        else f"{seconds / 60:.0f} min"
+        if seconds < 6000
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 # --- report and list -------------------------------------------------------------------------------------------------

@@ -127,7 +127,9 @@ def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[
     for axis, given in axes.items():
         if given is not None:
             chosen[axis] = seeds(given) if axis == "seed" else names(axis, given)
-    said = {parameter(name).name: values(parameter(name), given) for name, given in settings.items() if given is not None}
+    said = {
+        parameter(name).name: values(parameter(name), given) for name, given in settings.items() if given is not None
+    }
     tables: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for (kind, name), table in (special or {}).items():
         unit = find(kind, name)
@@ -152,7 +154,7 @@ def seeds(given: Any) -> list[int]:
 
 
 def cells(grid: Grid, limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
-    """(every run of the grid as a flat configuration with all hyperparameters resolved, how many duplicates dropped)."""
+    """(every run of the grid as a flat configuration with all hyperparameters resolved, number of duplicates)."""
     found: dict[str, dict[str, Any]] = {}
     count = 0
     for count, config in enumerate(_cells(grid), start=1):
@@ -179,7 +181,11 @@ def _cells(grid: Grid) -> Iterator[dict[str, Any]]:
         for energy_name, asked, distance in itertools.product(axis["energy"], axis["sampler"], distances):
             energy = find("energy", task.energy if energy_name == DEFAULT else energy_name)
             sampler = find("sampler", _sampler(task, loss, distance) if asked == DEFAULT else asked)
-            fixed = {"margin_distance": _distance(task, loss, sampler, distance)} if "margin_distance" in task.parameters else {}
+            fixed = (
+                {"margin_distance": _distance(task, loss, sampler, distance)}
+                if "margin_distance" in task.parameters
+                else {}
+            )
             yield from _resolved(grid, task, energy, loss, sampler, fixed)
 
 

@@ -1,8 +1,8 @@
 """Lanes over devices: compile a program once, train as many runs at a time as there are devices, one on each core.
 
-XLA's own threading of one small program loses time, so each core has its own lane. Every launch has the same width, idle
-lanes at its end: a run is therefore bit-identical alone and inside any sweep, on the same machine, versions and number
-of devices.
+XLA's own threading of one small program loses time, so each core has its own lane. Every launch has the same width,
+idle lanes at its end: a run is therefore bit-identical alone and inside any sweep, on the same machine, versions and
+number of devices.
 """
 
 import os
@@ -32,7 +32,7 @@ class Snapshot:
 
     step: np.ndarray  # [lanes] steps done
     diverged: np.ndarray  # [lanes] the step that was not finite, or -1
-    progress: Progress  # [lanes] each, means over the chunk; NaN before the first step
+    progress: Any  # trainer.Progress, [lanes] each: means over the chunk; NaN before the first step
     probed: dict[str, Any]  # what trainer.probe found
     params: Any
     seconds: float  # of training so far
@@ -97,7 +97,7 @@ class Engine:
         goal = np.array([config["steps"] for config in configs] + [0] * len(idle))
         coarse, fine = (self._put(self.task.targets(exact), everywhere=True) for exact in (False, True))
         state = self._run("init", (lanes,), (self.data,))
-        nothing = np.full(width(), np.nan)
+        nothing: Any = np.full(width(), np.nan)
         yield self._snapshot(lanes, state, Progress(nothing, nothing), coarse, 0.0)
         seconds = 0.0
         for chunk in range(1, CHUNKS + 1):
@@ -125,7 +125,9 @@ class Engine:
         loss_values = np.zeros(max(len(unit.parameters) for unit in self.program.losses), np.float32)
         loss_values[: len(loss.parameters)] = [config[name] for name in loss.parameters]
         owners = [self.program.task, self.program.energy, self.program.sampler]
-        traced = [p for table in [trainer.SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced]
+        traced = [
+            p for table in [trainer.SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced
+        ]
         grows = config.get("margin_distance") == "hamming"
         return {
             "seed": np.uint32(config["seed"]),
@@ -156,8 +158,10 @@ class Engine:
             # Without batch_size the lanes are not vectorised: vmap would turn the switch into one that runs every loss.
             return jax.lax.map(lambda one: function(*one, *shared), split, batch_size=size)
 
-        specs = {"in_specs": (spec("lanes"), spec()), "out_specs": spec("lanes")}
-        return jax.jit(jax.shard_map(local, mesh=self.mesh, **specs, check_vma=False))
+        split, everywhere = spec("lanes"), spec()
+        return jax.jit(
+            jax.shard_map(local, mesh=self.mesh, in_specs=(split, everywhere), out_specs=split, check_vma=False)
+        )
 
     def _put(self, tree: Any, everywhere: bool = False) -> Any:
         spec = jax.sharding.PartitionSpec() if everywhere else jax.sharding.PartitionSpec("lanes")

@@ -61,10 +61,14 @@ def conclude(
     steps_at, medians = (np.array([line[name] for line in history[1:]], float) for name in ("step", "gap_q50"))
     growth = margin.gap_growth(steps_at, medians) or (None, None)
     metrics |= dict(zip(("gap_growth", "gap_growth_error"), growth, strict=True))
-    metrics |= {f"energy_{name}": one * steps // config["steps"] for name, one in zip(("evaluations", "gradients"), cost, strict=True)}
+    metrics |= {
+        f"energy_{name}": one * steps // config["steps"]
+        for name, one in zip(("evaluations", "gradients"), cost, strict=True)
+    }
     metrics["epochs"] = steps * config["batch_size"] / task.examples if task.examples else None
     if diverged >= 0:
-        reason = f"the loss or its gradient was not finite at step {diverged}; measures are those of step {history[-1]['step']}"
+        last = history[-1]["step"]
+        reason = f"the loss or its gradient was not finite at step {diverged}; measures are those of step {last}"
         return "diverged", metrics | {"diverged_step": diverged, "verdict": "diverged", "verdict_reason": reason}
     verdict, reason = collapse.verdict(metrics, history[0], config["beta"])
     return "done", metrics | {"verdict": verdict, "verdict_reason": reason}

@@ -75,7 +75,9 @@ def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}; name an experiment file, as in experiments/first.toml") from None
+        raise UsageError(
+            f"{path}: {error.strerror or error}; name an experiment file, as in experiments/first.toml"
+        ) from None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -59,7 +59,9 @@ def program_of(config: Mapping[str, Any]) -> Program:
     static = tuple(sorted((name, value) for name, value in config.items() if _static(name)))
     offered = sampler.gives[task.answers]
     asked = loss.needs & sampler.costly
-    admitted = [unit for unit in units("loss").values() if unit.needs <= offered and unit.needs & sampler.costly == asked]
+    admitted = [
+        unit for unit in units("loss").values() if unit.needs <= offered and unit.needs & sampler.costly == asked
+    ]
     needs = frozenset().union(*(unit.needs for unit in admitted))
     return Program(task, energy, sampler, static, tuple(admitted), needs)
 
@@ -92,5 +94,3 @@ def estimate(cells: Sequence[Cell], cores: int) -> float:
     compile_time = COMPILE_SECONDS * len(programs(cells))
     work = [FIXED_SECONDS + EVALUATION_SECONDS.get(c.config["energy"], 1e-6) * evaluations(c.config)[0] for c in cells]
     return compile_time + sum(work) / min(cores, max(len(cells), 1))
-
-

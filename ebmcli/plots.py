@@ -39,14 +39,14 @@ def _surface(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any],
     low = float(energy.min())
     high = min(float(energy.max()), low + ABOVE / config["beta"])
     high = high if high > low else low + 1.0
-    side = np.linspace(*box, len(energy) + 1)
+    side = np.linspace(box[0], box[1], len(energy) + 1)
     side = (side[:-1] + side[1:]) / 2
     axes = figure.subplots()
-    filled = axes.contourf(side, side, np.minimum(energy, high), levels=np.linspace(low, high, 25), cmap="viridis")
+    filled = axes.contourf(side, side, energy, levels=np.linspace(low, high, 25), cmap="viridis", extend="max")
     axes.contour(side, side, energy, levels=np.linspace(low, high, 9), colors="white", linewidths=0.4)
     figure.colorbar(filled, ax=axes, label=f"energy F(y), shown up to {high:.3g}")
     if "y_negative" in arrays and config["sampler"] != "quadrature":
-        axes.plot(*arrays["y_negative"].T, "x", color="white", markersize=3, alpha=0.7, label="negatives")
+        axes.plot(*arrays["y_negative"].T, "x", color="black", markersize=3, alpha=0.7, label="negatives")
     axes.plot(*arrays["y"].T, ".", color="tab:red", markersize=3, label="data")
     axes.set(xlim=box, ylim=box, aspect="equal", xlabel="$y_1$", ylabel="$y_2$")
     axes.legend(loc="upper right", framealpha=0.8)

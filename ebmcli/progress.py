@@ -1,4 +1,4 @@
-"""What a person sees while runs go on: on stderr, a bar with the time left, or a line a run where there is no terminal."""
+"""What a person sees while runs go on: a bar with the time left, or a line a run where there is no terminal."""
 
 import time
 from collections.abc import Sequence
@@ -29,7 +29,9 @@ class Bar:
         self.bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.stop()
 
     def begin(self, total: int, finished: int) -> None:
@@ -58,4 +60,8 @@ class Bar:
         if not self.console.is_terminal and not self.quiet:
             elapsed = time.monotonic() - self.began
             note = f": {reason}" if reason else ""
-            self.console.print(f"{self.finished}/{self.total} {cell.id} {status}{note} ({elapsed:.0f} s)", soft_wrap=True, highlight=False)
+            self.console.print(
+                f"{self.finished}/{self.total} {cell.id} {status}{note} ({elapsed:.0f} s)",
+                soft_wrap=True,
+                highlight=False,
+            )

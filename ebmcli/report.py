@@ -1,4 +1,4 @@
-"""Tables of a sweep: one row a task x loss x sampler (and whatever else was varied), means with intervals over seeds."""
+"""Tables of a sweep: one row a task x loss x sampler and whatever else was varied, means with intervals over seeds."""
 
 import csv
 import io
@@ -20,13 +20,13 @@ HEADINGS = {
 }
 NOTES = {
     "promised": "promised: the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
-    "gap": "gap: median of F(most offending answer) - F(right answer) on held-out examples. Most offending is the lowest "
+    "gap": "gap: median of F(most offending answer) - F(right answer) on held-out examples; most offending: the lowest "
     "energy outside the data region on the plane, the best different answer on sequences.",
-    "gap ≥ m": "gap ≥ m: share of held-out examples whose gap reaches the margin; above 0 where the loss has no margin.",
-    "kl": "kl: KL(true || model) in nats at the β of training; at β*: at the inverse temperature fitted on held-out data.",
+    "gap ≥ m": "gap ≥ m: share of held-out examples whose gap reaches the margin, or 0 where the loss has no margin.",
+    "kl": "kl: KL(true || model) in nats at the β of training; at β*: at the best inverse temperature for held-out data.",
     "spurious mass": "spurious mass: the model's mass outside the region that holds 99.9 % of the true mass.",
-    "cer of the word list": "cer of the word list: naive Bayes letters and the list of the 55 training words, which every "
-    "figure on this task contains.",
+    "cer of the word list": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
+    "every figure on this task contains that much of the list.",
 }
 
 
@@ -83,7 +83,13 @@ def _task_table(task: str, records: Sequence[Record]) -> Table:
         done = [member["metrics"] for member in members if member["status"] == "done"]
         kept = [None if m.get("violation_rate") is None else 100 * (1 - m["violation_rate"]) for m in done]
         rows.append(
-            [key["loss"], key["sampler"], *(_setting(key[name]) for name in varied), _count(members), _promised(members[0])]
+            [
+                key["loss"],
+                key["sampler"],
+                *(_setting(key[name]) for name in varied),
+                _count(members),
+                _promised(members[0]),
+            ]
             + [_mean(done, "gap_q50"), _percent(stats.mean(kept)), _verdicts(members)]
             + [_mean(done, name) for name in measures]
         )
@@ -161,8 +167,8 @@ def _head(sweep: Path, records: Sequence[Record]) -> list[str]:
     codes = {str(one.get("code")) for one in finished}
     if len(codes) > 1 or len(set(where)) > 1:
         lines.append(
-            f"**Warning: mixed provenance.** {len(codes)} versions of the code and {len(set(where))} machines or sets of "
-            "versions stand in these tables: compare rows with care, or run the sweep again under another --name."
+            f"**Warning: mixed provenance.** {len(codes)} versions of the code and {len(set(where))} machines or sets "
+            "of versions stand in these tables: compare rows with care, or run the sweep again under another --name."
         )
     return lines
 
@@ -179,7 +185,9 @@ def reasons(records: Sequence[Record], task: str) -> list[str]:
         verdict = record["metrics"].get("verdict")
         if record["config"]["task"] == task and verdict not in (None, "healthy"):
             name = f"{record['config']['loss']} with {record['config']['sampler']}: {verdict}"
-            found.setdefault(name, f"{name}, {record['metrics'].get('verdict_reason')} (seed {record['config']['seed']}).")
+            found.setdefault(
+                name, f"{name}, {record['metrics'].get('verdict_reason')} (seed {record['config']['seed']})."
+            )
     return list(found.values())
 
 

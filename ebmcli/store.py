@@ -131,7 +131,7 @@ def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays to an .npz file."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})
+    np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
     write(path, buffer.getvalue())
 
 
@@ -210,7 +210,12 @@ def records(sweep: Path) -> list[dict[str, Any]]:
         record = result(run)
         if record is None:
             failure = _read(run / "failure.json") or {}
-            record = {"id": cell["id"], "status": status(run), "config": cell["config"], "reason": failure.get("message", "")}
+            record = {
+                "id": cell["id"],
+                "status": status(run),
+                "config": cell["config"],
+                "reason": failure.get("message", ""),
+            }
             record |= {"metrics": {}, "seconds": {}, "provenance": {}}
         found.append(record)
     return found

@@ -168,7 +168,9 @@ def _save(
         arrays = {name: array for name, array in arrays.items() if array is not None}
         store.save_arrays(run / "arrays.npz", arrays)
         named = jax.tree_util.tree_flatten_with_path(last.params)[0]
-        params = {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf[lane]) for path, leaf in named}
+        params = {
+            jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf[lane]) for path, leaf in named
+        }
         store.save_arrays(run / "params.npz", params)
         if pictures:
             plots.picture(run, cell.config, metrics, arrays)

@@ -13,11 +13,22 @@ from annotated_types import Ge, Le
 from ebmcli.lazy import Array, jax, jnp, optax
 from ebmcli.registry import Unit, parameters_of
 from ebmcli.types import (
-    Batch, Count, Energies, Energy, Negatives, NonNegative, Positive, Sampler, Setting, Task, Traced, bind,
+    Batch,
+    Count,
+    Energies,
+    Energy,
+    Negatives,
+    NonNegative,
+    Positive,
+    Sampler,
+    Setting,
+    Task,
+    Traced,
+    bind,
 )
 
 # The array half of a run: `seed` [] uint32, `loss` [] int32 (its branch), `loss_values` [P] float32 (its hyperparameters in
-# the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all other arrays.
+# the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all others.
 Lane = Mapping[str, Any]
 
 # One stream of random numbers for each purpose: a new purpose changes no other, and at one seed all losses see the same
@@ -67,13 +78,17 @@ def training(
     optimizer: Literal["adam", "sgd"] = "adam",
     schedule: Literal["cosine", "constant"] = "cosine",
 ) -> Any:
-    """The optimiser, and with it the settings that every run has: their names, defaults and ranges are this signature."""
-    shape = {"cosine": lambda t: 0.5 * (1 + jnp.cos(jnp.pi * t / steps)), "constant": lambda t: 1.0}[schedule]
+    """The optimiser; and this signature is the list of the settings that every run has, with defaults and ranges."""
+    decay = {"cosine": 1.0, "constant": 0.0}[schedule]
     core = {"adam": optax.scale_by_adam, "sgd": optax.identity}[optimizer]()
+
+    def matrices(params: Any) -> Any:  # biases are not decayed: on `letters` that alone costs a point
+        return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
     return optax.chain(
         core,
-        optax.add_decayed_weights(weight_decay),  # decoupled from Adam's scaling (Loshchilov & Hutter 2019)
-        optax.scale_by_learning_rate(lambda t: lr * shape(t)),
+        optax.add_decayed_weights(weight_decay, matrices),  # decoupled from Adam's scaling (Loshchilov & Hutter 2019)
+        optax.scale_by_learning_rate(lambda t: lr * (1 - decay * 0.5 * (1 - jnp.cos(jnp.pi * t / steps)))),
     )
 
 
@@ -188,14 +203,14 @@ def usable(unit: Unit, needs: frozenset[str]) -> None:
     listed = several if "negatives" in needs else None
     free, minimum = (scalar if need in needs else None for need in ("partition", "minimum"))
     example = Energies(scalar, listed, listed, free, minimum, scalar)  # type: ignore[arg-type]
-    values = {name: scalar for name in unit.parameters}
+    values = dict.fromkeys(unit.parameters, scalar)
     out = jax.eval_shape(lambda e, named: unit.function(e, **named), example, values)
     if getattr(out, "shape", None) != ():
         raise TypeError(f"the loss of one example must be a scalar, {unit.name} returned {out}")
 
 
 def _branch(unit: Unit | None) -> Callable[[Energies, Array], tuple[Array, Energies]]:
-    """(energies, hyperparameters [P]) -> the batch's mean loss and its slopes in the energies. None: the idle branch."""
+    """(energies, hyperparameters [P]) -> (the batch's mean loss, its slopes in the energies). None: idle."""
 
     def mean(energies: Energies, values: Array) -> Array:
         if unit is None:

@@ -1,6 +1,6 @@
 """The nouns of the laboratory: tasks, energies, samplers and what passes between them.
 
-Axes: B examples of a batch, K negatives, T positions of a sequence, C labels. `x` is None where the energy is unconditional.
+Axes: B examples of a batch, K negatives, T positions of a sequence, C labels. `x` is None for unconditional energies.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from annotated_types import Ge, Gt, Le
 
 from ebmcli.lazy import Array
 
-# The range of a hyperparameter, read from its annotation. Floats travel as arrays (a new value compiles nothing); integers
-# and names are compiled in, unless marked Traced.
+# The range of a hyperparameter, read from its annotation. Floats travel as arrays (a new value compiles nothing);
+# integers and names are compiled in, unless marked Traced.
 Traced = "traced"
 Positive = Annotated[float, Gt(0), Le(1e12)]
 NonNegative = Annotated[float, Ge(0), Le(1e12)]

@@ -32,10 +32,14 @@ def judge(config: Mapping[str, Any]) -> Judgement:
     if refusal:
         return Judgement("refuse", refusal)
     if not loss.needs and sampler.name != "none":
-        return Judgement("warn", f"{loss.name} looks at the right answer alone: the negatives of {sampler.name} are ignored")
+        return Judgement(
+            "warn", f"{loss.name} looks at the right answer alone: the negatives of {sampler.name} are ignored"
+        )
     if config.get("margin_distance") == "hamming" and "augmented" not in sampler.gives[task.answers]:
         better = _that_give(task, "augmented")
-        return Judgement("warn", f"the margin grows with the distance, but {sampler.name} does not look at it: see {better}")
+        return Judgement(
+            "warn", f"the margin grows with the distance, but {sampler.name} does not look at it: see {better}"
+        )
     return Judgement("run")
 
 

@@ -1,4 +1,6 @@
-"""Chains of labels: the energy is a sum over positions and neighbouring pairs, so all answers can be searched exactly."""
+"""Chains of labels: an energy that is a sum over positions and neighbouring pairs can be searched exactly."""
+
+from typing import Any
 
 from ebmcli.lazy import Array, jax, jnp, nn
 from ebmcli.registry import energy
@@ -78,8 +80,9 @@ def linear_chain() -> Energy:
     """F(x, y) = - sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]"""
     readout = nn.Dense(LABELS)
 
-    def tables(params, x: Word):
-        return -readout.apply(params["letter"], x.letters), -params["transition"], x.mask
+    def tables(params, x: Word) -> tuple[Array, Array, Array]:
+        local: Any = readout.apply(params["letter"], x.letters)
+        return -local, -params["transition"], x.mask
 
     def init(key, x: Word, y):
         return {"letter": readout.init(key, x.letters), "transition": jnp.zeros((LABELS, LABELS))}

@@ -54,9 +54,7 @@ def nll(energy: np.ndarray, data: np.ndarray, area: float, beta: float) -> float
 def kl(energy: np.ndarray, truth: Truth, beta: float) -> float:
     """KL(true || model) = integral of p (log p + beta F) + log Z, nats; free of sampling noise."""
     p = np.exp(truth.log_density)
-    return float(np.sum(p * (truth.log_density + beta * energy)) * truth.area) + log_partition(
-        energy, truth.area, beta
-    )
+    return float(np.sum(p * (truth.log_density + beta * energy)) * truth.area) + log_partition(energy, truth.area, beta)
 
 
 def fit_beta(energy: np.ndarray, data: np.ndarray, area: float) -> float:

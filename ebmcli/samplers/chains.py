@@ -14,7 +14,7 @@ def reflect(y: Array, low: float, high: float) -> Array:
     return low + jnp.where(turn > width, 2 * width - turn, turn)
 
 
-def walk(key: Array, model: Energy, y: Array, steps: int, step_size: Array, at: Setting) -> Array:
+def walk(key: Array, model: Energy, y: Array, steps: int, step_size: Array | float, at: Setting) -> Array:
     """`steps` of unadjusted Langevin dynamics, y <- y - eta grad F + sqrt(2 eta / beta) xi, reflected at the walls.
 
     y: [K, 2]. Drift and noise share the one step size eta, so the chain's target is exp(-beta F).

@@ -24,7 +24,7 @@ def uniform(at: Setting, negatives: Count = 256) -> Sampler:
 
 @sampler(continuous="negatives partition minimum")
 def quadrature(at: Setting, nodes: Count = 32) -> Sampler:
-    """all of the box: the mid-points of nodes x nodes cells, each jittered within its cell at every step, with weights"""
+    """all of the box: a point of each of nodes x nodes cells, drawn anew in its cell at every step, with its weight"""
     low, high = at.box  # type: ignore[misc]
     width = (high - low) / nodes
 

@@ -1,6 +1,6 @@
 """Negatives among all label sequences, found exactly by dynamic programming."""
 
-from ebmcli.lazy import Array, jax, jnp
+from ebmcli.lazy import Array, jax
 from ebmcli.registry import sampler
 from ebmcli.types import Batch, Energy, Negatives, Sampler, Setting
 

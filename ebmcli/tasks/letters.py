@@ -93,7 +93,9 @@ def letters(
 
     def keep(probed):
         chosen = tested(protocol, fold)
-        return {name: probed[name][chosen] for name in ("found", "right", "offending")} | {"word": np.flatnonzero(chosen)}
+        return {name: probed[name][chosen] for name in ("found", "right", "offending")} | {
+            "word": np.flatnonzero(chosen)
+        }
 
     trained = int((~tested(protocol, fold)).sum()) if isinstance(fold, int) else None
     return Task(words, draw, distance, _targets, _probe, measure, keep, examples=trained)
@@ -124,7 +126,7 @@ def _probe(model, data, targets):
 def measures(
     probed: dict[str, np.ndarray], chosen: np.ndarray, fine: bool, threshold: float
 ) -> dict[str, float | None]:
-    """All measures of an energy from what the probe found: `found` [N, T]; `right`, `offending`, `random` [N] energies."""
+    """All measures from what the probe found: `found` [N, T]; `right`, `offending`, `random` [N] energies."""
     label, length = (words()[name][:: 1 if fine else COARSE][chosen] for name in ("label", "length"))
     found, right, offending, random = (probed[name][chosen] for name in ("found", "right", "offending", "random"))
     matched = sequence.exact_match(found, label, length)
