@@ -27,7 +27,7 @@ from ebmcli.types import (
     bind,
 )
 
-# The array half of a run: `seed` [] uint32, `loss` [] int32 (its branch), `loss_values` [P] float32 (its hyperparameters in
+# The array half of a run: `seed` [] uint32, `loss` [] int32 (branch), `loss_values` [P] float32 (its hyperparameters in
 # the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all others.
 Lane = Mapping[str, Any]
 

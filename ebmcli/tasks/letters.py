@@ -14,7 +14,7 @@ from ebmcli.types import Batch, Task, Traced, Word
 
 FOLDS = 10
 LABELS = 26
-COARSE = 3  # the running evaluation looks at every third word
+COARSE = 6  # the running evaluation looks at every sixth word
 RANDOM_SEED = 2003  # of the random answers against which the auroc is taken
 Fold = Annotated[int, Ge(0), Le(FOLDS - 1), Traced]
 
@@ -112,13 +112,11 @@ def _targets(fine: bool) -> dict[str, np.ndarray]:
 def _probe(model, data, targets):
     def word(target):
         (x, y), random = examples(data, target["index"]), target["random"]
-        found, offending = model.argmin(x), model.best_different(x, y, 0.0)
-        return {
-            "found": found,
-            "right": model.apply(x, y),
-            "offending": model.apply(x, offending),
-            "random": model.apply(x, random),
-        }
+        other = model.best_different(x, y, 0.0)
+        right, offending = model.apply(x, y), model.apply(x, other)
+        # What is read is the lower of the two; a tie is read wrong, so that a flat energy is not called perfect.
+        found = jnp.where(right < offending, y, other)
+        return {"found": found, "right": right, "offending": offending, "random": model.apply(x, random)}
 
     return jax.lax.map(word, targets, batch_size=256)
 

@@ -1,0 +1,234 @@
+"""Chains of labels against brute force over all answers."""
+
+from functools import cache
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ebmcli import registry
+from ebmcli.energies import chain
+from ebmcli.types import Word
+
+SHAPES = [(1, 4), (2, 2), (3, 4), (4, 3), (5, 3)]  # positions, labels
+EACH = 60  # random chains of a shape
+
+
+@cache
+def instances(positions, labels, integers=False):
+    """Tables [N, T, C] and [N, C, C], masks and answers [N, T]; padding holds rubbish. Integers make ties."""
+    rng = np.random.default_rng(100 * positions + labels)
+    unary = rng.normal(0, 2, (EACH, positions, labels))
+    transition = rng.normal(0, 2, (EACH, labels, labels))
+    if integers:
+        unary, transition = np.round(unary), np.round(transition)
+    mask = np.arange(positions) < rng.integers(1, positions + 1, EACH)[:, None]
+    return unary, transition, mask, rng.integers(0, labels, (EACH, positions)).astype(np.int32)
+
+
+@cache
+def answers(positions, labels):
+    """[labels^positions, positions]: all of them."""
+    return np.array(list(product(range(labels), repeat=positions)))
+
+
+def brute(unary, transition, mask):
+    """All answers to the positions that are there, [M, L], and their energies [M], summed term by term."""
+    length = int(mask.sum())
+    every = answers(length, unary.shape[1])
+    energy = sum(unary[t, every[:, t]] for t in range(length))
+    return every, energy + sum(transition[every[:, t - 1], every[:, t]] for t in range(1, length))
+
+
+def free_energies(energy, beta):
+    """-(1/beta) log sum exp(-beta F), in float64."""
+    least = energy.min()
+    return least - np.log(np.exp(-beta * (energy - least)).sum()) / beta
+
+
+@cache
+def compiled(function, axes):
+    """The function of many instances, compiled once."""
+    return jax.jit(jax.vmap(function, axes))
+
+
+def each(function, *arguments):
+    """The function of each instance, as numpy; a plain number is the same for all instances."""
+    axes = tuple(None if isinstance(argument, float) else 0 for argument in arguments)
+    return jax.tree.map(np.asarray, compiled(function, axes)(*arguments))
+
+
+def double(function, *arguments):
+    """The same in float64."""
+    with jax.enable_x64(True):
+        return each(function, *arguments)
+
+
+@pytest.mark.parametrize(("positions", "labels"), SHAPES)
+def test_energy_of_an_answer(positions, labels):
+    """The sum of its terms; what stands past the word's end does not count."""
+    unary, transition, mask, y = instances(positions, labels)
+    found = double(chain.chain_energy, unary, transition, mask, y)
+    for i in range(EACH):
+        every, energy = brute(unary[i], transition[i], mask[i])
+        same = (every == y[i, : mask[i].sum()]).all(axis=1)
+        np.testing.assert_allclose(found[i], energy[same].item(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("beta", [0.3, 1.0, 5.0])
+@pytest.mark.parametrize(("positions", "labels"), SHAPES)
+def test_free_energy(positions, labels, beta):
+    """The soft minimum over all answers, never above the minimum, within log(answers)/beta of it."""
+    unary, transition, mask, _ = instances(positions, labels)
+    found = double(chain.free_energy, unary, transition, mask, beta)
+    for i in range(EACH):
+        _, energy = brute(unary[i], transition[i], mask[i])
+        np.testing.assert_allclose(found[i], free_energies(energy, beta), rtol=1e-12, atol=1e-12)
+        assert energy.min() - np.log(len(energy)) / beta - 1e-9 <= found[i] <= energy.min() + 1e-9
+
+
+@pytest.mark.parametrize("integers", [False, True], ids=["distinct", "ties"])
+@pytest.mark.parametrize(("positions", "labels"), SHAPES)
+def test_best_answer(positions, labels, integers):
+    """The lowest energy of all; 0 past the word's end."""
+    unary, transition, mask, _ = instances(positions, labels, integers)
+    found = double(chain.best, unary, transition, mask)
+    reached = double(chain.chain_energy, unary, transition, mask, found)
+    assert (found[~mask] == 0).all()
+    for i in range(EACH):
+        np.testing.assert_allclose(reached[i], brute(unary[i], transition[i], mask[i])[1].min(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("integers", [False, True], ids=["distinct", "ties"])
+@pytest.mark.parametrize("reward", [0.0, 1.0, 2.5])
+@pytest.mark.parametrize("around", ["any", "best"])
+@pytest.mark.parametrize(("positions", "labels"), SHAPES)
+def test_best_different_answer(positions, labels, around, reward, integers):
+    """Of all answers but y the lowest F - reward * hamming, be y the best answer (then the second best) or not."""
+    unary, transition, mask, y = instances(positions, labels, integers)
+    if around == "best":
+        y = np.where(mask, double(chain.best, unary, transition, mask), y)
+    found = double(chain.best_different, unary, transition, mask, y, reward)
+    energy_found = double(chain.chain_energy, unary, transition, mask, found)
+    wrong = (found != y) & mask
+    assert found.dtype == y.dtype
+    assert ((found >= 0) & (found < labels)).all()
+    assert wrong.any(axis=1).all(), "the answer is y itself"
+    assert (found == y)[~mask].all(), "the padding of y is not kept"
+    for i in range(EACH):
+        every, energy = brute(unary[i], transition[i], mask[i])
+        hamming = (every != y[i, : mask[i].sum()]).sum(axis=1)
+        lowest = (energy - reward * hamming)[hamming > 0].min()
+        np.testing.assert_allclose(energy_found[i] - reward * wrong[i].sum(), lowest, rtol=1e-9, atol=1e-9)
+
+
+marginals = jax.grad(chain.free_energy, (0, 1))
+
+
+@pytest.mark.parametrize("beta", [0.5, 3.0])
+def test_slopes_of_the_free_energy_are_marginals(beta):
+    """Of labels and of neighbouring pairs; exactly 0 past the word's end. And they are central differences."""
+    unary, transition, mask, _ = instances(4, 3)
+
+    label, pair = double(marginals, unary, transition, mask, beta)
+    for i in range(EACH):
+        every, energy = brute(unary[i], transition[i], mask[i])
+        share = np.exp(-beta * (energy - free_energies(energy, beta)))
+        length = every.shape[1]
+        shares = [[share[every[:, t] == c].sum() for c in range(3)] for t in range(length)]
+        counts = np.zeros((3, 3))
+        for t in range(1, length):
+            np.add.at(counts, (every[:, t - 1], every[:, t]), share)
+        np.testing.assert_allclose(label[i, :length], shares, atol=1e-10)
+        np.testing.assert_allclose(pair[i], counts, atol=1e-10)
+        assert (label[i, length:] == 0).all()
+    towards = np.random.default_rng(0).normal(size=unary.shape), np.random.default_rng(1).normal(size=transition.shape)
+    ahead, behind = (
+        double(chain.free_energy, unary + h * towards[0], transition + h * towards[1], mask, beta)
+        for h in (1e-5, -1e-5)
+    )
+    along = (label * towards[0]).sum((1, 2)) + (pair * towards[1]).sum((1, 2))
+    np.testing.assert_allclose((ahead - behind) / 2e-5, along, rtol=1e-6, atol=1e-8)
+
+
+def test_extreme_tables_stay_finite():
+    """Energies of +-1e4 in float32: finite free energy and slopes, and the answers that float64 finds."""
+    unary, transition, mask, y = (np.float32(a) if a.dtype == float else a for a in instances(4, 3))
+    unary, transition = 1e4 * np.sign(unary), 1e4 * np.sign(transition)
+    for function in (chain.free_energy, marginals):
+        found = each(function, unary, transition, mask, 1.0)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
+    other = each(chain.best_different, unary, transition, mask, y, 1.0)
+    np.testing.assert_array_equal(other, double(chain.best_different, unary, transition, mask, y, 1.0))
+
+
+# --- the registered energy ------------------------------------------------------------------------------------------
+
+LINEAR = registry.find("energy", "linear-chain").build({})
+
+
+def word(length, positions=3, seed=0):
+    """A word of random pixels, padded with rubbish, an answer to it and random parameters, all in float64."""
+    rng = np.random.default_rng(seed)
+    x = Word(rng.integers(0, 2, (positions, 128)).astype(float), np.arange(positions) < length)
+    y = rng.integers(0, 26, positions).astype(np.int32)
+    shapes = LINEAR.init(jax.random.key(0), x, y)
+    return x, y, jax.tree.map(lambda leaf: rng.normal(0, 0.3, leaf.shape), shapes)
+
+
+def by_hand(x, params):
+    """Tables of F = -sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]."""
+    letter = params["letter"]["params"]
+    return -(x.letters @ letter["kernel"] + letter["bias"]), -params["transition"]
+
+
+def test_linear_chain_starts_without_preferences_between_neighbours():
+    """The transitions start at 0."""
+    x, y, _ = word(3)
+    assert (LINEAR.init(jax.random.key(0), x, y)["transition"] == 0).all()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_linear_chain_agrees_with_its_formula(length):
+    """apply, free, argmin and best_different against enumeration of the 26^length words."""
+    x, y, params = word(length, seed=length)
+    unary, transition = by_hand(x, params)
+    every, energy = brute(unary, transition, x.mask)
+    right = (every == y[:length]).all(axis=1)
+    hamming = (every != y[:length]).sum(axis=1)
+    with jax.enable_x64(True):
+        apply, free, argmin, best_different = (jax.jit(function) for function in LINEAR[1:])
+        np.testing.assert_allclose(apply(params, x, y), energy[right].item(), rtol=1e-10)
+        for beta in (0.5, 2.0):
+            np.testing.assert_allclose(free(params, x, beta), free_energies(energy, beta), rtol=1e-10)
+        np.testing.assert_allclose(apply(params, x, argmin(params, x)), energy.min(), rtol=1e-10)
+        for reward in (0.0, 1.5):
+            other = np.asarray(best_different(params, x, y, reward))
+            value = apply(params, x, other) - reward * (other != y).sum()
+            np.testing.assert_allclose(value, (energy - reward * hamming)[~right].min(), rtol=1e-10)
+            assert (other != y).any()
+
+
+@pytest.mark.parametrize("name", ["nll", "hinge"])
+@pytest.mark.parametrize("length", [2, 3])
+def test_slopes_in_the_parameters_are_central_differences(name, length):
+    """Of F+ - F_beta, and of the loss-augmented hinge, along random directions in W, b and A."""
+    x, y, params = word(length, seed=10 + length)
+
+    def loss(params):
+        if name == "nll":
+            return LINEAR.apply(params, x, y) - LINEAR.free(params, x, 2.0)
+        other = jax.lax.stop_gradient(LINEAR.best_different(params, x, y, 0.7))
+        return jax.nn.relu(0.7 * jnp.sum(other != y) + LINEAR.apply(params, x, y) - LINEAR.apply(params, x, other))
+
+    with jax.enable_x64(True):
+        slopes, value = jax.jit(jax.grad(loss))(params), jax.jit(loss)
+        assert value(params) > 0.1, "the hinge is active here"
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            towards = jax.tree.map(lambda leaf, rng=rng: rng.normal(size=leaf.shape), params)
+            along = sum(jax.tree.leaves(jax.tree.map(lambda a, b: (a * b).sum(), slopes, towards)))
+            ahead, behind = (value(jax.tree.map(lambda p, d, h=h: p + h * d, params, towards)) for h in (1e-6, -1e-6))
+            np.testing.assert_allclose((ahead - behind) / 2e-6, along, rtol=1e-6, atol=1e-7)

@@ -1,0 +1,171 @@
+"""From flags and files to resolved configurations; bad input is a sentence."""
+
+import pytest
+
+from ebmcli import config, experiment, registry
+from ebmcli.errors import UsageError
+
+
+def resolve(settings=None, **axes):
+    found, _ = config.cells(config.grid(axes, settings or {}))
+    return found
+
+
+def test_one_flag_is_enough_and_everything_is_resolved():
+    (cell,) = resolve(loss="hinge")
+    assert cell == {
+        "task": "moons", "loss": "hinge", "sampler": "langevin", "energy": "mlp", "seed": 0,
+        "steps": 2000, "batch_size": 256, "lr": 5e-3, "beta": 1.0, "weight_decay": 0.0,
+        "optimizer": "adam", "schedule": "cosine", "hidden": 64, "layers": 3, "head": "free",
+        "negatives": 256, "chain_steps": 10, "step_size": 0.1, "margin": 1.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "distance", "sampler", "resolved"),
+    [
+        ("moons", "energy", None, "none", None),
+        ("moons", "nll", None, "quadrature", None),
+        ("moons", "perceptron", None, "quadrature", None),
+        ("moons", "log", None, "langevin", None),
+        ("letters", "energy", None, "none", "constant"),
+        ("letters", "nll", None, "exhaustive", "constant"),
+        ("letters", "perceptron", None, "exhaustive", "constant"),
+        ("letters", "log", None, "most-offending", "constant"),
+        ("letters", "hinge", None, "loss-augmented", "hamming"),
+        ("letters", "square-square", "hamming", "loss-augmented", "hamming"),
+        ("letters", "hinge", "constant", "most-offending", "constant"),
+    ],
+)
+def test_default_negatives_and_margin_distance(task, loss, distance, sampler, resolved):
+    (cell,) = resolve({"margin_distance": distance} if distance else {}, task=task, loss=loss)
+    assert (cell["sampler"], cell.get("margin_distance")) == (sampler, resolved)
+
+
+def test_the_margin_distance_follows_the_negatives_that_are_asked_for():
+    plain, augmented = resolve(task="letters", loss="hinge", sampler="most-offending,loss-augmented")
+    assert (plain["margin_distance"], augmented["margin_distance"]) == ("constant", "hamming")
+
+
+def test_lists_and_ranges_multiply_and_duplicates_are_dropped():
+    cells = resolve({"lr": "0.1,1e-3", "margin": [1, 2.0]}, loss="hinge,nll", seed="0..2")
+    assert len(cells) == 3 * 2 * 2 + 3 * 2  # nll has no margin
+    cells, dropped = config.cells(config.grid({"loss": "hinge,hinge"}, {}))
+    assert (len(cells), dropped) == (1, 1)
+
+
+def test_the_id_depends_on_the_configuration_alone():
+    (first,), (same,) = resolve({"margin": 1}, loss="hinge"), resolve({"margin": "1.0"}, loss="hinge")
+    (other,) = resolve({"margin": 2}, loss="hinge")
+    assert config.run_id(first) == config.run_id(dict(reversed(same.items()))) != config.run_id(other)
+    assert config.run_id(first).startswith("hinge-langevin-moons-s0-")
+
+
+def test_names_of_hyperparameters_mean_one_thing():
+    owners = {}
+    for kind in registry.KINDS:
+        for unit in registry.units(kind).values():
+            for name in unit.parameters:
+                owners.setdefault(name, set()).add(kind)
+    for name in config.SETTINGS:
+        owners.setdefault(name, set()).add("training")
+    assert {name: kinds for name, kinds in owners.items() if len(kinds) > 1} == {}
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_every_default_lies_in_its_range(kind):
+    for unit in registry.units(kind).values():
+        for one in unit.parameters.values():
+            assert config.checked(one, one.default) == one.default
+
+
+@pytest.mark.parametrize(
+    ("settings", "axes", "words"),
+    [
+        ({"lr": "nan"}, {}, ["lr", "finite", "nan"]),
+        ({"lr": "inf"}, {}, ["lr", "finite"]),
+        ({"lr": "-1"}, {}, ["lr", "greater than 0", "-1"]),
+        ({"lr": "1e-400"}, {}, ["lr", "greater than 0"]),
+        ({"lr": "fast"}, {}, ["lr", "number", "'fast'"]),
+        ({"margin": "nan"}, {}, ["margin", "finite"]),
+        ({"steps": "5.0"}, {}, ["steps", "integer", "5.0"]),
+        ({"steps": "0"}, {}, ["steps", "greater than or equal to 1"]),
+        ({"steps": str(10**22)}, {}, ["steps", "less than or equal to"]),
+        ({"steps": True}, {}, ["steps", "integer"]),
+        ({"margni": 1}, {}, ["margni", "did you mean margin"]),
+        ({"optimizer": "adma"}, {}, ["optimizer", "'adam' or 'sgd'"]),
+        ({"fold": 3}, {}, ["fold", "no run of this grid", "letters"]),
+        ({}, {"loss": "hing"}, ["hing", "did you mean hinge"]),
+        ({}, {"task": "mooons"}, ["did you mean moons"]),
+        ({}, {"sampler": "pdc"}, ["did you mean pcd"]),
+        ({}, {"seed": "0,0"}, ["0 stands twice"]),
+        ({}, {"seed": "-1"}, ["seed", "greater than or equal to 0"]),
+        ({}, {"seed": str(2**32)}, ["seed", "less than or equal to"]),
+        ({}, {"seed": "4..0"}, ["upwards", "0..4"]),
+        ({}, {"loss": ""}, ["empty"]),
+        ({"lr": []}, {}, ["lr", "empty"]),
+    ],
+)
+def test_bad_values_are_answered_with_a_sentence(settings, axes, words):
+    with pytest.raises(UsageError) as error:
+        resolve(settings, **({"loss": "hinge"} | axes))
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def load(tmp_path, text):
+    path = tmp_path / "x.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return experiment.load(path)
+
+
+def test_a_file_says_what_flags_say(tmp_path):
+    loaded = load(
+        tmp_path,
+        'losses = ["hinge", "nll"]\ntasks = "moons, letters"\nseeds = "0..1"\nlr = [0.1, 0.2]\n'
+        "[loss.hinge]\nmargin = 2.0\n[task.letters]\nlr = 0.3\nprotocol = 'large'\n[sampler.langevin]\nchain_steps = 3\n",
+    )
+    cells, _ = config.cells(loaded)
+    assert len(cells) == 2 * 2 * 2 + 2 * 2
+    assert {c["margin"] for c in cells if c["loss"] == "hinge"} == {2.0}
+    assert {c["lr"] for c in cells if c["task"] == "letters"} == {0.3}
+    assert {c["lr"] for c in cells if c["task"] == "moons"} == {0.1, 0.2}
+    assert {c["chain_steps"] for c in cells if c["sampler"] == "langevin"} == {3}
+
+
+def test_a_flag_wins_over_the_file_and_its_tables(tmp_path):
+    loaded = load(tmp_path, 'losses = ["hinge"]\nlr = 0.1\n[loss.hinge]\nmargin = 2.0\n')
+    (cell,), _ = config.cells(config.grid({"seed": "7"}, {"margin": "3", "lr": "0.5"}).over(loaded))
+    assert (cell["margin"], cell["lr"], cell["seed"]) == (3.0, 0.5, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["empty"]),
+        ("losses = ['hinge']\nlosses = ['nll']\n", ["line 2", "overwrite"]),
+        ("losses = ['hinge']\nstep = 3", ["line 2", "step", "did you mean steps"]),
+        ("\nlosses = ['hing']", ["line 2", "did you mean hinge"]),
+        ("losses = ['hinge']\nlr = 'x'", ["line 2", "lr", "number"]),
+        ("losses = ['hinge']\n[loss.hinge]\nmargn = 1", ["line 3", "did you mean margin"]),
+        ("losses = ['hinge']\n[loss.hing]\nmargin = 1", ["line 2", "did you mean hinge"]),
+        ("losses = ['hinge']\n[los.hinge]\nmargin = 1", ["line 2", "los"]),
+        ("\ufefflosses = ['hinge']", ["line 1", "byte-order mark"]),
+        (b"losses = ['hinge'] # \xff", ["line 1", "UTF-8"]),
+        ("losses = [", ["x.toml"]),
+        ("losses = []", ["line 1", "empty"]),
+    ],
+)
+def test_faults_of_a_file_name_file_line_and_key(tmp_path, text, words):
+    with pytest.raises(UsageError) as error:
+        load(tmp_path, text)
+    assert "x.toml" in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(UsageError, match=str(path)):
+            experiment.load(path)

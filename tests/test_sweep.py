@@ -1,0 +1,173 @@
+"""Sweeps: bit-identical runs, resuming, extension, failures and divergence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ebmcli import config, plan, registry, store, sweep
+from ebmcli.errors import UsageError
+from ebmcli.lazy import jnp
+from ebmcli.registry import loss
+
+TINY = {"steps": 40, "batch_size": 16, "hidden": 8, "layers": 1, "negatives": 16, "chain_steps": 2, "nodes": 8}
+
+
+class Quiet:
+    """A watcher that notes what ended, and may interrupt after so many runs."""
+
+    def __init__(self):
+        self.ended = []
+
+    def begin(self, total, finished):
+        pass
+
+    def chunk(self, cells, share):
+        pass
+
+    def end(self, cell, status, reason):
+        self.ended.append((cell.id, status, reason))
+
+
+def planned(axes, **settings):
+    known = {name: value for name, value in TINY.items() if name in settings or _applies(name, axes)}
+    return plan.plan(config.grid(axes, known | settings))
+
+
+def _applies(name, axes):
+    try:
+        config.cells(config.grid(axes, {name: TINY[name]}))
+    except UsageError:
+        return False
+    return True
+
+
+def carry_out(what, folder):
+    watcher = Quiet()
+    folder.mkdir(parents=True, exist_ok=True)
+    with store.locked(folder / "lock"):
+        missing = sweep.prepare(what, folder, "ebm test")
+        sweep.carry_out(missing, folder, watcher, pictures=False)
+    return watcher
+
+
+def bits(folder, run_id):
+    """Everything of a run that must not depend on its company: metrics, parameters, curves without their clock."""
+    run = folder / "runs" / run_id
+    with np.load(run / "params.npz") as params:
+        arrays = {name: params[name].tobytes() for name in params.files}
+    curves = [{name: value for name, value in line.items() if name != "seconds"} for line in store.curves(run)]
+    return store.result(run)["metrics"], arrays, curves
+
+
+@pytest.mark.parametrize(
+    ("task", "alone", "company"),
+    [
+        ("moons", {"loss": "hinge", "seed": "3"}, {"loss": "hinge,log,square-square,nll,energy", "seed": "0..3"}),
+        ("letters", {"loss": "hinge", "seed": "1"}, {"loss": "hinge,square-square,log,nll,perceptron", "seed": "0..3"}),
+    ],
+)
+def test_a_run_is_bit_identical_alone_in_a_sweep_and_after_a_resume(tmp_path, task, alone, company):
+    lone = planned({"task": task} | alone)
+    many = planned({"task": task} | company)
+    assert len(many.cells) == 20
+    (cell,) = lone.cells
+    carry_out(lone, tmp_path / "alone")
+    carry_out(many, tmp_path / "many")
+    half = plan.Plan([c for c in many.cells if c.config["seed"] in (0, 1) and c.id != cell.id], 0)
+    carry_out(half, tmp_path / "resumed")
+    finished = {c.id for c in half.cells}
+    ended = carry_out(many, tmp_path / "resumed").ended
+    assert {name for name, _, _ in ended} == {c.id for c in many.cells} - finished
+    assert bits(tmp_path / "alone", cell.id) == bits(tmp_path / "many", cell.id)
+    for each in many.cells:
+        assert bits(tmp_path / "many", each.id) == bits(tmp_path / "resumed", each.id)
+
+
+def test_the_same_plan_again_does_nothing_and_a_new_seed_runs_only_itself(tmp_path):
+    axes = {"loss": "hinge,log"}
+    assert len(carry_out(planned(axes | {"seed": "0"}), tmp_path).ended) == 2
+    assert carry_out(planned(axes | {"seed": "0"}), tmp_path).ended == []
+    ended = carry_out(planned(axes | {"seed": "0,1"}), tmp_path).ended
+    assert [("-s1-" in name, status) for name, status, _ in ended] == [(True, "done"), (True, "done")]
+
+
+def test_a_conflicting_plan_is_refused_and_says_where_it_differs(tmp_path):
+    carry_out(planned({"loss": "hinge"}), tmp_path)
+    with pytest.raises(UsageError, match="differ in lr"):
+        carry_out(planned({"loss": "hinge"}, lr=0.1), tmp_path)
+
+
+def test_a_damaged_result_is_run_again(tmp_path):
+    what = planned({"loss": "hinge"})
+    carry_out(what, tmp_path)
+    result = tmp_path / "runs" / what.cells[0].id / "result.json"
+    whole = json.loads(result.read_text())["metrics"]
+    result.write_bytes(result.read_bytes()[:100])
+    assert [status for _, status, _ in carry_out(what, tmp_path).ended] == ["done"]
+    assert json.loads(result.read_text())["metrics"] == whole
+
+
+@pytest.fixture
+def faulty():
+    """Three losses of a stranger, gone again after the test."""
+
+    @loss(promised="none")
+    def raises(e):
+        """boom"""
+        raise ValueError("boom")
+
+    @loss(promised="none")
+    def vector(e):
+        """not a scalar"""
+        return e.negatives
+
+    @loss("", promised="none")
+    def bursts(e):
+        """nan as soon as F+ is below -9"""
+        return e.positive + jnp.where(e.positive < -9, jnp.nan, 0.0)
+
+    yield
+    for name in ("raises", "vector", "bursts"):
+        del registry.units("loss")[name]
+
+
+@pytest.mark.usefixtures("faulty")
+def test_losses_that_raise_or_return_a_wrong_shape_fail_alone(tmp_path):
+    what = planned({"loss": "raises,vector,hinge"})
+    states = {name.split("-")[0]: (status, reason) for name, status, reason in carry_out(what, tmp_path).ended}
+    assert states["hinge"][0] == "done"
+    assert states["raises"] == ("failed", "ValueError: boom")
+    assert states["vector"][0] == "failed"
+    assert "scalar" in states["vector"][1]
+    assert {r["status"] for r in store.records(tmp_path)} == {"done", "failed"}
+
+
+@pytest.mark.usefixtures("faulty")
+def test_divergence_is_a_result_with_its_step_and_leaves_the_neighbour_alone(tmp_path):
+    what = planned({"loss": "bursts,energy", "sampler": "none"}, steps=400, lr=0.05, schedule="constant")
+    carry_out(what, tmp_path / "both")
+    carry_out(planned({"loss": "energy", "sampler": "none"}, steps=400, lr=0.05, schedule="constant"), tmp_path / "one")
+    burst, other = store.records(tmp_path / "both")
+    assert (burst["status"], burst["metrics"]["verdict"]) == ("diverged", "diverged")
+    step = burst["metrics"]["diverged_step"]
+    assert 0 < step < 400
+    assert f"step {step}" in burst["metrics"]["verdict_reason"]
+    assert np.isfinite(burst["metrics"]["energy_level"])
+    assert other["status"] == "done"
+    assert bits(tmp_path / "both", other["id"]) == bits(tmp_path / "one", other["id"])
+
+
+def test_all_data_and_weights_are_paired_at_one_seed(tmp_path):
+    """At one seed all losses start from the same weights: their measures before the first step are equal."""
+    what = planned({"loss": "hinge,log,square-square", "seed": "0"})
+    carry_out(what, tmp_path)
+    starts = [store.curves(tmp_path / "runs" / cell.id)[0]["nll"] for cell in what.cells]
+    assert len(set(starts)) == 1
+
+
+def test_costs_are_counted(tmp_path):
+    what = planned({"loss": "hinge", "sampler": "langevin,uniform"})
+    carry_out(what, tmp_path)
+    counts = [(r["metrics"]["energy_evaluations"], r["metrics"]["energy_gradients"]) for r in store.records(tmp_path)]
+    assert counts == [(40 * (16 + 16 + 32), 40 * 32), (40 * (16 + 16), 0)]
