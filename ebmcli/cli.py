@@ -164,6 +164,8 @@ def _main(
 
 def main() -> None:
     """Entry point: bad input is one sentence and exit code 2, a fault of the machine one sentence and 1."""
+    for stream in (sys.stdout, sys.stderr):  # a plain locale shows ? for what it lacks
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         app()
     except UsageError as error:

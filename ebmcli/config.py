@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -144,9 +145,9 @@ def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[
 def seeds(given: Any) -> list[int]:
     """Seeds, each once."""
     found = values(SEED, given)
-    twice = {seed for seed in found if found.count(seed) > 1}
+    twice = [seed for seed, count in Counter(found).items() if count > 1]
     if twice:
-        raise UsageError(f"seed: {min(twice)} stands twice, name each seed once")
+        raise UsageError(f"seed: {twice[0]} stands twice, name each seed once")
     return found
 
 

@@ -38,7 +38,7 @@ def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int
         return None
     found: Measures = {
         "step": int(snapshot.step[lane]),
-        "loss": float(snapshot.progress.loss[lane]),
+        "train_loss": float(snapshot.progress.loss[lane]),
         "active_share": float(snapshot.progress.active_share[lane]),
         **task.measure(probed["task"], fine, config["beta"], threshold(config)),
     }

@@ -23,7 +23,7 @@ NOTES = {
     "gap": "gap: median of F(most offending answer) - F(right answer) on held-out examples; most offending: the lowest "
     "energy outside the data region on the plane, the best different answer on sequences.",
     "gap ≥ m": "gap ≥ m: share of held-out examples whose gap reaches the margin, or 0 where the loss has no margin.",
-    "kl": "kl: KL(true || model), nats, at the β of training; at β*: at the inverse temperature that suits held-out data.",
+    "kl": "kl: KL(true || model), nats, at the β of training; at β*: at the inverse temperature best for new data.",
     "spurious mass": "spurious mass: the model's mass outside the region that holds 99.9 % of the true mass.",
     "cer of the word list": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
     "every figure on this task contains that much of the list.",

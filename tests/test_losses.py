@@ -206,8 +206,7 @@ def test_nll_of_two_answers_is_the_log_loss():
 
 def test_nll_tends_to_the_perceptron_loss():
     """0 <= L_nll - L_perceptron <= log(answers)/beta; the gap is below that of half the beta."""
-    f, distance, _ = examples()
-    before = np.inf
+    (f, distance, _), before = examples(), np.inf
     for beta in (1.0, 2.0, 8.0, 64.0, 1e3):
         with jax.enable_x64(True):
             both = (batched(LOSS[name])(f, distance, np.full(len(f), beta)) for name in ("nll", "perceptron"))
