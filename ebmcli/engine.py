@@ -36,6 +36,7 @@ class Snapshot:
     probed: dict[str, Any]  # what trainer.probe found
     params: Any
     seconds: float  # of training so far
+    fine: bool  # probed on the fine targets: the last one
 
 
 def start(devices: int | None = None, cache: Path | None = None) -> None:
@@ -88,9 +89,10 @@ class Engine:
         self._compiled: dict[Any, Any] = {}
 
     def launch(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Snapshot]:
-        """Train the runs side by side, at most `width()` of them; yields at every chunk end, the first before training.
+        """Train the runs side by side, at most `width()` of them; yields before training and at every chunk end.
 
-        The last snapshot is probed finely. Runs that diverge stop; the launch ends early when all of them have.
+        The last state is yielded twice, the second time probed finely. A run that diverges stops; when all of them
+        have, the launch ends early, without the fine probe.
         """
         idle = [dict(configs[-1])] * (width() - len(configs))  # with no step to do
         lanes = self._put(jax.tree.map(lambda *leaves: np.stack(leaves), *map(self._lane, [*configs, *idle])))
@@ -106,17 +108,19 @@ class Engine:
             began = time.monotonic()
             state, progress = jax.block_until_ready(self._run("advance", split, (self.data,)))
             seconds += time.monotonic() - began
-            over = chunk == CHUNKS or bool((np.asarray(state.diverged)[: len(configs)] >= 0).all())
-            yield self._snapshot(lanes, state, progress, fine if over else coarse, seconds)
-            if over:
+            yield self._snapshot(lanes, state, progress, coarse, seconds)
+            if (np.asarray(state.diverged)[: len(configs)] >= 0).all():
                 return
+        yield self._snapshot(lanes, state, progress, fine, seconds, fine=True)
 
-    def _snapshot(self, lanes: Any, state: Any, progress: Any, targets: Any, seconds: float) -> Snapshot:
+    def _snapshot(
+        self, lanes: Any, state: Any, progress: Any, targets: Any, seconds: float, fine: bool = False
+    ) -> Snapshot:
         probed = self._run("probe", (lanes, state), (self.data, targets))
         step, diverged, progress, probed, params = jax.tree.map(
             np.asarray, (state.step, state.diverged, progress, probed, state.params)
         )
-        return Snapshot(step, diverged, progress, probed, params, seconds)
+        return Snapshot(step, diverged, progress, probed, params, seconds, fine)
 
     def _lane(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The array half of a configuration, as numpy scalars (see trainer.Lane)."""

@@ -10,7 +10,6 @@ from ebmcli.metrics import collapse, margin
 from ebmcli.types import Task
 
 Measures = dict[str, Any]
-CURVE_ONLY = ("step", "seconds")  # what a line of curves.jsonl has beside measures
 
 
 def at(snapshot: Snapshot, lane: int) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def threshold(config: Mapping[str, Any]) -> float:
     return float(config.get("margin", 0.0))
 
 
-def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int, fine: bool) -> Measures | None:
+def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int) -> Measures | None:
     """The measures of a run at a chunk end; None where its energies are not finite."""
     probed = at(snapshot, lane)
     train = probed["train"]
@@ -40,7 +39,7 @@ def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int
         "step": int(snapshot.step[lane]),
         "train_loss": float(snapshot.progress.loss[lane]),
         "active_share": float(snapshot.progress.active_share[lane]),
-        **task.measure(probed["task"], fine, config["beta"], threshold(config)),
+        **task.measure(probed["task"], snapshot.fine, config["beta"], threshold(config)),
     }
     if train["negatives"] is not None:
         gaps = np.float64(train["negatives"]) - train["positive"][:, None]
@@ -49,26 +48,30 @@ def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int
 
 
 def conclude(
-    task: Task, config: Mapping[str, Any], history: Sequence[Measures], diverged: int, cost: tuple[int, int]
+    task: Task,
+    config: Mapping[str, Any],
+    history: Sequence[Measures],
+    final: Measures | None,
+    diverged: int,
+    cost: tuple[int, int],
 ) -> tuple[str, Measures]:
-    """(status, metrics) of a finished run from its measures at chunk ends, the last of them fine.
+    """(status, metrics) of a finished run.
 
-    diverged: the step whose loss was not finite, or -1; then the measures are the last finite ones.
-    cost: energy evaluations of the whole training, and how many of them were differentiated in y.
+    history: the measures before training and at chunk ends. final: the fine ones at the end, None where the energies
+    are not finite; the last finite measures then stand for them. diverged: the step that was not finite, or -1. cost: energy evaluations of the whole training, and how many of them were differentiated in y.
     """
     steps = diverged if diverged >= 0 else config["steps"]
-    metrics = {name: value for name, value in history[-1].items() if name not in CURVE_ONLY}
+    metrics = {name: value for name, value in (final or history[-1]).items() if name != "step"}
     steps_at, medians = (np.array([line[name] for line in history[1:]], float) for name in ("step", "gap_q50"))
     growth = margin.gap_growth(steps_at, medians) or (None, None)
-    metrics |= dict(zip(("gap_growth", "gap_growth_error"), growth, strict=True))
-    metrics |= {
-        f"energy_{name}": one * steps // config["steps"]
-        for name, one in zip(("evaluations", "gradients"), cost, strict=True)
-    }
+    metrics |= {"gap_growth": growth[0], "gap_growth_error": growth[1]}
+    metrics |= {"energy_evaluations": cost[0] * steps // config["steps"]}
+    metrics |= {"energy_gradients": cost[1] * steps // config["steps"]}
     metrics["epochs"] = steps * config["batch_size"] / task.examples if task.examples else None
-    if diverged >= 0:
-        last = history[-1]["step"]
-        reason = f"the loss or its gradient was not finite at step {diverged}; measures are those of step {last}"
-        return "diverged", metrics | {"diverged_step": diverged, "verdict": "diverged", "verdict_reason": reason}
-    verdict, reason = collapse.verdict(metrics, history[0], config["beta"])
+    if final is None:
+        what = "the loss or its gradient was" if diverged >= 0 else "the energies were"
+        reason = f"{what} not finite at step {steps}; the measures are those of step {history[-1]['step']}"
+        return "diverged", metrics | {"diverged_step": steps, "verdict": "diverged", "verdict_reason": reason}
+    scales = [1 / config["beta"], *([config["margin"]] if "margin" in config else [])]
+    verdict, reason = collapse.verdict(metrics, history[0], min(scales), max(scales))
     return "done", metrics | {"verdict": verdict, "verdict_reason": reason}

@@ -156,7 +156,8 @@ def _head(sweep: Path, records: Sequence[Record]) -> list[str]:
     """What was run, on what, and a warning where that is not one thing."""
     manifest = store.manifest(sweep) or {}
     states = Counter(record["status"] for record in records)
-    counts = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
+    order = sorted(states, key=lambda status: (status != "done", status != "diverged", status))
+    counts = ", ".join(f"{states[status]} {status}" for status in order)
     lines = [f"{len(records)} runs: {counts}." if records else "No runs."]
     finished = [record["provenance"] for record in records if record["provenance"]]
     where = [_machine(one) for one in finished]

@@ -34,8 +34,8 @@ def number(value: float | None, digits: int = 3) -> str:
     size = abs(value)
     if size and not 1e-4 <= size < 1e6:
         return f"{value:.{digits - 1}e}"
-    places = max(0, digits - 1 - int(np.floor(np.log10(size)))) if size else 0
-    return f"{value:,.{min(places, 6)}f}"
+    exponent = int(f"{size:.{digits - 1}e}".partition("e")[2])  # after rounding: 9.999 counts as 10
+    return f"{value:,.{min(max(0, digits - 1 - exponent), 6) if size else 0}f}"
 
 
 def text(found: Mean) -> str:

@@ -5,10 +5,9 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-
-import numpy as np
 
 from ebmcli import engine, evaluate, plots, store
 from ebmcli.engine import Engine, Snapshot
@@ -118,62 +117,66 @@ def _fail(sweep: Path, cells: Sequence[Cell], message: str, trace: str, watcher:
         watcher.end(cell, "failed", message.splitlines()[0])
 
 
+@dataclass
+class _Run:
+    """A run that is under way."""
+
+    cell: Cell
+    folder: Path
+    task: Task
+    history: list[evaluate.Measures] = field(default_factory=list)  # before training, and at chunk ends
+    final: evaluate.Measures | None = None
+
+    def note(self, snapshot: Snapshot, lane: int) -> None:
+        """Measure a snapshot; a chunk in which no step was done adds nothing."""
+        found = evaluate.measure(self.task, self.cell.config, snapshot, lane)
+        if snapshot.fine:
+            self.final = found
+        elif found and (not self.history or self.history[-1]["step"] != found["step"]):
+            self.history.append(found)
+            store.append_curve(self.folder, found | {"seconds": round(snapshot.seconds, 3)})
+
+
 def _launch(
     machine: Engine, cells: Sequence[Cell], sweep: Path, watcher: Watcher, stop: list[bool], pictures: bool
 ) -> None:
-    """Train one launch and save its runs, each as soon as it is measured."""
+    """Train one launch and save its runs."""
     watcher.chunk(cells, 0.0)
     with ExitStack() as locks:
-        runs = [store.claim(sweep, cell.id, cell.config) for cell in cells]
-        for run in runs:
-            locks.enter_context(store.locked(run / "lock"))
-        tasks = [find("task", cell.config["task"]).build(cell.config) for cell in cells]
-        histories: list[list[evaluate.Measures]] = [[] for _ in cells]
+        runs = []
+        for cell in cells:
+            folder = store.claim(sweep, cell.id, cell.config)
+            locks.enter_context(store.locked(folder / "lock"))
+            runs.append(_Run(cell, folder, find("task", cell.config["task"]).build(cell.config)))
         compiled, began = machine.compile_seconds, time.monotonic()
-        last: Snapshot | None = None
         for number, snapshot in enumerate(machine.launch([cell.config for cell in cells])):
-            last = snapshot
-            for lane, (cell, task) in enumerate(zip(cells, tasks, strict=True)):
-                found = evaluate.measure(task, cell.config, snapshot, lane, fine=number == engine.CHUNKS)
-                if found:
-                    histories[lane].append(found)
-                    store.append_curve(runs[lane], found | {"seconds": round(snapshot.seconds, 3)})
-            watcher.chunk(cells, number / engine.CHUNKS)
+            for lane, run in enumerate(runs):
+                run.note(snapshot, lane)
+            watcher.chunk(cells, min(1.0, number / engine.CHUNKS))
             if stop:
                 raise Interrupted
-        assert last is not None
-        seconds = {"compile": machine.compile_seconds - compiled, "train": last.seconds}
+        seconds = {"compile": machine.compile_seconds - compiled, "train": snapshot.seconds}
         seconds["evaluate"] = time.monotonic() - began - seconds["compile"] - seconds["train"]
-        for lane, cell in enumerate(cells):
-            _save(runs[lane], cell, tasks[lane], last, lane, histories[lane], seconds, pictures)
-            watcher.end(cell, store.status(runs[lane]), "")
+        for lane, run in enumerate(runs):
+            _save(run, snapshot, lane, seconds, pictures)
+            watcher.end(run.cell, store.status(run.folder), "")
 
 
-def _save(
-    run: Path,
-    cell: Cell,
-    task: Task,
-    last: Snapshot,
-    lane: int,
-    history: list[evaluate.Measures],
-    seconds: Mapping[str, float],
-    pictures: bool,
-) -> None:
+def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], pictures: bool) -> None:
     """Everything of one run, the proof of success last."""
-    diverged = int(last.diverged[lane])
-    status, metrics = evaluate.conclude(task, cell.config, history, diverged, evaluations(cell.config))
+    config, folder = run.cell.config, run.folder
+    cost = evaluations(config)
+    status, metrics = evaluate.conclude(run.task, config, run.history, run.final, int(last.diverged[lane]), cost)
     if status == "done":
         probed = evaluate.at(last, lane)
-        arrays = task.keep(probed["task"]) | {"y": probed["train"]["y"], "y_negative": probed["train"]["y_negative"]}
+        arrays = run.task.keep(probed["task"]) | {name: probed["train"][name] for name in ("y", "y_negative")}
         arrays = {name: array for name, array in arrays.items() if array is not None}
-        store.save_arrays(run / "arrays.npz", arrays)
-        named = jax.tree_util.tree_flatten_with_path(last.params)[0]
-        params = {
-            jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf[lane]) for path, leaf in named
-        }
-        store.save_arrays(run / "params.npz", params)
+        store.save_arrays(folder / "arrays.npz", arrays)
+        named, _ = jax.tree_util.tree_flatten_with_path(last.params)
+        paths = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf[lane] for path, leaf in named}
+        store.save_arrays(folder / "params.npz", paths)
         if pictures:
-            plots.picture(run, cell.config, metrics, arrays)
-    record = {"id": cell.id, "status": status, "config": cell.config, "metrics": metrics}
+            plots.picture(folder, config, metrics, arrays)
+    record = {"id": run.cell.id, "status": status, "config": config, "metrics": metrics}
     times = {name: round(value, 3) for name, value in seconds.items()}
-    store.save_result(run, record | {"seconds": times, "provenance": provenance(jax.devices())})
+    store.save_result(folder, record | {"seconds": times, "provenance": provenance(jax.devices())})

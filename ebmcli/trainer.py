@@ -141,7 +141,7 @@ def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) 
 
     zero = Progress(jnp.zeros(()), jnp.zeros(()))
     done, sums = jax.lax.while_loop(unfinished, onward, (state, zero))
-    return done, jax.tree.map(lambda total: total / jnp.maximum(done.step - state.step, 1), sums)
+    return done, jax.tree.map(lambda total: total / (done.step - state.step), sums)  # NaN where no step was to do
 
 
 def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -> dict[str, Any]:

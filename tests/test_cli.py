@@ -155,7 +155,8 @@ def test_nothing_heavy_is_imported_to_help_to_list_or_to_report(here):
         "import sys; from ebmcli.cli import app\n"
         "try: app(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('jax', 'jaxlib', 'flax', 'optax', 'matplotlib', 'pandas') if m in sys.modules], file=sys.stderr)"
+        "heavy = ('jax', 'jaxlib', 'flax', 'optax', 'matplotlib', 'pandas')\n"
+        "print([m for m in heavy if m in sys.modules], file=sys.stderr)"
     )
     for command in (["--help"], ["list", "losses"], ["report", "first"], ["sweep", "x.toml", "--help"]):
         done = subprocess.run([sys.executable, "-c", code, *command], cwd=folder, capture_output=True, text=True)

@@ -124,7 +124,8 @@ def test_a_file_says_what_flags_say(tmp_path):
     loaded = load(
         tmp_path,
         'losses = ["hinge", "nll"]\ntasks = "moons, letters"\nseeds = "0..1"\nlr = [0.1, 0.2]\n'
-        "[loss.hinge]\nmargin = 2.0\n[task.letters]\nlr = 0.3\nprotocol = 'large'\n[sampler.langevin]\nchain_steps = 3\n",
+        "[loss.hinge]\nmargin = 2.0\n[task.letters]\nlr = 0.3\nprotocol = 'large'\n"
+        "[sampler.langevin]\nchain_steps = 3\n",
     )
     cells, _ = config.cells(loaded)
     assert len(cells) == 2 * 2 * 2 + 2 * 2

@@ -92,7 +92,7 @@ def test_verdicts_of_energies_whose_state_is_known():
     start = measures(rng.normal(0, 0.5, len(GRID)), rng.normal(0, 0.5, 1000))
 
     def verdict(energy, at):
-        return collapse.verdict(measures(energy, at), start, 1.0)[0]
+        return collapse.verdict(measures(energy, at), start)[0]
 
     assert verdict(good, at_data) == "healthy"
     assert verdict(good + 1e3, at_data + 1e3) == "healthy"
@@ -102,6 +102,15 @@ def test_verdicts_of_energies_whose_state_is_known():
     assert verdict(1e7 * GRID[:, 0], 1e7 * draws[:, 0]) == "unbounded"
     basin = np.where(np.hypot(GRID[:, 0] - 3.5, GRID[:, 1] - 3.5) < 1.5, good.min(), good)
     assert verdict(basin, at_data) == "spurious"
+
+
+def test_the_verdict_knows_the_scale_of_a_run():
+    small = {"energy_spread": 0.05, "energy_level": 0.0, "auroc": 0.9}
+    large = {"energy_spread": 5e3, "energy_level": 0.0, "auroc": 0.9}
+    assert collapse.verdict(small, small)[0] == "flat"
+    assert collapse.verdict(small, small, small=0.1)[0] == "healthy"
+    assert collapse.verdict(large, large)[0] == "unbounded"
+    assert collapse.verdict(large, large, large=1e4)[0] == "healthy"
 
 
 def test_gap_quantiles_and_violations_of_a_hand_made_energy():

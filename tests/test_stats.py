@@ -28,7 +28,15 @@ def test_the_interval_covers_as_often_as_it_says():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (0.12345, "0.123"), (12.345, "12.3"), (12345.6, "12,346"), (3.2e9, "3.20e+09"), (None, "–")],
+    [
+        (0.0, "0"),
+        (0.12345, "0.123"),
+        (12.345, "12.3"),
+        (9.9999, "10.0"),
+        (12345.6, "12,346"),
+        (3.2e9, "3.20e+09"),
+        (None, "–"),
+    ],
 )
 def test_numbers(value, text):
     assert stats.number(value) == text

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-FLAT_SPREAD = 0.1  # in units of 1/beta: below it exp(-beta F) is all but uniform
+FLAT_SPREAD = 0.1  # in units of 1/beta or of the margin, the smaller: below it exp(-beta F) is all but uniform
 FLAT_SHARE = 0.01  # of its spread at the start
 FLAT_RELATIVE = 1e-4  # of |mean F|: a spread that is only rounding beside its level
-UNBOUNDED_SPREAD = 1e3  # in units of 1/beta: no density of these tasks needs energies that far apart
+UNBOUNDED_SPREAD = 1e3  # in units of 1/beta or of the margin, the larger: no task needs energies that far apart
 CHANCE = 0.5  # the auroc of an energy that knows nothing
 SPURIOUS_SHARE = 0.02  # of the far region
 
@@ -20,17 +20,20 @@ def auroc(right: np.ndarray, other: np.ndarray) -> float:
     return float(np.mean(above + 0.5 * level) / len(order))
 
 
-def verdict(last: Mapping[str, float | None], first: Mapping[str, float | None], beta: float) -> tuple[str, str]:
+def verdict(
+    last: Mapping[str, float | None], first: Mapping[str, float | None], small: float = 1.0, large: float = 1.0
+) -> tuple[str, str]:
     """(verdict, its reason in words), from the measures at the end and at the start of a run.
 
+    small, large: the scales of energy that the run has, 1/beta and where there is one the margin.
     Reads energy_spread, energy_level, auroc and, where it is there, low_energy_share.
     """
     spread, start = last["energy_spread"] or 0.0, first["energy_spread"] or 0.0
     level, area = abs(last["energy_level"] or 0.0), last["auroc"] or 0.0
     low = last.get("low_energy_share")
-    if spread * beta > UNBOUNDED_SPREAD:
+    if spread > UNBOUNDED_SPREAD * large:
         return "unbounded", f"the energy spreads over {spread:.2g}, it began with {start:.2g}: nothing pushes it up"
-    if spread * beta < FLAT_SPREAD or spread < FLAT_SHARE * start or spread < FLAT_RELATIVE * level:
+    if spread < FLAT_SPREAD * small or spread < FLAT_SHARE * start or spread < FLAT_RELATIVE * level:
         return "flat", f"the spread of the energy is {spread:.2g}, it began with {start:.2g} (level {level:.2g})"
     if area < CHANCE:
         return "inverted", f"right answers have the higher energy: auroc {area:.2f}"
