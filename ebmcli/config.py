@@ -35,8 +35,9 @@ class Grid:
 
     def over(self, base: "Grid") -> "Grid":
         """This grid laid over a base: what is said here wins over what is said there, special or not."""
+        said = {*self.settings, *(["samplers"] if "sampler" in self.axes else [])}
         special = {
-            unit: {name: values for name, values in table.items() if name not in self.settings}
+            unit: {name: values for name, values in table.items() if name not in said}
             for unit, table in base.special.items()
         }
         return Grid(base.axes | self.axes, base.settings | self.settings, special | self.special)
@@ -135,10 +136,13 @@ def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[
     for (kind, name), table in (special or {}).items():
         unit = find(kind, name)
         owned = dict(unit.parameters) | (SETTINGS if kind == "task" else {})
-        for key in table:
-            if key.replace("-", "_") not in owned:
-                raise unknown(f"hyperparameter of {kind} {name}", key, owned or ["none"])
-        tables[kind, name] = {key.replace("-", "_"): values(parameter(key), given) for key, given in table.items()}
+        extra = ["samplers"] if kind in ("loss", "task") else []
+        tables[kind, name] = {}
+        for key, given in table.items():
+            plain = key.replace("-", "_")
+            if plain not in [*owned, *extra]:
+                raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"])
+            tables[kind, name][plain] = names("sampler", given) if plain in extra else values(parameter(plain), given)
     return Grid(chosen, said, tables)
 
 
@@ -175,11 +179,12 @@ def _owners(name: str) -> str:
 
 
 def _cells(grid: Grid) -> Iterator[dict[str, Any]]:
-    axis = {kind: grid.axes.get(kind, [DEFAULT]) for kind in ("sampler", "energy")}
     for task_name, loss_name in itertools.product(grid.axes.get("task", ["moons"]), grid.axes.get("loss", [])):
         task, loss = find("task", task_name), find("loss", loss_name)
         distances = _given(grid, "margin_distance", task) if _measures(task, loss) else [None]
-        for energy_name, asked, distance in itertools.product(axis["energy"], axis["sampler"], distances):
+        samplers = _special(grid, "samplers", loss, task) or grid.axes.get("sampler", [DEFAULT])
+        energies = grid.axes.get("energy", [DEFAULT])
+        for energy_name, asked, distance in itertools.product(energies, samplers, distances):
             energy = find("energy", task.energy if energy_name == DEFAULT else energy_name)
             sampler = find("sampler", _sampler(task, loss, distance) if asked == DEFAULT else asked)
             fixed = (
@@ -196,11 +201,13 @@ def _measures(task: Unit, loss: Unit) -> bool:
 
 
 def _given(grid: Grid, name: str, *owners: Unit) -> list[Any]:
-    for unit in owners:
-        table = grid.special.get((unit.kind, unit.name), {})
-        if name in table:
-            return table[name]
-    return grid.settings.get(name, [None])
+    return _special(grid, name, *owners) or grid.settings.get(name, [None])
+
+
+def _special(grid: Grid, name: str, *owners: Unit) -> list[Any] | None:
+    """What the tables of these units say of a name; the first that says anything wins."""
+    said = (grid.special.get((unit.kind, unit.name), {}).get(name) for unit in owners)
+    return next((values for values in said if values), None)
 
 
 def _sampler(task: Unit, loss: Unit, distance: str | None) -> str:

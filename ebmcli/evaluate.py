@@ -57,8 +57,10 @@ def conclude(
 ) -> tuple[str, Measures]:
     """(status, metrics) of a finished run.
 
-    history: the measures before training and at chunk ends. final: the fine ones at the end, None where the energies
-    are not finite; the last finite measures then stand for them. diverged: the step that was not finite, or -1. cost: energy evaluations of the whole training, and how many of them were differentiated in y.
+    history: the measures before training and at chunk ends.
+    final: the fine ones at the end; None where the energies are not finite, and history's last stand for them.
+    diverged: the step that was not finite, or -1.
+    cost: energy evaluations of the whole training, and how many of them were differentiated in y.
     """
     steps = diverged if diverged >= 0 else config["steps"]
     metrics = {name: value for name, value in (final or history[-1]).items() if name != "step"}

@@ -82,18 +82,17 @@ def _task_table(task: str, records: Sequence[Record]) -> Table:
     for key, members in groups(records):
         done = [member["metrics"] for member in members if member["status"] == "done"]
         kept = [None if m.get("violation_rate") is None else 100 * (1 - m["violation_rate"]) for m in done]
-        rows.append(
-            [
-                key["loss"],
-                key["sampler"],
-                *(_setting(key[name]) for name in varied),
-                _count(members),
-                _promised(members[0]),
-            ]
-            + [_mean(done, "gap_q50"), _percent(stats.mean(kept)), _verdicts(members)]
-            + [_mean(done, name) for name in measures]
-        )
+        told = [key["loss"], _negatives(key), *(_setting(key[name]) for name in varied), _count(members)]
+        margin = [_promised(members[0]), _mean(done, "gap_q50"), _percent(stats.mean(kept))]
+        rows.append([*told, *margin, _verdicts(members), *(_mean(done, name) for name in measures)])
     return Table(task, heads, rows)
+
+
+def _negatives(key: Mapping[str, Any]) -> str:
+    """The sampler, and whether the loss looks at what it draws."""
+    unit = units("loss").get(key["loss"])
+    ignored = unit is not None and not unit.needs and key["sampler"] != "none"
+    return f"{key['sampler']} (ignored)" if ignored else key["sampler"]
 
 
 def _setting(value: Any) -> str:

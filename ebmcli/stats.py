@@ -42,9 +42,9 @@ def text(found: Mean) -> str:
     """`mean ± half`, rounded to the interval's two leading digits; the mean alone where there is no interval."""
     if found.mean is None or found.half is None:
         return number(found.mean)
-    if found.half == 0:
+    if found.half <= 1e-9 * abs(found.mean):  # equal but for rounding
         return f"{number(found.mean)} ± 0"
+    if max(abs(found.mean), found.half) >= 1e6 or found.half < 1e-6:
+        return f"{found.mean:.2e} ± {found.half:.1e}"
     places = max(0, min(6, 1 - int(np.floor(np.log10(found.half)))))
-    if abs(found.mean) >= 1e6 or found.half >= 1e6 or found.half < 1e-6:
-        return f"{number(found.mean)} ± {number(found.half, 2)}"
     return f"{found.mean:,.{places}f} ± {found.half:,.{places}f}"

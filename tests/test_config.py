@@ -141,6 +141,21 @@ def test_a_flag_wins_over_the_file_and_its_tables(tmp_path):
     assert (cell["margin"], cell["lr"], cell["seed"]) == (3.0, 0.5, 7)
 
 
+def test_tables_of_a_loss_or_a_task_may_name_their_samplers_and_a_flag_wins(tmp_path):
+    text = (
+        'losses = ["hinge", "energy"]\ntasks = ["moons", "letters"]\nsamplers = ["uniform", "pcd"]\n'
+        '[loss.energy]\nsamplers = ["none"]\n[task.letters]\nsamplers = ["default"]\n'
+    )
+    loaded = load(tmp_path, text)
+    cells, _ = config.cells(loaded)
+    assert [(c["task"], c["loss"], c["sampler"]) for c in cells] == [
+        ("moons", "hinge", "uniform"), ("moons", "hinge", "pcd"), ("moons", "energy", "none"),
+        ("letters", "hinge", "loss-augmented"), ("letters", "energy", "none"),
+    ]  # fmt: skip
+    cells, _ = config.cells(config.grid({"sampler": "quadrature"}, {}).over(loaded))
+    assert {c["sampler"] for c in cells} == {"quadrature"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -113,6 +113,13 @@ def test_the_verdict_knows_the_scale_of_a_run():
     assert collapse.verdict(large, large, large=1e4)[0] == "healthy"
 
 
+def test_verdicts_that_the_gaps_decide():
+    fair = {"energy_spread": 10.0, "energy_level": 0.0, "auroc": 0.99, "gap_q50": -0.4, "gap_q90": 1.0}
+    assert collapse.verdict(fair, fair)[0] == "healthy"
+    assert collapse.verdict(fair | {"gap_q90": -0.1}, fair)[0] == "spurious"
+    assert collapse.verdict(fair | {"gap_q50": -127.0, "gap_q90": -32.0}, fair)[0] == "unbounded"
+
+
 def test_gap_quantiles_and_violations_of_a_hand_made_energy():
     gaps = np.arange(101) / 100
     found = margin.summary(gaps, 0.25)

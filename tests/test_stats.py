@@ -51,6 +51,8 @@ def test_numbers(value, text):
         (stats.Mean(1, 0.5, None), "0.500"),
         (stats.Mean(0, None, None), "–"),
         (stats.Mean(2, 3e9, 4e8), "3.00e+09 ± 4.0e+08"),
+        (stats.Mean(3, 2.01e6, 305_873.0), "2.01e+06 ± 3.1e+05"),
+        (stats.Mean(3, 1.0, 3e-16), "1.00 ± 0"),
     ],
 )
 def test_means(found, text):

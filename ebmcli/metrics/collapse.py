@@ -9,6 +9,7 @@ FLAT_SHARE = 0.01  # of its spread at the start
 FLAT_RELATIVE = 1e-4  # of |mean F|: a spread that is only rounding beside its level
 UNBOUNDED_SPREAD = 1e3  # in units of 1/beta or of the margin, the larger: no task needs energies that far apart
 CHANCE = 0.5  # the auroc of an energy that knows nothing
+UNBOUNDED_GAP = -1e2  # likewise: the median example has a wrong answer that far below the right one
 SPURIOUS_SHARE = 0.02  # of the far region
 
 
@@ -26,17 +27,20 @@ def verdict(
     """(verdict, its reason in words), from the measures at the end and at the start of a run.
 
     small, large: the scales of energy that the run has, 1/beta and where there is one the margin.
-    Reads energy_spread, energy_level, auroc and, where it is there, low_energy_share.
+    Reads energy_spread, energy_level, auroc and, where they are there, low_energy_share, gap_q50 and gap_q90.
     """
     spread, start = last["energy_spread"] or 0.0, first["energy_spread"] or 0.0
     level, area = abs(last["energy_level"] or 0.0), last["auroc"] or 0.0
-    low = last.get("low_energy_share")
-    if spread > UNBOUNDED_SPREAD * large:
-        return "unbounded", f"the energy spreads over {spread:.2g}, it began with {start:.2g}: nothing pushes it up"
+    low, median, top = (last.get(name) or 0.0 for name in ("low_energy_share", "gap_q50", "gap_q90"))
+    if spread > UNBOUNDED_SPREAD * large or median < UNBOUNDED_GAP * large:
+        grown = f"the energy spreads over {spread:.2g}, it began with {start:.2g}"
+        return "unbounded", f"{grown}; the most offending answer lies {-median:.2g} below the right one"
     if spread < FLAT_SPREAD * small or spread < FLAT_SHARE * start or spread < FLAT_RELATIVE * level:
         return "flat", f"the spread of the energy is {spread:.2g}, it began with {start:.2g} (level {level:.2g})"
     if area < CHANCE:
         return "inverted", f"right answers have the higher energy: auroc {area:.2f}"
-    if low is not None and low > SPURIOUS_SHARE:
+    if low > SPURIOUS_SHARE:
         return "spurious", f"{low:.0%} of the region far from the data has energies as low as the data's"
+    if top < 0:
+        return "spurious", f"more than nine right answers of ten lie above a wrong one (gap {median:.2g} in the median)"
     return "healthy", f"auroc {area:.3f}, spread {spread:.2g}"
