@@ -97,7 +97,10 @@ def _asked(said: dict[str, Any]) -> tuple[Any, Any]:
 @app.command()
 @_shared
 def run(**said: Any) -> None:
-    """Train one loss (or a few) and print margin, collapse and accuracy. One flag is enough: --loss hinge."""
+    """Train one loss, or a few; print margin, collapse and accuracy.
+
+    One flag is enough: --loss hinge.
+    """
     from ebmcli import commands
 
     raise typer.Exit(commands.run(*_asked(said)))
@@ -112,7 +115,7 @@ def sweep(
     ] = False,
     **said: Any,
 ) -> None:
-    """Run a grid of losses x samplers x tasks x seeds; the same command again resumes it."""
+    """Run a grid of losses x samplers x tasks x seeds, or resume it."""
     from ebmcli import commands
 
     raise typer.Exit(commands.sweep(file, dry_run, *_asked(said)))
@@ -126,7 +129,7 @@ def report(
     json: Json = False,
     results: Results = ROOT,
 ) -> None:
-    """Print the tables of a sweep as markdown (or csv, or its records as json)."""
+    """Print the tables of a sweep as markdown, csv or json."""
     from ebmcli import commands
 
     raise typer.Exit(commands.report(sweep, "json" if json else format, output, results))
@@ -137,7 +140,10 @@ def list_(
     what: Annotated[str, typer.Argument(metavar="losses|samplers|tasks|energies")],
     json: Json = False,
 ) -> None:
-    """List losses, samplers, tasks or energies: formula, hyperparameters, what they need or give, source."""
+    """List losses, samplers, tasks or energies.
+
+    With formula, hyperparameters and their defaults, what they need or give, and the source.
+    """
     from ebmcli import commands
 
     raise typer.Exit(commands.list_units(what, json))

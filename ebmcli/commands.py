@@ -53,7 +53,8 @@ def run(grid: Grid, options: Options) -> int:
     config = planned.runs[0].config
     words = "-".join(str(config[name]) for name in ("loss", "sampler", "task"))
     folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
-    return _carry_out(planned, folder, options)
+    resume = options.command if options.name else f"{options.command} --name {folder.name}"
+    return _carry_out(planned, folder, options, resume)
 
 
 def sweep(file: Path | None, dry_run: bool, flags: Grid, options: Options) -> int:
@@ -64,7 +65,7 @@ def sweep(file: Path | None, dry_run: bool, flags: Grid, options: Options) -> in
         _show_plan(planned, options)
         return OK
     name = file.stem if file else f"sweep-{abs(hash_of(planned)):08x}"
-    return _carry_out(planned, _folder(options) or options.results / name, options)
+    return _carry_out(planned, _folder(options) or options.results / name, options, options.command)
 
 
 def hash_of(planned: plan.Plan) -> int:
@@ -96,8 +97,8 @@ def _fresh(root: Path, name: str) -> Path:
     raise AssertionError
 
 
-def _carry_out(planned: plan.Plan, folder: Path, options: Options) -> int:
-    """Run what is missing; print the table, or the records."""
+def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str) -> int:
+    """Run what is missing; print the table, or the records. resume: the command that goes on after an interruption."""
     from ebmcli import engine, sweep
     from ebmcli.progress import Bar
 
@@ -126,7 +127,7 @@ def _carry_out(planned: plan.Plan, folder: Path, options: Options) -> int:
     records = [record for record in store.records(folder) if record["id"] in wanted]
     _print_results(records, folder, options, err)
     if interrupted:
-        err.print("interrupted: what is finished is saved, the same command goes on from there")
+        err.print(f"interrupted: what is finished is saved, `{resume}` goes on from there", markup=False)
         return INTERRUPTED
     return OK if all(record["status"] in (*sweep.FINISHED, "refused") for record in records) else UNFINISHED
 
@@ -157,7 +158,7 @@ def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Opt
         out.print(f"record   {run / 'result.json'}", markup=False)
         if (run / "picture.png").exists():
             out.print(f"picture  {run / 'picture.png'}", markup=False)
-    elif records:
+    elif done:
         out.print(
             f"records and pictures in {folder / 'runs'}; ebm report {folder.name} prints these tables", markup=False
         )

@@ -1,0 +1,96 @@
+"""Compilation counts, lanes side by side, and the cost of a start."""
+
+import numpy as np
+import pytest
+
+from ebmcli import config, engine, plan, trainer
+from ebmcli.lazy import jax
+
+TINY = {"steps": 40, "batch_size": 16, "hidden": 8, "layers": 1, "negatives": 16, "chain_steps": 2}
+
+
+def runs(axes, **settings):
+    found, _ = config.cells(config.grid(axes, TINY | settings))
+    return found
+
+
+def snapshots(configs):
+    machine = engine.Engine(plan.program_of(configs[0]))
+    return machine, list(machine.launch(configs))
+
+
+def test_hyperparameters_compile_nothing():
+    """Fifty learning rates, margins, losses, step sizes, temperatures and numbers of steps: each function once."""
+    rates = ",".join(str(0.001 * n) for n in range(1, 13))
+    configs = runs({"loss": "hinge,log"}, lr=rates, margin="0.5,2", beta="1,3", step_size=0.02, steps="5,40")
+    machine = engine.Engine(plan.program_of(configs[0]))
+    assert len({plan.program_of(one).static for one in configs}) == 1
+    assert len(configs) >= 50
+    for first in range(0, 12, engine.width()):
+        for _ in machine.launch(configs[first : first + engine.width()]):
+            pass
+    names = [name for name, _ in machine._compiled]
+    assert sorted(names) == ["advance", "init", "probe", "probe"]  # the probe is coarse and fine
+
+
+def test_a_launch_yields_every_chunk_end_and_the_last_state_finely():
+    configs = runs({"loss": "hinge"})
+    _, found = snapshots(configs)
+    assert [int(one.step[0]) for one in found] == [2 * chunk for chunk in range(21)] + [40]
+    assert [one.fine for one in found] == [False] * 21 + [True]
+    assert np.isnan(found[0].progress.loss[0])
+    assert np.isfinite(found[1].progress.loss[0])
+    assert found[-1].probed["task"]["grid"].shape[1] == 64 * found[-2].probed["task"]["grid"].shape[1]
+
+
+def test_a_run_of_few_steps_ends_at_its_last_step():
+    _, found = snapshots(runs({"loss": "hinge"}, steps=3))
+    assert int(found[-1].step[0]) == 3
+    assert np.isfinite(found[-1].progress.loss[0])
+
+
+def test_an_idle_lane_does_no_step():
+    _, found = snapshots(runs({"loss": "hinge"}))
+    assert found[-1].step.tolist() == [40] + [0] * (engine.width() - 1)
+
+
+@pytest.mark.parametrize(
+    "axes", [{"loss": "hinge,log,square-square"}, {"loss": "nll,perceptron,hinge", "sampler": "quadrature"}]
+)
+def test_lanes_side_by_side_give_the_same_figures_to_rounding(monkeypatch, axes):
+    """As on an accelerator, where the lanes of a device are vectorised."""
+    # Adam would blow the rounding of gradients that are 0 (a constant in the energy) up to whole steps; sgd does not.
+    settings = {"lr": 1e-2, "optimizer": "sgd"} | ({"nodes": 8} if "sampler" in axes else {})
+    if "sampler" in axes:
+        monkeypatch.delitem(TINY, "negatives")
+        monkeypatch.delitem(TINY, "chain_steps")
+    configs = runs(axes, **settings)
+    alone = [snapshots([one])[1][-1] for one in configs]
+    monkeypatch.setattr(engine, "lanes_per_device", lambda: 4)
+    _, together = snapshots(configs)
+    for lane, single in enumerate(alone):
+        one = jax.tree.map(lambda leaf: leaf[0], single.params)
+        other = jax.tree.map(lambda leaf, lane=lane: leaf[lane], together[-1].params)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, other)
+
+
+def test_the_schedule_and_the_decay():
+    """The cosine ends at 0; a constant schedule does not decay; biases are not decayed."""
+    params = {"kernel": jax.numpy.ones((2, 2)), "bias": jax.numpy.ones(2)}
+    zero = jax.tree.map(jax.numpy.zeros_like, params)
+
+    def moved(steps_done, **settings):
+        optimiser = trainer.training(**({"steps": 10, "lr": 0.1, "optimizer": "sgd"} | settings))
+        state = optimiser.init(params)
+        for _ in range(steps_done):
+            updates, state = optimiser.update(params, state, zero)
+        return float(updates["kernel"][0, 0])
+
+    assert moved(1) == pytest.approx(-0.1)
+    assert moved(6) == pytest.approx(-0.1 * 0.5 * (1 + np.cos(np.pi * 0.5)))
+    assert moved(11) == pytest.approx(0.0, abs=1e-8)
+    assert moved(11, schedule="constant") == pytest.approx(-0.1)
+    optimiser = trainer.training(steps=10, lr=0.1, weight_decay=0.5)
+    updates, _ = optimiser.update(zero, optimiser.init(params), params)
+    assert updates["kernel"][0, 0] == pytest.approx(-0.05)
+    assert updates["bias"][0] == 0
