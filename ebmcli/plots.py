@@ -43,7 +43,8 @@ def _surface(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any],
     side = (side[:-1] + side[1:]) / 2
     axes = figure.subplots()
     filled = axes.contourf(side, side, energy, levels=np.linspace(low, high, 25), cmap="viridis", extend="max")
-    axes.contour(side, side, energy, levels=np.linspace(low, high, 9), colors="white", linewidths=0.4, linestyles="solid")
+    lines = {"colors": "white", "linewidths": 0.4, "linestyles": "solid"}
+    axes.contour(side, side, energy, levels=np.linspace(low, high, 9), **lines)
     figure.colorbar(filled, ax=axes, label=f"energy F(y), shown up to {high:.3g}")
     if "y_negative" in arrays and config["sampler"] != "quadrature":
         axes.plot(*arrays["y_negative"].T, "x", color="black", markersize=3, alpha=0.7, label="negatives")
