@@ -5,6 +5,7 @@ import inspect
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,6 +85,8 @@ def _asked(said: dict[str, Any]) -> tuple[Any, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageError(f"--set {text}: write it as name=value")
+        if name.replace("-", "_") in extra:
+            raise UsageError(f"--set {name} is given twice: give it once, with a list as in {name}=1,2")
         extra[name.replace("-", "_")] = value
     grid = {name: said.pop(name) for name, _, _ in GRID}
     axes = {name: grid.pop(name) for name in AXES}
@@ -171,7 +174,8 @@ def _main(
 def main() -> None:
     """Entry point: bad input is one sentence and exit code 2, a fault of the machine one sentence and 1."""
     for stream in (sys.stdout, sys.stderr):  # a plain locale shows ? for what it lacks
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        if stream is not None:  # closed by the caller
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         app()
     except UsageError as error:
@@ -185,6 +189,6 @@ def main() -> None:
 
 def _stop(message: str, code: int) -> None:
     if os.environ.get("EBM_DEBUG"):
-        raise  # noqa: PLE0704 (called from an except block)
+        traceback.print_exc()
     print(f"ebm: {message}", file=sys.stderr)
     sys.exit(code)

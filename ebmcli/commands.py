@@ -1,7 +1,8 @@
 """What the commands do, between the parsed flags and the modules that do the work."""
 
 import json
-import os
+import re
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -20,6 +22,8 @@ from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import KINDS, units
 
 OK, UNFINISHED, INTERRUPTED = 0, 3, 130
+SHOWN_REFUSALS = 3
+PROSE = ("reason", "losses", "negatives")  # columns whose cells may be broken between words
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,7 @@ def _console(stderr: bool = False) -> Console:
 def run(grid: Grid, options: Options) -> int:
     """Train the runs of a grid in a folder of their own, and print their table."""
     planned = plan.plan(grid, options.yes)
-    if not planned.runs:
-        raise UsageError(planned.refused[0].judgement.reason)
+    _refuse_nothing(planned)
     config = planned.runs[0].config
     words = "-".join(str(config[name]) for name in ("loss", "sampler", "task"))
     folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
@@ -62,10 +65,19 @@ def sweep(file: Path | None, dry_run: bool, flags: Grid, options: Options) -> in
     grid = flags.over(experiment.load(file)) if file else flags
     planned = plan.plan(grid, options.yes)
     if dry_run:
-        _show_plan(planned, options)
+        _show_plan(planned, _sweep_folder(file, planned, options), options)
         return OK
-    name = file.stem if file else f"sweep-{abs(hash_of(planned)):08x}"
-    return _carry_out(planned, _folder(options) or options.results / name, options, options.command)
+    _refuse_nothing(planned)
+    return _carry_out(planned, _sweep_folder(file, planned, options), options, options.command)
+
+
+def _refuse_nothing(planned: plan.Plan) -> None:
+    if not planned.runs:
+        raise UsageError(f"nothing to run: {planned.refused[0].judgement.reason}")
+
+
+def _sweep_folder(file: Path | None, planned: plan.Plan, options: Options) -> Path:
+    return _folder(options) or options.results / (file.stem if file else f"sweep-{hash_of(planned):08x}")
 
 
 def hash_of(planned: plan.Plan) -> int:
@@ -78,9 +90,9 @@ def hash_of(planned: plan.Plan) -> int:
 def _folder(options: Options) -> Path | None:
     if options.name is None:
         return None
-    if not options.name.strip() or options.name in (".", "..") or os.sep in options.name:
+    if not re.fullmatch(r"\w[\w.+-]{0,99}", options.name):
         raise UsageError(
-            f"--name {options.name!r}: a plain folder name, without {os.sep!r}; --results says where it lies"
+            f"--name {options.name!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
         )
     return options.results / options.name
 
@@ -129,16 +141,18 @@ def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str) 
     if interrupted:
         err.print(f"interrupted: what is finished is saved, `{resume}` goes on from there", markup=False)
         return INTERRUPTED
-    return OK if all(record["status"] in (*sweep.FINISHED, "refused") for record in records) else UNFINISHED
+    return OK if all(record["status"] in (*store.FINISHED, "refused") for record in records) else UNFINISHED
 
 
 def _remarks(planned: plan.Plan) -> list[str]:
     """What the user should know of a plan before it runs."""
     lines = []
     if planned.duplicates:
-        lines.append(f"{planned.duplicates} duplicates in the grid are run once")
+        lines.append(f"what stands twice in the grid is run once ({planned.duplicates} left out)")
     refused = {cell.judgement.reason for cell in planned.refused}
-    lines += [f"refused: {reason}" for reason in sorted(refused)]
+    lines += [f"refused: {reason}" for reason in sorted(refused)[:SHOWN_REFUSALS]]
+    if len(refused) > SHOWN_REFUSALS:
+        lines.append(f"refused: and for {len(refused) - SHOWN_REFUSALS} more reasons; --dry-run lists them all")
     warned = {cell.judgement.reason for cell in planned.runs if cell.judgement.verdict == "warn"}
     return lines + [f"warning: {reason}" for reason in sorted(warned)]
 
@@ -155,12 +169,14 @@ def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Opt
     done = [record for record in records if record["status"] == "done"]
     if len(done) == 1:
         run = folder / "runs" / done[0]["id"]
-        out.print(f"record   {run / 'result.json'}", markup=False)
+        out.print(f"record   {run / 'result.json'}", markup=False, soft_wrap=True)
         if (run / "picture.png").exists():
-            out.print(f"picture  {run / 'picture.png'}", markup=False)
+            out.print(f"picture  {run / 'picture.png'}", markup=False, soft_wrap=True)
     elif done:
         out.print(
-            f"records and pictures in {folder / 'runs'}; ebm report {folder.name} prints these tables", markup=False
+            f"records and pictures in {folder / 'runs'}; ebm report {shlex.quote(str(folder))} prints these tables",
+            markup=False,
+            soft_wrap=True,
         )
 
 
@@ -171,15 +187,17 @@ def _print_table(table: reports.Table, out: Console) -> None:
     turned = sum(widths) + 3 * len(widths) + 1 > out.width and len(table.rows) <= 3
     if turned:
         lines = [list(line) for line in zip(*lines, strict=True)]
-    shown = RichTable(title=table.heading, title_justify="left", title_style="bold", show_header=not turned)
+    style = {"title": table.heading, "title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD}
+    shown = RichTable(**style, show_header=not turned, padding=(0, 1, 0, 0))  # type: ignore[arg-type]
     for place, column in enumerate(lines[0]):
-        shown.add_column(column, overflow="fold", style="bold" if turned and place == 0 else None)
+        whole = [*column.split(), *([] if column in PROSE else [line[place] for line in lines[1:]])]
+        shown.add_column(column, min_width=max(map(len, whole)), style="bold" if turned and place == 0 else None)
     for row in lines if turned else lines[1:]:
         shown.add_row(*(cell.replace("[", r"\[") for cell in row))
     out.print(shown)
 
 
-def _show_plan(planned: plan.Plan, options: Options) -> None:
+def _show_plan(planned: plan.Plan, folder: Path, options: Options) -> None:
     """The dry run: a line a kind of cell with its judgement, the number of programs, a rough estimate."""
     from ebmcli.engine import cores
 
@@ -204,10 +222,12 @@ def _show_plan(planned: plan.Plan, options: Options) -> None:
     for line in _remarks(planned)[:1] if planned.duplicates else []:
         out.print(line)
     lanes = options.devices or cores()
-    seconds = plan.estimate(planned.runs, lanes)
+    runs = planned.runs
+    missing = [cell for cell in runs if store.status(folder / "runs" / cell.id) not in store.FINISHED]
+    there = f"{len(runs) - len(missing)} of them already in {folder}, " if len(missing) < len(runs) else ""
     out.print(
-        f"{len(planned.runs)} runs in {len(plan.programs(planned.runs))} programs, {len(planned.refused)} refused; "
-        f"roughly {_duration(seconds)} on {lanes} cores"
+        f"{len(runs)} runs in {len(plan.programs(runs))} programs, {there}{len(planned.refused)} refused; "
+        f"roughly {_duration(plan.estimate(missing, lanes))} on {lanes} cores at the default sizes"
     )
 
 

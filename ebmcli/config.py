@@ -57,6 +57,10 @@ def parameter(name: str) -> Parameter:
     """The hyperparameter of that name (dashes allowed), or a UsageError that suggests one."""
     known = parameters()
     plain = name.replace("-", "_")
+    axes = {axis: plural for plural, axis in AXES.items()}
+    if plain in axes:
+        flag = "seeds" if plain == "seed" else plain
+        raise UsageError(f"{name} is no hyperparameter: say --{flag}, or {axes[plain]} = ... in an experiment file")
     if plain not in known:
         raise unknown("hyperparameter", name, known)
     return known[plain]
@@ -95,7 +99,7 @@ def values(parameter: Parameter, given: Any) -> list[Any]:
         else:
             tokens.append(item)
     if not tokens or "" in tokens:
-        raise UsageError(f"{parameter.name}: the list is empty, name at least one value")
+        raise UsageError(f"{parameter.name}: the list is empty or has an empty entry")
     return [checked(parameter, token) for token in tokens]
 
 
@@ -115,7 +119,7 @@ def names(kind: str, given: Any) -> list[str]:
     """Names of units, checked; `all` stands for every one of them."""
     asked = [one.strip() for text in (given if isinstance(given, list) else [given]) for one in str(text).split(",")]
     if not asked or "" in asked:
-        raise UsageError(f"{kind}: the list is empty, name at least one (ebm list {KINDS[kind]})")
+        raise UsageError(f"{kind}: the list is empty or has an empty entry (ebm list {KINDS[kind]} shows them)")
     found: list[str] = []
     for name in asked:
         allowed = name == DEFAULT and kind in ("sampler", "energy")

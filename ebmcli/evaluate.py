@@ -57,13 +57,14 @@ def conclude(
 ) -> tuple[str, Measures]:
     """(status, metrics) of a finished run.
 
-    history: the measures before training and at chunk ends.
+    history: the measures before training and at chunk ends, as far as they were finite.
     final: the fine ones at the end; None where the energies are not finite, and history's last stand for them.
     diverged: the step that was not finite, or -1.
     cost: energy evaluations of the whole training, and how many of them were differentiated in y.
     """
     steps = diverged if diverged >= 0 else config["steps"]
-    metrics = {name: value for name, value in (final or history[-1]).items() if name != "step"}
+    last = final or (history[-1] if history else {"step": 0})
+    metrics = {name: value for name, value in last.items() if name != "step"}
     steps_at, medians = (np.array([line[name] for line in history[1:]], float) for name in ("step", "gap_q50"))
     growth = margin.gap_growth(steps_at, medians) or (None, None)
     metrics |= {"gap_growth": growth[0], "gap_growth_error": growth[1]}
@@ -72,7 +73,7 @@ def conclude(
     metrics["epochs"] = steps * config["batch_size"] / task.examples if task.examples else None
     if final is None:
         what = "the loss or its gradient was" if diverged >= 0 else "the energies were"
-        reason = f"{what} not finite at step {steps}; the measures are those of step {history[-1]['step']}"
+        reason = f"{what} not finite at step {steps}; the measures are those of step {last['step']}"
         return "diverged", metrics | {"diverged_step": steps, "verdict": "diverged", "verdict_reason": reason}
     scales = [1 / config["beta"], *([config["margin"]] if "margin" in config else [])]
     verdict, reason = collapse.verdict(metrics, history[0], min(scales), max(scales))

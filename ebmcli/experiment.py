@@ -29,6 +29,8 @@ def load(path: Path) -> Grid:
     special: dict[tuple[str, str], Any] = {}
     for key, value in content.items():
         with_place = _Place(path, text, key)
+        if key.replace("-", "_") in settings:
+            raise with_place.error(UsageError(f"{key} stands twice, with a dash and with an underscore"))
         if key in AXES:
             axes[AXES[key]] = value
         elif key in KINDS and isinstance(value, dict):
@@ -38,7 +40,7 @@ def load(path: Path) -> Grid:
         elif key.replace("-", "_") not in parameters():
             raise with_place.error(unknown("key", key, [*AXES, *parameters()]))
         else:
-            settings[key] = value
+            settings[key.replace("-", "_")] = value
     return _checked(path, text, axes, settings, special)
 
 
@@ -93,7 +95,8 @@ class _Place:
 
     def __init__(self, path: Path, text: str, key: str, after: str = ""):
         start = text.find(after) if after else 0
-        wanted = re.compile(rf"^\s*(\[.*\b{re.escape(key)}\b.*\]|[\"']?{re.escape(key)}[\"']?\s*=)", re.MULTILINE)
+        name = re.sub("[-_]", "[-_]", key) if re.fullmatch(r"[\w-]+", key) else re.escape(key)
+        wanted = re.compile(rf"^\s*(\[.*\b{name}\b.*\]|[\"']?{name}[\"']?\s*=)", re.MULTILINE)
         match = wanted.search(text, max(start, 0))
         line = text[: match.end()].count("\n") + 1 if match else None
         self.where = f"{path}, line {line}" if line else f"{path}"

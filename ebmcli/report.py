@@ -109,10 +109,16 @@ def _percent(found: stats.Mean) -> str:
 
 def _count(members: Sequence[Record]) -> str:
     """How many runs the means are over, and what became of the others."""
-    states = Counter(member["status"] for member in members)
-    done = states.pop("done", 0)
-    others = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
+    done = sum(member["status"] == "done" for member in members)
+    others = _states([member for member in members if member["status"] != "done"])
     return f"{done} of {len(members)} ({others})" if others else str(done)
+
+
+def _states(members: Sequence[Record]) -> str:
+    """How many runs are in which state, the good ones first."""
+    states = Counter(member["status"] for member in members)
+    order = sorted(states, key=lambda status: (status != "done", status != "diverged", status))
+    return ", ".join(f"{states[status]} {status}" for status in order)
 
 
 def _verdicts(members: Sequence[Record]) -> str:
@@ -154,10 +160,7 @@ def markdown(sweep: Path) -> str:
 def _head(sweep: Path, records: Sequence[Record]) -> list[str]:
     """What was run, on what, and a warning where that is not one thing."""
     manifest = store.manifest(sweep) or {}
-    states = Counter(record["status"] for record in records)
-    order = sorted(states, key=lambda status: (status != "done", status != "diverged", status))
-    counts = ", ".join(f"{states[status]} {status}" for status in order)
-    lines = [f"{len(records)} runs: {counts}." if records else "No runs."]
+    lines = [f"{len(records)} runs: {_states(records)}." if records else "No runs."]
     finished = [record["provenance"] for record in records if record["provenance"]]
     where = [_machine(one) for one in finished]
     lines[0] += f" Begun {manifest['created']}" if manifest.get("created") else ""
@@ -193,22 +196,23 @@ def reasons(records: Sequence[Record], task: str) -> list[str]:
 
 def unfinished(records: Sequence[Record]) -> list[Table]:
     """Tables of what was refused, and of what did not finish."""
-    refused: Counter = Counter()
+    refused: dict[tuple[str, str], list[Record]] = {}
+    missing: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record["status"] == "refused":
-            config = record["config"]
-            refused[config["task"], config["loss"], config["sampler"], record["reason"]] += 1
+            refused.setdefault((record["config"]["task"], record["reason"]), []).append(record)
+        elif record["status"] not in store.FINISHED:
+            missing.setdefault((record["status"], record.get("reason") or "–"), []).append(record)
     found = []
     if refused:
-        rows = [[*map(str, key), str(count)] for key, count in refused.items()]
-        found.append(Table("Refused", ["task", "loss", "negatives", "reason", "runs"], rows))
-    rows = [
-        [record["id"], record["status"], record.get("reason") or "–"]
-        for record in records
-        if record["status"] not in ("done", "diverged", "refused")
-    ]
-    if rows:
-        found.append(Table("Not finished", ["run", "status", "reason"], rows))
+        rows = [
+            [task, ", ".join(_in_order(same, "loss")), ", ".join(_in_order(same, "sampler")), reason, str(len(same))]
+            for (task, reason), same in refused.items()
+        ]
+        found.append(Table("Refused", ["task", "losses", "negatives", "reason", "runs"], rows))
+    if missing:
+        rows = [[status, reason, str(len(same)), same[0]["id"]] for (status, reason), same in missing.items()]
+        found.append(Table("Not finished", ["status", "reason", "runs", "the first"], rows))
     return found
 
 
@@ -230,7 +234,7 @@ def comma_separated(records: Sequence[Record]) -> str:
     for key, members in groups(records):
         line = {name: _harmless(value) for name, value in key.items()} | {"runs": len(members)}
         done = [member["metrics"] for member in members if member["status"] == "done"]
-        line |= {"n": len(done), "verdict": _verdicts(members)}
+        line |= {"n": len(done), "status": _states(members), "verdict": _verdicts(members).replace("–", "")}
         for name in dict.fromkeys(name for one in done for name, value in one.items() if not isinstance(value, str)):
             found = stats.mean([one.get(name) for one in done])
             low, high = (None, None) if found.half is None else (found.mean - found.half, found.mean + found.half)  # type: ignore[operator]

@@ -7,7 +7,7 @@ results/<sweep>/runs/<id>/config.json     the claim: appears with its directory 
                           curves.jsonl    one line a chunk end
                           result.json     the only proof of success
                           failure.json    kind, message, traceback, attempt
-                          arrays.npz, params.npz, energy.png
+                          arrays.npz, params.npz, picture.png
 """
 
 import fcntl
@@ -26,6 +26,11 @@ import numpy as np
 from ebmcli.errors import UsageError
 
 SCHEMA_VERSION = 1
+FINISHED = ("done", "diverged")  # statuses of runs that have a result
+
+
+class Damaged(UsageError):
+    """A manifest that cannot be read."""
 
 
 def plain(value: Any) -> Any:
@@ -46,7 +51,10 @@ def dumps(value: Any, indent: int | None = 1) -> str:
 
 def write(path: Path, content: bytes) -> None:
     """Replace a file in one step: after a crash it is whole, old or new."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -54,8 +62,10 @@ def write(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):  # name the file that was meant
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     _settle(path.parent)
 
@@ -118,7 +128,10 @@ def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
             if not run.exists():
                 raise
         _settle(runs)
-    (run / "curves.jsonl").unlink(missing_ok=True)
+    elif _read(run / "config.json") != plain(config):
+        write(run / "config.json", dumps(config).encode())
+    for stale in ("curves.jsonl", "result.json"):
+        (run / stale).unlink(missing_ok=True)
     return run
 
 
@@ -148,9 +161,16 @@ def save_failure(run: Path, failure: Mapping[str, Any]) -> None:
 
 
 def result(run: Path) -> dict[str, Any] | None:
-    """The record of a finished run, or None."""
+    """The record of a finished run, or None where there is none or not the one of this run."""
     record = _read(run / "result.json")
-    return record if record and {"id", "status", "config", "metrics"} <= record.keys() else None
+    if not record or record.get("id") != run.name or record.get("config") != _read(run / "config.json"):
+        return None
+    tables = all(isinstance(record.get(name), dict) for name in ("config", "metrics", "seconds", "provenance"))
+    texts = ("verdict", "verdict_reason")
+    sound = tables and all(
+        isinstance(value, str if name in texts else int | float | None) for name, value in record["metrics"].items()
+    )
+    return record if sound and isinstance(record.get("status"), str) else None
 
 
 def status(run: Path) -> str:
@@ -187,9 +207,19 @@ def curves(run: Path) -> list[dict[str, Any]]:
 
 def manifest(sweep: Path) -> dict[str, Any] | None:
     """What a sweep was to run, or None where there is none."""
-    found = _read(sweep / "sweep.json")
-    if found and found.get("schema_version", 0) > SCHEMA_VERSION:
-        raise UsageError(f"{sweep}: written by a newer ebm (schema {found['schema_version']}), update ebm to use it")
+    path = sweep / "sweep.json"
+    if not path.exists():
+        return None
+    found = _read(path) or {}
+    version, cells = found.get("schema_version"), found.get("cells")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UsageError(f"{sweep}: written by a newer ebm (schema {version}), update ebm to use it")
+    whole = isinstance(cells, list) and all(
+        isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
+        for cell in cells
+    )
+    if not isinstance(version, int) or not whole:
+        raise Damaged(f"{path} is damaged: the command that made this sweep writes it anew and keeps its runs")
     return found
 
 

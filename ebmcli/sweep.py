@@ -1,6 +1,8 @@
 """Carry out a plan: launch by launch, everything saved after each; the same plan again does only what is missing."""
 
+import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +19,6 @@ from ebmcli.plan import Cell, Plan, evaluations, programs
 from ebmcli.provenance import provenance, versions
 from ebmcli.registry import find
 from ebmcli.types import Task
-
-FINISHED = ("done", "diverged")
 
 
 class Watcher(Protocol):
@@ -41,21 +41,28 @@ class Interrupted(Exception):
 def prepare(plan: Plan, sweep: Path, command: str) -> list[Cell]:
     """Write the manifest and return the runs that are still to be done. The caller holds the sweep's lock.
 
-    A plan that contains the old one extends it; one that conflicts with it is refused.
+    A plan that contains the old one extends it, a part of the old one leaves it as it is, any other is refused.
     """
-    old = store.manifest(sweep)
-    if old and (lost := {cell["id"] for cell in old["cells"]} - {cell.id for cell in plan.cells}):
-        raise UsageError(
-            f"{sweep} holds another grid ({len(lost)} of its {len(old['cells'])} runs are not in this one"
-            f"{_difference(old['cells'], plan)}): give this one another --name"
-        )
+    try:
+        old = store.manifest(sweep)
+    except store.Damaged:  # it is written anew
+        old = None
     cells = [
         {"id": cell.id, "config": cell.config, "refused": cell.judgement.reason if cell in plan.refused else ""}
         for cell in plan.cells
     ]
+    before, now = {cell["id"] for cell in (old or {}).get("cells", [])}, {cell.id for cell in plan.cells}
+    if old and now <= before:
+        cells = old["cells"]
+    elif old and before - now:
+        raise UsageError(
+            f"{sweep} holds another grid ({len(before - now)} of its {len(before)} runs are not in this one"
+            f"{_difference(old['cells'], plan)}): give this one another --name"
+        )
     began = (old or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    store.save_manifest(sweep, {"created": began, "command": command, "versions": versions(), "cells": cells})
-    return [cell for cell in plan.runs if store.status(sweep / "runs" / cell.id) not in FINISHED]
+    said = old["command"] if old and now < before else command
+    store.save_manifest(sweep, {"created": began, "command": said, "versions": versions(), "cells": cells})
+    return [cell for cell in plan.runs if store.status(sweep / "runs" / cell.id) not in store.FINISHED]
 
 
 def _difference(old: Sequence[Mapping[str, Any]], plan: Plan) -> str:
@@ -65,7 +72,7 @@ def _difference(old: Sequence[Mapping[str, Any]], plan: Plan) -> str:
         return {name: {str(config.get(name)) for config in configs} for name in {n for c in configs for n in c}}
 
     before, now = seen([cell["config"] for cell in old]), seen([cell.config for cell in plan.cells])
-    names = sorted(name for name in before if before[name] - now.get(name, set()))
+    names = sorted(name for name in before if before[name] - now.get(name, before[name]))
     return f"; they differ in {', '.join(names)}" if names else ""
 
 
@@ -92,22 +99,24 @@ def carry_out(cells: Sequence[Cell], sweep: Path, watcher: Watcher, pictures: bo
 
 @contextmanager
 def _stoppable() -> Iterator[list[bool]]:
-    """A flag that the first Ctrl-C raises (the current chunk ends); the second Ctrl-C ends the process at once."""
+    """A flag that the first Ctrl-C, SIGTERM or SIGHUP raises (the current chunk ends); a second ends the process."""
     stop: list[bool] = []
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    def first(*_: Any) -> None:
+    def first(number: int, _: Any) -> None:
         stop.append(True)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_DFL)
+        os.write(2, b"\nstopping at the end of this chunk; once more to stop at once\n")
 
-    try:
-        before = signal.signal(signal.SIGINT, first)
-    except ValueError:  # not the main thread: whoever runs us there keeps its own handler
+    if threading.current_thread() is not threading.main_thread():  # whoever runs us there keeps its own handlers
         yield stop
         return
+    before = [signal.signal(number, first) for number in signals]
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _fail(sweep: Path, cells: Sequence[Cell], message: str, trace: str, watcher: Watcher) -> None:
@@ -158,8 +167,16 @@ def _launch(
         seconds = {"compile": machine.compile_seconds - compiled, "train": snapshot.seconds}
         seconds["evaluate"] = time.monotonic() - began - seconds["compile"] - seconds["train"]
         for lane, run in enumerate(runs):
-            _save(run, snapshot, lane, seconds, pictures)
-            watcher.end(run.cell, store.status(run.folder), "")
+            try:
+                _save(run, snapshot, lane, seconds, pictures)
+                watcher.end(run.cell, store.status(run.folder), "")
+            except (
+                ArithmeticError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:  # a fault of ours: the others are fine
+                _fail(sweep, [run.cell], f"{type(error).__name__}: {error}", traceback.format_exc(), watcher)
 
 
 def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], pictures: bool) -> None:

@@ -6,14 +6,14 @@ Axes: B examples of a batch, K negatives, T positions of a sequence, C labels. `
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Le
 
 from ebmcli.lazy import Array
 
 # The range of a hyperparameter, read from its annotation. Floats travel as arrays (a new value compiles nothing);
 # integers and names are compiled in, unless marked Traced.
 Traced = "traced"
-Positive = Annotated[float, Gt(0), Le(1e12)]
+Positive = Annotated[float, Ge(1e-12), Le(1e12)]  # far inside what float32 can hold
 NonNegative = Annotated[float, Ge(0), Le(1e12)]
 Share = Annotated[float, Ge(0), Le(1)]
 Count = Annotated[int, Ge(1), Le(1_000_000)]

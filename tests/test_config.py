@@ -84,8 +84,8 @@ def test_every_default_lies_in_its_range(kind):
     [
         ({"lr": "nan"}, {}, ["lr", "finite", "nan"]),
         ({"lr": "inf"}, {}, ["lr", "finite"]),
-        ({"lr": "-1"}, {}, ["lr", "greater than 0", "-1"]),
-        ({"lr": "1e-400"}, {}, ["lr", "greater than 0"]),
+        ({"lr": "-1"}, {}, ["lr", "greater than or equal to 0.000000000001", "-1"]),
+        ({"lr": "1e-400"}, {}, ["lr", "greater than or equal to 0.000000000001"]),
         ({"lr": "fast"}, {}, ["lr", "number", "'fast'"]),
         ({"margin": "nan"}, {}, ["margin", "finite"]),
         ({"steps": "5.0"}, {}, ["steps", "integer", "5.0"]),

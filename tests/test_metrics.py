@@ -109,15 +109,17 @@ def test_the_verdict_knows_the_scale_of_a_run():
     large = {"energy_spread": 5e3, "energy_level": 0.0, "auroc": 0.9}
     assert collapse.verdict(small, small)[0] == "flat"
     assert collapse.verdict(small, small, small=0.1)[0] == "healthy"
-    assert collapse.verdict(large, large)[0] == "unbounded"
-    assert collapse.verdict(large, large, large=1e4)[0] == "healthy"
+    assert collapse.verdict(large, small)[0] == "unbounded"
+    assert collapse.verdict(large, large)[0] == "healthy", "it has not grown"
+    assert collapse.verdict(large, small, large=1e4)[0] == "healthy"
 
 
 def test_verdicts_that_the_gaps_decide():
     fair = {"energy_spread": 10.0, "energy_level": 0.0, "auroc": 0.99, "gap_q50": -0.4, "gap_q90": 1.0}
     assert collapse.verdict(fair, fair)[0] == "healthy"
     assert collapse.verdict(fair | {"gap_q90": -0.1}, fair)[0] == "spurious"
-    assert collapse.verdict(fair | {"gap_q50": -127.0, "gap_q90": -32.0}, fair)[0] == "unbounded"
+    start = fair | {"energy_spread": 1.3}
+    assert collapse.verdict(fair | {"gap_q50": -127.0, "gap_q90": -32.0}, start)[0] == "unbounded"
 
 
 def test_gap_quantiles_and_violations_of_a_hand_made_energy():

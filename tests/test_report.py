@@ -93,7 +93,7 @@ def test_whole_tables(sweep):
     assert LETTERS in text
     assert "- energy with none: unbounded, it \\| spreads far &lt;b> (seed 0)." in text
     assert "12 runs: 9 done, 1 diverged, 1 failed, 1 killed." in text
-    assert "| perceptron-quadrature-moons-s0 | failed | ValueError: a \\| b |" in text
+    assert "| failed | ValueError: a \\| b | 1 | perceptron-quadrature-moons-s0 |" in text
     assert "Warning" not in text
     assert "nan" not in text.lower().replace("nats", "")
 

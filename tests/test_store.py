@@ -29,10 +29,11 @@ def test_status_is_derived(tmp_path):
     assert not (run / "failure.json").exists()
 
 
-def test_claiming_twice_keeps_the_first_and_clears_its_curves(tmp_path):
+def test_claiming_again_mends_the_configuration_and_clears_the_curves(tmp_path):
     run = store.claim(tmp_path, "a", CONFIG)
     store.append_curve(run, {"step": 1})
-    store.claim(tmp_path, "a", {"other": 1})
+    (run / "config.json").write_text("junk")
+    store.claim(tmp_path, "a", CONFIG)
     assert json.loads((run / "config.json").read_text()) == CONFIG
     assert store.curves(run) == []
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
@@ -44,6 +45,22 @@ def test_a_torn_line_of_curves_is_dropped(tmp_path):
     with open(run / "curves.jsonl", "a") as file:
         file.write('{"step": 2, "k')
     assert store.curves(run) == [{"step": 1, "kl": None}]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"schema_version": 1, "cells": [{}]}', b'{"schema_version": "9"}']
+)
+def test_a_damaged_manifest_is_a_sentence(tmp_path, content):
+    (tmp_path / "sweep.json").write_bytes(content)
+    with pytest.raises(UsageError, match="is damaged"):
+        store.records(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"id": "b"}, {"config": {}}, {"metrics": {"kl": "low"}}, {"provenance": None}])
+def test_the_result_of_another_run_or_of_a_wrong_type_is_damaged(tmp_path, change):
+    run = store.claim(tmp_path, "a", CONFIG)
+    store.save_result(run, RECORD | change)
+    assert store.status(run) == "damaged"
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\0\0", b"[]", b'{"id": "a"}', b'{"id": "a", "stat'])

@@ -92,6 +92,38 @@ def test_the_same_plan_again_does_nothing_and_a_new_seed_runs_only_itself(tmp_pa
     assert [("-s1-" in name, status) for name, status, _ in ended] == [(True, "done"), (True, "done")]
 
 
+def test_a_part_of_the_plan_leaves_the_manifest_as_it_is(tmp_path):
+    axes = {"loss": "hinge,log", "seed": "0,1"}
+    carry_out(planned(axes), tmp_path)
+    assert carry_out(planned({"loss": "log"}), tmp_path).ended == []
+    assert len(store.records(tmp_path)) == 4
+
+
+def test_energies_that_are_not_finite_before_training_are_a_divergence_and_leave_the_neighbour_alone(
+    tmp_path, monkeypatch
+):
+    from ebmcli import evaluate
+
+    real = evaluate.measure
+
+    def blind(task, config, snapshot, lane):
+        return None if config["seed"] == 1 else real(task, config, snapshot, lane)
+
+    monkeypatch.setattr(evaluate, "measure", blind)
+    carry_out(planned({"loss": "hinge", "seed": "0,1"}), tmp_path)
+    fine, burst = store.records(tmp_path)
+    assert (fine["status"], burst["status"]) == ("done", "diverged")
+    assert burst["metrics"]["verdict_reason"].startswith("the energies were not finite")
+
+
+def test_a_damaged_manifest_is_made_anew_and_its_runs_are_kept(tmp_path):
+    what = planned({"loss": "hinge"})
+    carry_out(what, tmp_path)
+    (tmp_path / "sweep.json").write_text('{"cel')
+    assert carry_out(what, tmp_path).ended == []
+    assert [record["status"] for record in store.records(tmp_path)] == ["done"]
+
+
 def test_a_conflicting_plan_is_refused_and_says_where_it_differs(tmp_path):
     carry_out(planned({"loss": "hinge"}), tmp_path)
     with pytest.raises(UsageError, match="differ in lr"):

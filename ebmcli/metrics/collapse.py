@@ -32,11 +32,14 @@ def verdict(
     spread, start = last["energy_spread"] or 0.0, first["energy_spread"] or 0.0
     level, area = abs(last["energy_level"] or 0.0), last["auroc"] or 0.0
     low, median, top = (last.get(name) or 0.0 for name in ("low_energy_share", "gap_q50", "gap_q90"))
-    if spread > UNBOUNDED_SPREAD * large or median < UNBOUNDED_GAP * large:
-        grown = f"the energy spreads over {spread:.2g}, it began with {start:.2g}"
+    grown = f"the energy spreads over {spread:.2g}, it began with {start:.2g}"
+    if spread > start and (spread > UNBOUNDED_SPREAD * large or median < UNBOUNDED_GAP * large):
         return "unbounded", f"{grown}; the most offending answer lies {-median:.2g} below the right one"
     if spread < FLAT_SPREAD * small or spread < FLAT_SHARE * start or spread < FLAT_RELATIVE * level:
-        return "flat", f"the spread of the energy is {spread:.2g}, it began with {start:.2g} (level {level:.2g})"
+        return (
+            "flat",
+            f"{grown}; that is little beside its level {level:.2g}, its start, or the run's scale {small:.2g}",
+        )
     if area < CHANCE:
         return "inverted", f"right answers have the higher energy: auroc {area:.2f}"
     if low > SPURIOUS_SHARE:
