@@ -17,7 +17,7 @@ from rich.table import Table as RichTable
 
 from ebmcli import experiment, plan, store
 from ebmcli import report as reports
-from ebmcli.config import Grid, canonical
+from ebmcli.config import Grid
 from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import KINDS, units
 
@@ -73,18 +73,12 @@ def sweep(file: Path | None, dry_run: bool, flags: Grid, options: Options) -> in
 
 def _refuse_nothing(planned: plan.Plan) -> None:
     if not planned.runs:
-        raise UsageError(f"nothing to run: {planned.refused[0].judgement.reason}")
+        reasons = dict.fromkeys(cell.judgement.reason for cell in planned.refused)
+        raise UsageError(f"nothing to run: {'; '.join(reasons)}")
 
 
 def _sweep_folder(file: Path | None, planned: plan.Plan, options: Options) -> Path:
-    return _folder(options) or options.results / (file.stem if file else f"sweep-{hash_of(planned):08x}")
-
-
-def hash_of(planned: plan.Plan) -> int:
-    """A number that is the same for the same runs."""
-    import zlib
-
-    return zlib.crc32(canonical([cell.id for cell in planned.cells]).encode())
+    return _folder(options) or options.results / (file.stem if file else f"sweep-{planned.digest}")
 
 
 def _folder(options: Options) -> Path | None:
@@ -148,13 +142,17 @@ def _remarks(planned: plan.Plan) -> list[str]:
     """What the user should know of a plan before it runs."""
     lines = []
     if planned.duplicates:
-        lines.append(f"what stands twice in the grid is run once ({planned.duplicates} left out)")
+        lines.append(_twice(planned))
     refused = {cell.judgement.reason for cell in planned.refused}
     lines += [f"refused: {reason}" for reason in sorted(refused)[:SHOWN_REFUSALS]]
     if len(refused) > SHOWN_REFUSALS:
         lines.append(f"refused: and for {len(refused) - SHOWN_REFUSALS} more reasons; --dry-run lists them all")
     warned = {cell.judgement.reason for cell in planned.runs if cell.judgement.verdict == "warn"}
     return lines + [f"warning: {reason}" for reason in sorted(warned)]
+
+
+def _twice(planned: plan.Plan) -> str:
+    return f"what stands twice in the grid is run once ({planned.duplicates} left out)"
 
 
 def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Options, err: Console) -> None:
@@ -170,8 +168,8 @@ def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Opt
     if len(done) == 1:
         run = folder / "runs" / done[0]["id"]
         out.print(f"record   {run / 'result.json'}", markup=False, soft_wrap=True)
-        if (run / "picture.png").exists():
-            out.print(f"picture  {run / 'picture.png'}", markup=False, soft_wrap=True)
+        if (run / store.PICTURE).exists():
+            out.print(f"picture  {run / store.PICTURE}", markup=False, soft_wrap=True)
     elif done:
         out.print(
             f"records and pictures in {folder / 'runs'}; ebm report {shlex.quote(str(folder))} prints these tables",
@@ -219,8 +217,8 @@ def _show_plan(planned: plan.Plan, folder: Path, options: Options) -> None:
     )  # fmt: skip
     out = _console()
     _print_table(table, out)
-    for line in _remarks(planned)[:1] if planned.duplicates else []:
-        out.print(line)
+    if planned.duplicates:
+        out.print(_twice(planned))
     lanes = options.devices or cores()
     runs = planned.runs
     missing = [cell for cell in runs if store.status(folder / "runs" / cell.id) not in store.FINISHED]
@@ -258,7 +256,7 @@ def report(name: str | None, format: str, output: Path | None, results: Path) ->
     if output is None:
         sys.stdout.write(text)
     else:
-        store.write(output, text.encode())
+        output.write_text(text, encoding="utf-8")
         _console(stderr=True).print(f"written to {output}", markup=False)
     return OK
 

@@ -170,7 +170,8 @@ def cells(grid: Grid, limit: int | None = None) -> tuple[list[dict[str, Any]], i
         found[run_id(config)] = config
         if limit and count > limit:
             raise UsageError(f"the grid has more than {limit:,} runs: make it smaller, or say --yes if you mean it")
-    used = {name for config in found.values() for name in config}
+    # A distance matters only to a loss that has a margin.
+    used = {name for config in found.values() for name in config if name != "margin_distance" or "margin" in config}
     for name in grid.settings:
         if name not in used:
             raise UsageError(f"{name}: no run of this grid has that hyperparameter{_owners(name)}")
@@ -252,6 +253,6 @@ def canonical(value: Any) -> str:
 
 
 def run_id(config: Mapping[str, Any]) -> str:
-    """Readable words and a hash of the whole configuration: hinge-langevin-moons-s0-1a2b3c4d."""
-    digest = hashlib.sha256(canonical(dict(config)).encode()).hexdigest()[:8]
+    """Readable words and a hash of the whole configuration: hinge-langevin-moons-s0-1a2b3c4d5e6f."""
+    digest = hashlib.sha256(canonical(dict(config)).encode()).hexdigest()[:12]
     return f"{config['loss']}-{config['sampler']}-{config['task']}-s{config['seed']}-{digest}"

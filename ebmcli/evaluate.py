@@ -62,7 +62,7 @@ def conclude(
     diverged: the step that was not finite, or -1.
     cost: energy evaluations of the whole training, and how many of them were differentiated in y.
     """
-    steps = diverged if diverged >= 0 else config["steps"]
+    steps = diverged + 1 if diverged >= 0 else config["steps"]  # that were computed
     last = final or (history[-1] if history else {"step": 0})
     metrics = {name: value for name, value in last.items() if name != "step"}
     steps_at, medians = (np.array([line[name] for line in history[1:]], float) for name in ("step", "gap_q50"))
@@ -73,8 +73,9 @@ def conclude(
     metrics["epochs"] = steps * config["batch_size"] / task.examples if task.examples else None
     if final is None:
         what = "the loss or its gradient was" if diverged >= 0 else "the energies were"
-        reason = f"{what} not finite at step {steps}; the measures are those of step {last['step']}"
-        return "diverged", metrics | {"diverged_step": steps, "verdict": "diverged", "verdict_reason": reason}
+        where = diverged if diverged >= 0 else steps
+        reason = f"{what} not finite at step {where}; the measures are those of step {last['step']}"
+        return "diverged", metrics | {"diverged_step": where, "verdict": "diverged", "verdict_reason": reason}
     scales = [1 / config["beta"], *([config["margin"]] if "margin" in config else [])]
     verdict, reason = collapse.verdict(metrics, history[0], min(scales), max(scales))
     return "done", metrics | {"verdict": verdict, "verdict_reason": reason}

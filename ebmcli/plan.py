@@ -1,5 +1,6 @@
 """From cells to launches: which runs share a compiled program, and what the whole will cost."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,14 +35,19 @@ class Plan:
     duplicates: int
 
     @property
+    def digest(self) -> str:
+        """The same for the same cells."""
+        return hashlib.sha256(" ".join(cell.id for cell in self.cells).encode()).hexdigest()[:8]
+
+    @property
     def runs(self) -> list[Cell]:
         """The cells that are run."""
-        return [cell for cell in self.cells if cell.judgement.verdict != "refuse"]
+        return [cell for cell in self.cells if not cell.judgement.refusal]
 
     @property
     def refused(self) -> list[Cell]:
         """The cells that are not, each with its reason."""
-        return [cell for cell in self.cells if cell.judgement.verdict == "refuse"]
+        return [cell for cell in self.cells if cell.judgement.refusal]
 
 
 def plan(grid: Grid, allow_many: bool = False) -> Plan:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli import store
 from ebmcli.registry import find
 
 ABOVE = 12.0  # the surface is shown from its lowest value to this much above it, or to its highest
 SHOWN_WORDS = 6
-PICTURE = "picture.png"
 
 
 def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
@@ -22,7 +22,7 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     draw(figure, config, metrics, arrays)
-    path = run / PICTURE
+    path = run / store.PICTURE
     figure.savefig(path, dpi=110)
     return path
 
@@ -38,7 +38,8 @@ def _surface(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any],
     energy = arrays["energy"]
     low = float(energy.min())
     high = min(float(energy.max()), low + ABOVE / config["beta"])
-    high = high if high > low else low + 1.0
+    if high - low < 1e-4 * max(abs(low), abs(high), 1e-30):  # flat: levels must differ in float32
+        high = low + max(1.0, abs(low))
     side = np.linspace(box[0], box[1], len(energy) + 1)
     side = (side[:-1] + side[1:]) / 2
     axes = figure.subplots()

@@ -9,6 +9,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from ebmcli.plan import Cell
 
+SILENCE = 5.0  # seconds after which a log gets a line
+
 
 class Bar:
     """Watches a sweep (see sweep.Watcher)."""
@@ -17,9 +19,8 @@ class Bar:
         self.console = console
         self.quiet = quiet
         self.total = self.finished = 0
-        self.failed: list[tuple[Cell, str]] = []
         self.share = 0.0  # of the launch that is under way, in runs
-        self.began = time.monotonic()
+        self.began = self.spoke = time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
         times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False))
         self.bar = Progress(*columns, *times, console=console, disable=quiet or not console.is_terminal, transient=True)
@@ -44,6 +45,8 @@ class Bar:
         names = f"{cells[0].config['loss']} {cells[0].config['sampler']} {cells[0].config['task']}"
         words = names if len(cells) == 1 else f"{names} +{len(cells) - 1}"
         self.share = share * len(cells)
+        if not self.console.is_terminal and time.monotonic() - self.spoke > SILENCE:
+            self._say(f"{words}: {'compiling' if share == 0 else f'{share:.0%}'}")
         self.bar.update(
             self.task,
             completed=self.finished + self.share,
@@ -55,13 +58,12 @@ class Bar:
         self.finished += 1
         self.share = max(0.0, self.share - 1)
         self.bar.update(self.task, completed=self.finished + self.share)
-        if status == "failed":
-            self.failed.append((cell, reason))
-        if not self.console.is_terminal and not self.quiet:
-            elapsed = time.monotonic() - self.began
-            note = f": {reason}" if reason else ""
-            self.console.print(
-                f"{self.finished}/{self.total} {cell.id} {status}{note} ({elapsed:.0f} s)",
-                soft_wrap=True,
-                highlight=False,
-            )
+        if not self.console.is_terminal:
+            self._say(f"{cell.id} {status}{f': {reason}' if reason else ''}")
+
+    def _say(self, text: str) -> None:
+        """A line where there is no bar, with what is done and the time so far."""
+        if not self.quiet:
+            self.spoke = time.monotonic()
+            line = f"{self.finished}/{self.total} {text} ({self.spoke - self.began:.0f} s)"
+            self.console.print(line, soft_wrap=True, markup=False)

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import subprocess
+from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -49,7 +50,11 @@ def _git(*arguments: str) -> str | None:
 @lru_cache
 def versions() -> dict[str, str]:
     """Versions of this package and of what its figures depend on."""
-    return {"ebm": ebmcli.__version__, **{name: metadata.version(name) for name in PACKAGES}}
+    found = {"ebm": ebmcli.__version__}
+    for name in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def provenance(devices: list[Any]) -> dict[str, Any]:

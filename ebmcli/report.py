@@ -22,7 +22,8 @@ NOTES = {
     "promised": "promised: the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
     "gap": "gap: median of F(most offending answer) - F(right answer) on held-out examples; most offending: the lowest "
     "energy outside the data region on the plane, the best different answer on sequences.",
-    "gap ≥ m": "gap ≥ m: share of held-out examples whose gap reaches the margin, or 0 where the loss has no margin.",
+    "gap ≥ m": "gap ≥ m: share of held-out examples whose gap reaches the margin (of one letter, where it grows with "
+    "the letters), or 0 where the loss has none.",
     "kl": "kl: KL(true || model), nats, at the β of training; at β*: at the inverse temperature best for new data.",
     "spurious mass": "spurious mass: the model's mass outside the region that holds 99.9 % of the true mass.",
     "cer of the word list": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
@@ -182,15 +183,15 @@ def _machine(provenance: Mapping[str, Any]) -> str:
 
 
 def reasons(records: Sequence[Record], task: str) -> list[str]:
-    """Why runs of a task were not called healthy: a line a row and verdict."""
+    """Why runs of a task were not called healthy: a line a row of its table and verdict."""
     found: dict[str, str] = {}
-    for record in records:
-        verdict = record["metrics"].get("verdict")
-        if record["config"]["task"] == task and verdict not in (None, "healthy"):
-            name = f"{record['config']['loss']} with {record['config']['sampler']}: {verdict}"
-            found.setdefault(
-                name, f"{name}, {record['metrics'].get('verdict_reason')} (seed {record['config']['seed']})."
-            )
+    for key, members in groups([record for record in records if record["config"]["task"] == task]):
+        told = [f"{name} {_setting(value)}" for name, value in list(key.items())[3:]]
+        row = ", ".join([f"{key['loss']} with {key['sampler']}", *told])
+        for metrics, seed in ((member["metrics"], member["config"]["seed"]) for member in members):
+            if metrics.get("verdict") not in (None, "healthy"):
+                name = f"{row}: {metrics['verdict']}"
+                found.setdefault(name, f"{name}, {metrics.get('verdict_reason')} (seed {seed}).")
     return list(found.values())
 
 

@@ -6,7 +6,7 @@ results/<sweep>/runs/<id>/config.json     the claim: appears with its directory 
                           lock            held while the run is trained
                           curves.jsonl    one line a chunk end
                           result.json     the only proof of success
-                          failure.json    kind, message, traceback, attempt
+                          failure.json    kind (`failed`), message, traceback, attempt
                           arrays.npz, params.npz, picture.png
 """
 
@@ -15,6 +15,7 @@ import io
 import json
 import math
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ import numpy as np
 from ebmcli.errors import UsageError
 
 SCHEMA_VERSION = 1
+PICTURE = "picture.png"
 FINISHED = ("done", "diverged")  # statuses of runs that have a result
 
 
@@ -100,7 +102,7 @@ def held(path: Path) -> bool:
     """Whether some process holds the lock of that file."""
     try:
         with open(path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
@@ -130,9 +132,17 @@ def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
         _settle(runs)
     elif _read(run / "config.json") != plain(config):
         write(run / "config.json", dumps(config).encode())
-    for stale in ("curves.jsonl", "result.json"):
+    if (run / "result.json").exists():  # whoever claims it again found it damaged: it is set aside
+        (run / "result.json").replace(run / "result.damaged")
+    for stale in ("curves.jsonl", "arrays.npz", "params.npz", PICTURE):
         (run / stale).unlink(missing_ok=True)
     return run
+
+
+def tidy(sweep: Path) -> None:
+    """Remove what writers that were killed left behind; the caller holds the sweep's lock."""
+    for litter in [*sweep.glob(".*"), *sweep.glob("runs/.*"), *sweep.glob("runs/*/.*")]:
+        shutil.rmtree(litter) if litter.is_dir() else litter.unlink()
 
 
 def append_curve(run: Path, measures: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from ebmcli.lazy import jax
 from ebmcli.plan import Cell, Plan, evaluations, programs
 from ebmcli.provenance import provenance, versions
 from ebmcli.registry import find
+from ebmcli.trainer import Program
 from ebmcli.types import Task
 
 
@@ -47,10 +48,7 @@ def prepare(plan: Plan, sweep: Path, command: str) -> list[Cell]:
         old = store.manifest(sweep)
     except store.Damaged:  # it is written anew
         old = None
-    cells = [
-        {"id": cell.id, "config": cell.config, "refused": cell.judgement.reason if cell in plan.refused else ""}
-        for cell in plan.cells
-    ]
+    cells = [{"id": cell.id, "config": cell.config, "refused": cell.judgement.refusal} for cell in plan.cells]
     before, now = {cell["id"] for cell in (old or {}).get("cells", [])}, {cell.id for cell in plan.cells}
     if old and now <= before:
         cells = old["cells"]
@@ -61,6 +59,7 @@ def prepare(plan: Plan, sweep: Path, command: str) -> list[Cell]:
         )
     began = (old or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     said = old["command"] if old and now < before else command
+    store.tidy(sweep)
     store.save_manifest(sweep, {"created": began, "command": said, "versions": versions(), "cells": cells})
     return [cell for cell in plan.runs if store.status(sweep / "runs" / cell.id) not in store.FINISHED]
 
@@ -78,23 +77,53 @@ def _difference(old: Sequence[Mapping[str, Any]], plan: Plan) -> str:
 
 def carry_out(cells: Sequence[Cell], sweep: Path, watcher: Watcher, pictures: bool = True) -> None:
     """Run the cells, program by program, as many side by side as there are devices."""
+    origin = provenance(jax.devices())  # of the code as it was when the sweep began
     with _stoppable() as stop:
         for program, group in programs(cells):
-            machine = Engine(program)
-            sound = [cell for cell in group if cell.config["loss"] not in machine.broken]
-            for cell in group:
-                if cell not in sound:
-                    _fail(sweep, [cell], machine.broken[cell.config["loss"]], "", watcher)
-            for first in range(0, len(sound), engine.width()):
-                chosen = sound[first : first + engine.width()]
-                try:
-                    _launch(machine, chosen, sweep, watcher, stop, pictures)
-                except (Interrupted, OSError, UsageError):
-                    raise
-                except Exception as error:  # a program that does not compile or crashes: the other programs go on
-                    _fail(sweep, chosen, f"{type(error).__name__}: {error}", traceback.format_exc(), watcher)
-            del machine  # its executables hold memory maps
-            jax.clear_caches()
+            with _failing(group, sweep, watcher):
+                _program(program, group, _Sweep(sweep, watcher, stop, pictures, origin))
+            jax.clear_caches()  # executables hold memory maps
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """What all launches of a sweep share."""
+
+    folder: Path
+    watcher: Watcher
+    stop: list[bool]
+    pictures: bool
+    origin: dict[str, Any]
+
+
+def _program(program: Program, group: Sequence[Cell], shared: _Sweep) -> None:
+    """Compile a program and run its cells, launch by launch, those of equal length together."""
+    machine = Engine(program)
+    for cell in group:
+        if cell.config["loss"] in machine.broken:
+            _fail(shared.folder, cell, machine.broken[cell.config["loss"]], "", shared.watcher)
+    sound = [cell for cell in group if cell.config["loss"] not in machine.broken]
+    sound.sort(key=lambda cell: cell.config["steps"])
+    for first in range(0, len(sound), engine.width()):
+        if shared.stop:
+            raise Interrupted
+        chosen = sound[first : first + engine.width()]
+        with _failing(chosen, shared.folder, shared.watcher):
+            _launch(machine, chosen, shared)
+
+
+@contextmanager
+def _failing(cells: Sequence[Cell], sweep: Path, watcher: Watcher) -> Iterator[None]:
+    """Write down an exception as the failure of those of these cells that have no result; the other cells go on."""
+    try:
+        yield
+    except (Interrupted, OSError, UsageError):
+        raise
+    except Exception as error:  # whatever a loss, a compiler or a picture raises
+        text = f"{type(error).__name__}: {error}"
+        for cell in cells:
+            if store.status(sweep / "runs" / cell.id) not in store.FINISHED:
+                _fail(sweep, cell, text, traceback.format_exc(), watcher)
 
 
 @contextmanager
@@ -119,11 +148,10 @@ def _stoppable() -> Iterator[list[bool]]:
             signal.signal(number, handler)
 
 
-def _fail(sweep: Path, cells: Sequence[Cell], message: str, trace: str, watcher: Watcher) -> None:
-    for cell in cells:
-        run = store.claim(sweep, cell.id, cell.config)
-        store.save_failure(run, {"kind": "failed", "message": message.splitlines()[0], "traceback": trace})
-        watcher.end(cell, "failed", message.splitlines()[0])
+def _fail(sweep: Path, cell: Cell, message: str, trace: str, watcher: Watcher) -> None:
+    run = store.claim(sweep, cell.id, cell.config)
+    store.save_failure(run, {"kind": "failed", "message": message.splitlines()[0], "traceback": trace})
+    watcher.end(cell, "failed", message.splitlines()[0])
 
 
 @dataclass
@@ -146,41 +174,31 @@ class _Run:
             store.append_curve(self.folder, found | {"seconds": round(snapshot.seconds, 3)})
 
 
-def _launch(
-    machine: Engine, cells: Sequence[Cell], sweep: Path, watcher: Watcher, stop: list[bool], pictures: bool
-) -> None:
+def _launch(machine: Engine, cells: Sequence[Cell], shared: _Sweep) -> None:
     """Train one launch and save its runs."""
-    watcher.chunk(cells, 0.0)
+    shared.watcher.chunk(cells, 0.0)
     with ExitStack() as locks:
         runs = []
         for cell in cells:
-            folder = store.claim(sweep, cell.id, cell.config)
+            folder = store.claim(shared.folder, cell.id, cell.config)
             locks.enter_context(store.locked(folder / "lock"))
             runs.append(_Run(cell, folder, find("task", cell.config["task"]).build(cell.config)))
         compiled, began = machine.compile_seconds, time.monotonic()
         for number, snapshot in enumerate(machine.launch([cell.config for cell in cells])):
             for lane, run in enumerate(runs):
                 run.note(snapshot, lane)
-            watcher.chunk(cells, min(1.0, number / engine.CHUNKS))
-            if stop:
+            shared.watcher.chunk(cells, min(1.0, number / engine.CHUNKS))
+            if shared.stop and not snapshot.fine:
                 raise Interrupted
         seconds = {"compile": machine.compile_seconds - compiled, "train": snapshot.seconds}
         seconds["evaluate"] = time.monotonic() - began - seconds["compile"] - seconds["train"]
         for lane, run in enumerate(runs):
-            try:
-                _save(run, snapshot, lane, seconds, pictures)
-                watcher.end(run.cell, store.status(run.folder), "")
-            except (
-                ArithmeticError,
-                LookupError,
-                TypeError,
-                ValueError,
-            ) as error:  # a fault of ours: the others are fine
-                _fail(sweep, [run.cell], f"{type(error).__name__}: {error}", traceback.format_exc(), watcher)
+            with _failing([run.cell], shared.folder, shared.watcher):
+                _save(run, snapshot, lane, seconds, shared)
 
 
-def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], pictures: bool) -> None:
-    """Everything of one run, the proof of success last."""
+def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], shared: _Sweep) -> None:
+    """Everything of one run: its arrays, then the proof of success, then the picture, which can be drawn again."""
     config, folder = run.cell.config, run.folder
     cost = evaluations(config)
     status, metrics = evaluate.conclude(run.task, config, run.history, run.final, int(last.diverged[lane]), cost)
@@ -192,8 +210,9 @@ def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], pi
         named, _ = jax.tree_util.tree_flatten_with_path(last.params)
         paths = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf[lane] for path, leaf in named}
         store.save_arrays(folder / "params.npz", paths)
-        if pictures:
-            plots.picture(folder, config, metrics, arrays)
     record = {"id": run.cell.id, "status": status, "config": config, "metrics": metrics}
     times = {name: round(value, 3) for name, value in seconds.items()}
-    store.save_result(folder, record | {"seconds": times, "provenance": provenance(jax.devices())})
+    store.save_result(folder, record | {"seconds": times, "provenance": shared.origin})
+    shared.watcher.end(run.cell, status, "")
+    if status == "done" and shared.pictures:
+        plots.picture(folder, config, metrics, arrays)

@@ -198,15 +198,19 @@ def _free(model: Energy, batch: Batch, scored: Array, log_weight: Array | None, 
 
 
 def usable(unit: Unit, needs: frozenset[str]) -> None:
-    """Raise what a loss raises, or TypeError if its value is not a scalar: found out before it can spoil a program."""
-    scalar, several = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct((3,), jnp.float32)
-    listed = several if "negatives" in needs else None
-    free, minimum = (scalar if need in needs else None for need in ("partition", "minimum"))
-    example = Energies(scalar, listed, listed, free, minimum, scalar)  # type: ignore[arg-type]
-    values = dict.fromkeys(unit.parameters, scalar)
-    out = jax.eval_shape(lambda e, named: unit.function(e, **named), example, values)
-    if getattr(out, "shape", None) != ():
-        raise TypeError(f"the loss of one example must be a scalar, {unit.name} returned {out}")
+    """Raise what a loss raises, or TypeError if it is no differentiable scalar: before it can spoil a program."""
+
+    def some(*shape: int) -> Any:
+        return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+    listed = some(2, 3) if "negatives" in needs else None
+    free, minimum = (some(2) if need in needs else None for need in ("partition", "minimum"))
+    energies = Energies(some(2), listed, listed, free, minimum, some(2))  # type: ignore[arg-type]
+    example = jax.tree.map(lambda leaf: some(*leaf.shape[1:]), energies)
+    value = jax.eval_shape(lambda e: unit.function(e, **dict.fromkeys(unit.parameters, 1.0)), example)
+    if getattr(value, "shape", None) != () or value.dtype != jnp.float32:
+        raise TypeError(f"the loss of one example must be a float32 scalar, {unit.name} returned {value}")
+    jax.eval_shape(_branch(unit), energies, some(len(unit.parameters)))  # differentiated, as a program does
 
 
 def _branch(unit: Unit | None) -> Callable[[Energies, Array], tuple[Array, Energies]]:

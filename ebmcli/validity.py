@@ -24,6 +24,11 @@ class Judgement(NamedTuple):
     verdict: str
     reason: str = ""
 
+    @property
+    def refusal(self) -> str:
+        """The reason where it is refused, else nothing."""
+        return self.reason if self.verdict == "refuse" else ""
+
 
 def judge(config: Mapping[str, Any]) -> Judgement:
     """The judgement of one configuration."""

@@ -95,6 +95,11 @@ def test_every_default_lies_in_its_range(kind):
         ({"margni": 1}, {}, ["margni", "did you mean margin"]),
         ({"optimizer": "adma"}, {}, ["optimizer", "'adam' or 'sgd'"]),
         ({"fold": 3}, {}, ["fold", "no run of this grid", "letters"]),
+        (
+            {"margin_distance": "hamming"},
+            {"task": "letters", "loss": "nll"},
+            ["margin_distance", "no run of this grid"],
+        ),
         ({}, {"loss": "hing"}, ["hing", "did you mean hinge"]),
         ({}, {"task": "mooons"}, ["did you mean moons"]),
         ({}, {"sampler": "pdc"}, ["did you mean pcd"]),

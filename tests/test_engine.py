@@ -1,4 +1,6 @@
-"""Compilation counts, lanes side by side, and the cost of a start."""
+"""Compilation counts, lanes side by side, the optimiser."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -20,14 +22,16 @@ def snapshots(configs):
 
 
 def test_hyperparameters_compile_nothing():
-    """Fifty learning rates, margins, losses, step sizes, temperatures and numbers of steps: each function once."""
-    rates = ",".join(str(0.001 * n) for n in range(1, 13))
-    configs = runs({"loss": "hinge,log"}, lr=rates, margin="0.5,2", beta="1,3", step_size=0.02, steps="5,40")
+    """Fifty runs of other learning rates, margins, losses, step sizes, temperatures and lengths: each function once."""
+    rates = ",".join(str(0.001 * n) for n in range(1, 8))
+    configs = runs({"loss": "hinge,log"}, lr=rates, margin="0.5,2", beta="1,3", step_size="0.02,0.1", steps="5,40")
     machine = engine.Engine(plan.program_of(configs[0]))
     assert len({plan.program_of(one).static for one in configs}) == 1
-    assert len(configs) >= 50
-    for first in range(0, 12, engine.width()):
-        for _ in machine.launch(configs[first : first + engine.width()]):
+    chosen = configs[:: len(configs) // 50][:50]
+    assert {one["loss"] for one in chosen} == {"hinge", "log"}
+    assert {one["steps"] for one in chosen} == {5, 40}
+    for first in range(0, len(chosen), engine.width()):
+        for _ in machine.launch(chosen[first : first + engine.width()]):
             pass
     names = [name for name, _ in machine._compiled]
     assert sorted(names) == ["advance", "init", "probe", "probe"]  # the probe is coarse and fine
@@ -72,6 +76,26 @@ def test_lanes_side_by_side_give_the_same_figures_to_rounding(monkeypatch, axes)
         one = jax.tree.map(lambda leaf: leaf[0], single.params)
         other = jax.tree.map(lambda leaf, lane=lane: leaf[lane], together[-1].params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, other)
+
+
+def test_a_lane_carries_every_value_of_its_configuration():
+    (config_of,) = runs({"loss": "square-square"}, margin=3.0, lr=0.25, beta=2.0, step_size=0.5)
+    machine = engine.Engine(plan.program_of(config_of))
+    lane = machine._lane(config_of | {"seed": 2**32 - 1})
+    assert machine.program.losses[lane["loss"]].name == "square-square"
+    assert lane["loss_values"][0] == 3.0
+    assert lane["seed"] == 2**32 - 1
+    assert lane["reward"] == 0.0
+    expected = {"steps": 40, "lr": 0.25, "beta": 2.0, "weight_decay": 0.0, "step_size": 0.5}
+    assert {name: value.item() for name, value in lane["values"].items()} == expected
+
+
+@pytest.mark.parametrize(("distance", "reward"), [("hamming", 2.5), ("constant", 0.0)])
+def test_the_reward_of_a_wrong_letter_is_the_margin_where_it_grows(monkeypatch, distance, reward):
+    monkeypatch.setattr(sys.modules[__name__], "TINY", {"steps": 4, "batch_size": 4})
+    settings = {"task": "letters", "loss": "hinge", "sampler": "loss-augmented"}
+    (config_of,) = runs(settings, margin=2.5, margin_distance=distance)
+    assert engine.Engine(plan.program_of(config_of))._lane(config_of)["reward"] == reward
 
 
 def test_the_schedule_and_the_decay():

@@ -65,7 +65,7 @@ def test_its_commands_are_options_that_exist():
 
 
 def test_the_table_is_the_one_that_the_reference_report_has():
-    """README's table is a part of reports/first.md, which one command makes."""
+    """README's table is a part of docs/first.md, which one command makes."""
     report = (ROOT / "docs" / "first.md").read_text()
     table = re.search(r"<!-- table: moons -->\n(.*?)\n<!-- end -->", README, re.DOTALL)[1]
     assert table in report

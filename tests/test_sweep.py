@@ -7,8 +7,9 @@ import pytest
 
 from ebmcli import config, plan, registry, store, sweep
 from ebmcli.errors import UsageError
-from ebmcli.lazy import jnp
+from ebmcli.lazy import jax, jnp
 from ebmcli.registry import loss
+from ebmcli.types import Positive
 
 TINY = {"steps": 40, "batch_size": 16, "hidden": 8, "layers": 1, "negatives": 16, "chain_steps": 2, "nodes": 8}
 
@@ -142,7 +143,7 @@ def test_a_damaged_result_is_run_again(tmp_path):
 
 @pytest.fixture
 def faulty():
-    """Three losses of a stranger, gone again after the test."""
+    """Losses of a stranger, gone again after the test."""
 
     @loss(promised="none")
     def raises(e):
@@ -154,24 +155,36 @@ def faulty():
         """not a scalar"""
         return e.negatives
 
+    @loss(promised="none")
+    def narrow(e):
+        """float16"""
+        return (e.positive - e.negatives.mean()).astype(jnp.float16)
+
+    @loss(promised="none")
+    def loops(e):
+        """cannot be differentiated"""
+        return jax.lax.while_loop(lambda v: v > 1, lambda v: v / 2, e.positive)
+
     @loss("", promised="none")
     def bursts(e):
         """nan as soon as F+ is below -9"""
         return e.positive + jnp.where(e.positive < -9, jnp.nan, 0.0)
 
     yield
-    for name in ("raises", "vector", "bursts"):
+    for name in ("raises", "vector", "narrow", "loops", "bursts"):
         del registry.units("loss")[name]
 
 
 @pytest.mark.usefixtures("faulty")
 def test_losses_that_raise_or_return_a_wrong_shape_fail_alone(tmp_path):
-    what = planned({"loss": "raises,vector,hinge"})
+    what = planned({"loss": "raises,vector,narrow,loops,hinge"})
     states = {name.split("-")[0]: (status, reason) for name, status, reason in carry_out(what, tmp_path).ended}
     assert states["hinge"][0] == "done"
     assert states["raises"] == ("failed", "ValueError: boom")
     assert states["vector"][0] == "failed"
     assert "scalar" in states["vector"][1]
+    assert "float32" in states["narrow"][1]
+    assert states["loops"][0] == "failed"
     assert {r["status"] for r in store.records(tmp_path)} == {"done", "failed"}
 
 
@@ -190,12 +203,34 @@ def test_divergence_is_a_result_with_its_step_and_leaves_the_neighbour_alone(tmp
     assert bits(tmp_path / "both", other["id"]) == bits(tmp_path / "one", other["id"])
 
 
-def test_all_data_and_weights_are_paired_at_one_seed(tmp_path):
-    """At one seed all losses start from the same weights: their measures before the first step are equal."""
-    what = planned({"loss": "hinge,log,square-square", "seed": "0"})
+@pytest.fixture
+def twin():
+    """The hinge loss under a second name, gone again after the test."""
+
+    @loss(promised="m")
+    def twin(e, margin: Positive = 1.0):
+        """[m + F+ - F-]+"""
+        return jax.nn.relu(margin * e.distance + e.positive - e.negatives).mean()
+
+    yield
+    del registry.units("loss")["twin"]
+
+
+@pytest.mark.usefixtures("twin")
+def test_at_one_seed_all_losses_see_the_same_data_weights_and_negatives(tmp_path):
+    """One loss under two names gives the same bits: nothing random depends on which loss it is."""
+    what = planned({"loss": "hinge,twin,log", "seed": "0"})
     carry_out(what, tmp_path)
-    starts = [store.curves(tmp_path / "runs" / cell.id)[0]["nll"] for cell in what.cells]
-    assert len(set(starts)) == 1
+    one, two, other = (bits(tmp_path, cell.id) for cell in what.cells)
+    assert one == two
+    assert one[1] != other[1]
+    assert one[2][0]["nll"] == other[2][0]["nll"], "the weights at the start"
+
+
+def test_the_margin_the_temperature_and_the_seed_make_a_difference(tmp_path):
+    what = planned({"loss": "hinge", "seed": "0,1"}, margin="1,2", beta="1,2")
+    carry_out(what, tmp_path)
+    assert len({json.dumps(record["metrics"]) for record in store.records(tmp_path)}) == 8
 
 
 def test_costs_are_counted(tmp_path):

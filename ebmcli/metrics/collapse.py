@@ -33,8 +33,10 @@ def verdict(
     level, area = abs(last["energy_level"] or 0.0), last["auroc"] or 0.0
     low, median, top = (last.get(name) or 0.0 for name in ("low_energy_share", "gap_q50", "gap_q90"))
     grown = f"the energy spreads over {spread:.2g}, it began with {start:.2g}"
-    if spread > start and (spread > UNBOUNDED_SPREAD * large or median < UNBOUNDED_GAP * large):
+    if spread > start and median < UNBOUNDED_GAP * large:
         return "unbounded", f"{grown}; the most offending answer lies {-median:.2g} below the right one"
+    if spread > start and spread > UNBOUNDED_SPREAD * large:
+        return "unbounded", f"{grown}; that is far more than the run's scale {large:.2g}"
     if spread < FLAT_SPREAD * small or spread < FLAT_SHARE * start or spread < FLAT_RELATIVE * level:
         return (
             "flat",

@@ -24,6 +24,12 @@ def grid(box: tuple[float, float], cells: int) -> np.ndarray:
     return np.stack(np.meshgrid(middle, middle), axis=-1).reshape(-1, 2)
 
 
+def coarser(energy: np.ndarray, cells: int, factor: int) -> np.ndarray:
+    """[cells/factor, cells/factor]: means over blocks of factor x factor cells. energy: [cells^2]."""
+    side = cells // factor
+    return energy.reshape(side, factor, side, factor).mean(axis=(1, 3))
+
+
 def truth(
     log_density: Callable[[np.ndarray], np.ndarray], box: tuple[float, float], cells: int, growth: float
 ) -> Truth:

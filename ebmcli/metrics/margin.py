@@ -16,7 +16,11 @@ def summary(gaps: np.ndarray, threshold: float) -> dict[str, float | None]:
 
 
 def gap_growth(steps: np.ndarray, gaps: np.ndarray) -> tuple[float, float] | None:
-    """(slope, its standard error) of the gap on log(step) over the last half of training; None with under 4 points."""
+    """(slope, its standard error) of the gap on log(step) over the last half of training; None with under 4 points.
+
+    The error takes the points of the one trajectory for independent, so it is a lower bound; under a schedule that ends
+    at 0 the slope tells of the schedule too: use a constant one where growth is the question.
+    """
     late = (steps >= steps[-1] / 2) & np.isfinite(gaps) if len(steps) else np.zeros(0, bool)
     if late.sum() < 4:
         return None

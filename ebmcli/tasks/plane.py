@@ -13,7 +13,7 @@ from ebmcli.types import Batch, Task
 
 BOX = (-5.0, 5.0)  # model, chains, uniform negatives and evaluation share this square
 GRID = {True: 512, False: 64}  # cells a side, for the last and for the running evaluation
-PICTURE = 4  # every fourth cell of the fine grid is kept for the picture
+PICTURE = 4  # cells of the fine grid a side that are averaged for the picture
 HELD_OUT = {True: 5_000, False: 1_000}  # points
 HELD_OUT_SEED = 2006  # one held-out set a task, the same for every run
 GROWTH = 0.1  # by how much the data region is grown before the most offending energy is looked for
@@ -51,7 +51,7 @@ def plane(draw: Callable[[Array, int], Array], log_density: LogDensity) -> Task:
         },
         probe=probe,
         measure=measure,
-        keep=lambda probed: {"energy": probed["grid"].reshape(GRID[True], GRID[True])[::PICTURE, ::PICTURE]},
+        keep=lambda probed: {"energy": density.coarser(probed["grid"], GRID[True], PICTURE)},
         box=BOX,
     )
 
