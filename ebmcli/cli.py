@@ -147,9 +147,9 @@ def list_(
 
     With formula, hyperparameters and their defaults, what they need or give, and the source.
     """
-    from ebmcli import commands
+    from ebmcli import display
 
-    raise typer.Exit(commands.list_units(what, json))
+    display.list_units(what, json)
 
 
 def _version(wanted: bool) -> None:

@@ -1,6 +1,5 @@
 """What the commands do, between the parsed flags and the modules that do the work."""
 
-import json
 import re
 import shlex
 import sys
@@ -11,19 +10,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as RichTable
 
 from ebmcli import experiment, plan, store
 from ebmcli import report as reports
 from ebmcli.config import Grid
+from ebmcli.display import console, print_table
 from ebmcli.errors import UsageError, unknown
-from ebmcli.registry import KINDS, units
 
 OK, UNFINISHED, INTERRUPTED = 0, 3, 130
 SHOWN_REFUSALS = 3
-PROSE = ("reason", "losses", "negatives")  # columns whose cells may be broken between words
 
 
 @dataclass(frozen=True)
@@ -38,12 +34,6 @@ class Options:
     no_compile_cache: bool
     no_pictures: bool
     yes: bool
-
-
-def _console(stderr: bool = False) -> Console:
-    """Where there is no terminal, lines and tables are as wide as they need."""
-    terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, soft_wrap=not terminal, width=None if terminal else 240)
 
 
 # --- run and sweep ---------------------------------------------------------------------------------------------------
@@ -108,7 +98,7 @@ def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str) 
     from ebmcli import engine, sweep
     from ebmcli.progress import Bar
 
-    err = _console(stderr=True)
+    err = console(stderr=True)
     for line in _remarks(planned):
         err.print(line)
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,9 +149,9 @@ def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Opt
     if options.json:
         print(store.dumps(list(records)))
         return
-    out = _console()
+    out = console()
     for table in [*reports.tables(records), *reports.unfinished(records)]:
-        _print_table(table, out)
+        print_table(table, out)
         for line in reports.reasons(records, table.heading):
             out.print(line, markup=False)
     done = [record for record in records if record["status"] == "done"]
@@ -176,23 +166,6 @@ def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Opt
             markup=False,
             soft_wrap=True,
         )
-
-
-def _print_table(table: reports.Table, out: Console) -> None:
-    """The table; turned on its side where few rows would not fit the terminal."""
-    lines = [table.columns, *table.rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(table.columns))]
-    turned = sum(widths) + 3 * len(widths) + 1 > out.width and len(table.rows) <= 3
-    if turned:
-        lines = [list(line) for line in zip(*lines, strict=True)]
-    style = {"title": table.heading, "title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD}
-    shown = RichTable(**style, show_header=not turned, padding=(0, 1, 0, 0))  # type: ignore[arg-type]
-    for place, column in enumerate(lines[0]):
-        whole = [*column.split(), *([] if column in PROSE else [line[place] for line in lines[1:]])]
-        shown.add_column(column, min_width=max(map(len, whole)), style="bold" if turned and place == 0 else None)
-    for row in lines if turned else lines[1:]:
-        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
-    out.print(shown)
 
 
 def _show_plan(planned: plan.Plan, folder: Path, options: Options) -> None:
@@ -215,8 +188,8 @@ def _show_plan(planned: plan.Plan, folder: Path, options: Options) -> None:
         "cells", ["task", "loss", "negatives", "energy", "runs", "judgement", "reason"],
         [[*key[:4], str(number), *key[4:]] for key, number in rows.items()],
     )  # fmt: skip
-    out = _console()
-    _print_table(table, out)
+    out = console()
+    print_table(table, out)
     if planned.duplicates:
         out.print(_twice(planned))
     lanes = options.devices or cores()
@@ -239,7 +212,7 @@ def _duration(seconds: float) -> str:
     )
 
 
-# --- report and list -------------------------------------------------------------------------------------------------
+# --- report --------------------------------------------------------------------------------------------------------
 
 
 def report(name: str | None, format: str, output: Path | None, results: Path) -> int:
@@ -257,7 +230,7 @@ def report(name: str | None, format: str, output: Path | None, results: Path) ->
         sys.stdout.write(text)
     else:
         output.write_text(text, encoding="utf-8")
-        _console(stderr=True).print(f"written to {output}", markup=False)
+        console(stderr=True).print(f"written to {output}", markup=False)
     return OK
 
 
@@ -274,42 +247,3 @@ def _find(name: str | None, results: Path) -> Path:
     if not known:
         raise UsageError(f"no sweep '{name}', there are no results in {results}/: run something first")
     raise unknown("sweep", name, [folder.name for folder in known])
-
-
-def list_units(what: str, as_json: bool) -> int:
-    """Print the units of a kind."""
-    kinds = {plural: kind for kind, plural in KINDS.items()}
-    kind = kinds.get(what) or (what if what in KINDS else None)
-    if kind is None:
-        raise unknown("list", what, kinds)
-    found = [_described(unit) for unit in units(kind).values()]
-    if as_json:
-        print(json.dumps(found, indent=1))
-        return OK
-    out = _console()
-    for one in found:
-        out.print(f"[bold]{one['name']}[/]   ", one["formula"].replace("[", r"\["), sep="")
-        for label, value in list(one.items())[2:]:
-            shown = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
-            if shown:
-                out.print(f"    {label}: {shown}".replace("[", r"\["))
-    return OK
-
-
-def _described(unit: Any) -> dict[str, Any]:
-    """A unit as `ebm list` shows it: name and formula first, then what its kind declares."""
-    parameters = {one.name: one.default for one in unit.parameters.values()}
-    offers = {answers: ", ".join(sorted(given)) or "-" for answers, given in unit.gives.items()}
-    by_kind = {
-        "loss": {"promised margin": unit.promised, "needs": ", ".join(sorted(unit.needs)) or "the right answer alone"},
-        "sampler": {"gives": offers, "needs of the energy": ", ".join(sorted(unit.needs))},
-        "energy": {"scores": offers},
-        "task": {
-            "answers": unit.answers,
-            "default energy": unit.energy,
-            "default negatives": {need or "nothing": name for need, name in unit.samplers.items()},
-            "default settings": dict(unit.defaults),
-        },
-    }
-    described = {"name": unit.name, "formula": unit.formula, **by_kind[unit.kind]}
-    return described | {"hyperparameters": parameters, "source": unit.reference}
