@@ -190,7 +190,7 @@ def _cells(grid: Grid) -> Iterator[dict[str, Any]]:
         samplers = _special(grid, "samplers", loss, task) or grid.axes.get("sampler", [DEFAULT])
         energies = grid.axes.get("energy", [DEFAULT])
         for energy_name, asked, distance in itertools.product(energies, samplers, distances):
-            energy = find("energy", task.energy if energy_name == DEFAULT else energy_name)
+            energy = find("energy", _energy(task, loss) if energy_name == DEFAULT else energy_name)
             sampler = find("sampler", _sampler(task, loss, distance) if asked == DEFAULT else asked)
             fixed = (
                 {"margin_distance": _distance(task, loss, sampler, distance)}
@@ -215,12 +215,19 @@ def _special(grid: Grid, name: str, *owners: Unit) -> list[Any] | None:
     return next((values for values in said if values), None)
 
 
+def _energy(task: Unit, loss: Unit) -> str:
+    """The default energy of a pair: the task's, unless the loss needs a reconstruction and it has none."""
+    needed = loss.needs & {"reconstruct"}
+    fitting = [one.name for one in units("energy").values() if needed <= one.gives.get(task.answers, frozenset())]
+    return task.energy if task.energy in fitting or not fitting else fitting[0]
+
+
 def _sampler(task: Unit, loss: Unit, distance: str | None) -> str:
-    """The default negatives of a pair (DESIGN: one flag is enough)."""
-    need = next((need for need in ("partition", "minimum", "negatives") if need in loss.needs), "")
-    if need == "negatives" and _measures(task, loss) and distance != "constant":
-        need = "distance"
-    return task.samplers[need]
+    """The default negatives of a pair, so that one flag is enough."""
+    asked = loss.needs | loss.wants
+    if "negatives" in asked and _measures(task, loss) and distance != "constant":
+        asked |= {"distance"}
+    return task.samplers[next((need for need in task.samplers if need in asked), "")]
 
 
 def _distance(task: Unit, loss: Unit, sampler: Unit, asked: str | None) -> str:
@@ -239,6 +246,8 @@ def _resolved(
     for owner in (None, task, energy, sampler, loss):
         for name, one in (SETTINGS if owner is None else owner.parameters).items():
             default = task.defaults.get(name, one.default)
+            if owner is energy and isinstance(energy.nonnegative, Mapping) and "nonnegative" in loss.needs | loss.wants:
+                default = energy.nonnegative.get(name, (default,))[0]  # the head follows the loss
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
             axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
     head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}

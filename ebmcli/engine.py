@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli import trainer
+from ebmcli import objective, trainer
 from ebmcli.errors import UsageError
 from ebmcli.lazy import jax
+from ebmcli.objective import Progress
 from ebmcli.provenance import cpu, versions
 from ebmcli.registry import Unit
-from ebmcli.trainer import Program, Progress
+from ebmcli.trainer import Program
 
 CHUNKS = 20  # pieces of a run, after each of which it is measured
 GPU_LANES = 64  # vectorised at a time on one accelerator
@@ -175,7 +176,7 @@ class Engine:
 def _fault(unit: Unit, needs: frozenset[str]) -> str:
     """Why a loss cannot be compiled, or nothing: one that raises must not take its neighbours with it."""
     try:
-        trainer.usable(unit, needs)
+        objective.usable(unit, needs)
     except Exception as error:  # whatever the loss raises
         return f"{type(error).__name__}: {error}"
     return ""

@@ -41,6 +41,7 @@ def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int
         "active_share": float(snapshot.progress.active_share[lane]),
         **task.measure(probed["task"], snapshot.fine, config["beta"], threshold(config)),
     }
+    found |= {name: float(value) for name, value in probed["sampler"].items()}
     if train["negatives"] is not None:
         gaps = np.float64(train["negatives"]) - train["positive"][:, None]
         found |= margin.quantiles(gaps, "train_gap")

@@ -9,7 +9,7 @@ from ebmcli.config import Grid, cells, parameters, run_id
 from ebmcli.errors import UsageError
 from ebmcli.registry import find, units
 from ebmcli.trainer import Program, parts
-from ebmcli.validity import Judgement, judge
+from ebmcli.validity import Judgement, judge, offers
 
 MOST_CELLS = 10_000  # more are refused without --yes
 # Rough costs on one core, for estimates only: measured on the default settings, and stated as rough wherever shown.
@@ -63,11 +63,9 @@ def program_of(config: Mapping[str, Any]) -> Program:
     that a run is the same alone and in any sweep: its losses are all that its sampler admits at this cost."""
     task, sampler, energy, loss = (find(kind, config[kind]) for kind in ("task", "sampler", "energy", "loss"))
     static = tuple(sorted((name, value) for name, value in config.items() if _static(name)))
-    offered = sampler.gives[task.answers]
-    asked = loss.needs & sampler.costly
-    admitted = [
-        unit for unit in units("loss").values() if unit.needs <= offered and unit.needs & sampler.costly == asked
-    ]
+    offered, costly = offers(config), sampler.costly | {"view"}
+    asked = loss.needs & costly
+    admitted = [unit for unit in units("loss").values() if unit.needs <= offered and unit.needs & costly == asked]
     needs = frozenset().union(*(unit.needs for unit in admitted))
     return Program(task, energy, sampler, static, tuple(admitted), needs)
 
@@ -88,11 +86,12 @@ def programs(cells: Sequence[Cell]) -> list[tuple[Program, list[Cell]]]:
 
 def evaluations(config: Mapping[str, Any]) -> tuple[int, int]:
     """(energy evaluations, of these differentiated in y) that the whole training of a cell costs."""
-    program = program_of(config)
-    lane = {"values": {"beta": 1.0}, "reward": 0.0}
-    _, _, sampler = parts(program, lane)
-    size = config["batch_size"]
-    return config["steps"] * (size + sampler.evaluations), config["steps"] * sampler.gradients
+    steps, size, loss = config["steps"], config["batch_size"], find("loss", config["loss"])
+    evaluations, gradients = size * loss.evaluations, size * loss.gradients
+    if "view" not in loss.needs:  # then negatives are drawn, even where they are ignored
+        _, _, sampler = parts(program_of(config), {"values": {"beta": 1.0}, "reward": 0.0})
+        evaluations, gradients = evaluations + sampler.evaluations, gradients + sampler.gradients
+    return steps * evaluations, steps * gradients
 
 
 def estimate(cells: Sequence[Cell], cores: int) -> float:

@@ -33,8 +33,7 @@ def _title(config: Mapping[str, Any]) -> str:
 
 def _surface(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """The energy over the box as filled contours, with data and negatives of one batch."""
-    box = find("task", config["task"]).build(config).box
-    assert box is not None
+    box: Any = find("task", config["task"]).build(config).space
     energy = arrays["energy"]
     low = float(energy.min())
     high = min(float(energy.max()), low + ABOVE / config["beta"])
@@ -50,7 +49,7 @@ def _surface(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any],
     if "y_negative" in arrays and config["sampler"] != "quadrature":
         axes.plot(*arrays["y_negative"].T, "x", color="black", markersize=3, alpha=0.7, label="negatives")
     axes.plot(*arrays["y"].T, ".", color="tab:red", markersize=3, label="data")
-    axes.set(xlim=box, ylim=box, aspect="equal", xlabel="$y_1$", ylabel="$y_2$")
+    axes.set(xlim=box[:2], ylim=box[:2], aspect="equal", xlabel="$y_1$", ylabel="$y_2$")
     axes.legend(loc="upper right", framealpha=0.8)
     axes.set_title(f"{_title(config)}\n{metrics['verdict']}, gap {metrics['gap_q50']:.2g} (median)", fontsize=10)
 

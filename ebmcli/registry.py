@@ -49,19 +49,32 @@ class Unit:
     formula: str  # or the definition, in one line
     reference: str
     parameters: Mapping[str, Parameter]
-    needs: frozenset[str] = frozenset()  # loss: of the energies; sampler: of the energy
+    needs: frozenset[str] = frozenset()  # loss: of negatives and energy; sampler: of the energy
+    wants: frozenset[str] = frozenset()  # loss: without these it runs, with a warning
+    penalty: str = ""  # loss: the hyperparameter that bounds it below where negatives are no samples of the model
+    evaluations: int = 1  # loss: of the energy, an example, besides those of its negatives
+    gradients: int = 0  # loss: of these, how many are differentiated in y
     gives: Mapping[str, frozenset[str]] = field(default_factory=dict)  # sampler, energy: by kind of answer
     costly: frozenset[str] = frozenset()  # sampler: needs that a program computes only if its losses ask
+    nonnegative: Mapping[str, tuple[str, ...]] | bool = False  # energy: F >= 0, always or at these hyperparameters
+    conditional: bool = False  # sampler, energy: needs an x; task: has one
     promised: str = ""  # loss: margin that the formula promises
     answers: str = ""  # task: continuous | finite | sequence
     energy: str = ""  # task: default energy
-    samplers: Mapping[str, str] = field(default_factory=dict)  # task: default sampler by what a loss needs
+    samplers: Mapping[str, str] = field(default_factory=dict)  # task: default sampler by what a loss needs or wants
     defaults: Mapping[str, Any] = field(default_factory=dict)  # task: its own defaults of the training settings
     measures: tuple[str, ...] = ()  # task: the key measures of accuracy, that a report shows
 
     def build(self, values: Mapping[str, Any], *leading: Any) -> Any:
         """Call the unit with its hyperparameters picked from `values`; what is missing has its default."""
         return self.function(*leading, **{name: values[name] for name in self.parameters if name in values})
+
+    def offers(self, answers: str, config: Mapping[str, Any]) -> frozenset[str]:
+        """What a sampler or an energy of this configuration gives for such answers; nothing where it has none."""
+        given = self.gives.get(answers, frozenset())
+        rule = self.nonnegative
+        holds = rule if isinstance(rule, bool) else all(config[name] in values for name, values in rule.items())
+        return given | {"nonnegative"} if holds else given
 
 
 _units: dict[str, dict[str, Unit]] = {kind: {} for kind in KINDS}
@@ -95,27 +108,58 @@ def _set(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-def loss(needs: str = "negatives", *, promised: str, reference: str = "") -> Callable:
+def loss(
+    needs: str = "negatives",
+    *,
+    promised: str,
+    wants: str = "",
+    penalty: str = "",
+    evaluations: int = 1,
+    gradients: int = 0,
+    reference: str = "",
+) -> Callable:
     """Register a loss: a function of one example's Energies that returns a scalar.
 
-    needs: which fields beyond `positive` it reads (`negatives`, `partition` for `free`, `minimum`), separated by
-    blanks. promised: the margin of the formula: `none`, `0`, `m`, `m, absolute` or `infinite`.
+    needs: what it cannot do without, separated by blanks: fields beyond `positive` (`negatives`, `partition` for
+    `free`, `minimum`, `log_q`), `probability` (of single answers), `nonnegative` energies, `reconstruct`; or `view`,
+    and it is a function of a View. wants: what it is warned about when missing (validity.WARNINGS). promised: the
+    margin of the formula: `none`, `0`, `m`, `m, absolute`, `infinite`, or `-` where margins do not apply.
     """
-    return _register("loss", needs=_set(needs), promised=promised, reference=reference)
+    counts = {"evaluations": evaluations, "gradients": gradients}
+    traits = {"needs": _set(needs), "wants": _set(wants), "penalty": penalty, **counts}
+    return _register("loss", promised=promised, reference=reference, **traits)
 
 
-def sampler(*, needs: str = "", costly: str = "", reference: str = "", **gives: str) -> Callable:
+def sampler(
+    *, needs: str = "", costly: str = "", conditional: bool = False, reference: str = "", **gives: str
+) -> Callable:
     """Register a sampler: (Setting, **hyperparameters) -> Sampler.
 
-    gives: by kind of answer (`continuous=`, `sequence=`), what it offers to a loss; a kind left out is refused.
+    gives: by kind of answer (`continuous=`, `finite=`, `sequence=`), what it offers to a loss; a kind left out is
+    refused. conditional: it makes no sense without an x.
     """
     offers = {answers: _set(names) for answers, names in gives.items()}
-    return _register("sampler", needs=_set(needs), costly=_set(costly), gives=offers, reference=reference)
+    traits = {"needs": _set(needs), "costly": _set(costly), "conditional": conditional}
+    return _register("sampler", gives=offers, reference=reference, **traits)
 
 
-def energy(*, reference: str = "", **gives: str) -> Callable:
-    """Register an energy: (**hyperparameters) -> Energy. gives: what it computes exactly, by kind of answer."""
-    return _register("energy", gives={kind: _set(names) for kind, names in gives.items()}, reference=reference)
+def energy(
+    *,
+    nonnegative: Mapping[str, str] | bool = False,
+    conditional: bool = False,
+    reference: str = "",
+    **gives: str,
+) -> Callable:
+    """Register an energy: (Space, **hyperparameters) -> Energy.
+
+    gives: what it computes exactly, by kind of answer. nonnegative: whether F >= 0, or the values of hyperparameters at
+    which it is. conditional: it scores nothing without an x.
+    """
+    rule = (
+        nonnegative if isinstance(nonnegative, bool) else {name: tuple(at.split()) for name, at in nonnegative.items()}
+    )
+    traits = {"gives": {kind: _set(names) for kind, names in gives.items()}, "conditional": conditional}
+    return _register("energy", nonnegative=rule, reference=reference, **traits)
 
 
 def task(
@@ -125,10 +169,20 @@ def task(
     samplers: Mapping[str, str],
     defaults: Mapping[str, Any],
     measures: str,
+    conditional: bool = False,
     reference: str = "",
 ) -> Callable:
-    """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough."""
-    traits = {"answers": answers, "energy": energy, "samplers": samplers, "defaults": defaults}
+    """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough.
+
+    samplers: the default negatives by what a loss needs or wants, the most particular first; "" where it needs none.
+    """
+    traits = {
+        "answers": answers,
+        "energy": energy,
+        "samplers": samplers,
+        "defaults": defaults,
+        "conditional": conditional,
+    }
     return _register("task", reference=reference, measures=tuple(measures.split()), **traits)
 
 

@@ -4,28 +4,16 @@ The static half (a Program) goes in by closure, the array half (a lane: seed, lo
 that many runs share one compiled program. Knows no unit by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Le
 
 from ebmcli.lazy import Array, jax, jnp, optax
+from ebmcli.objective import Choice, Progress, Weights, contrasted, energies_of, viewed
 from ebmcli.registry import Unit, parameters_of
-from ebmcli.types import (
-    Batch,
-    Count,
-    Energies,
-    Energy,
-    Negatives,
-    NonNegative,
-    Positive,
-    Sampler,
-    Setting,
-    Task,
-    Traced,
-    bind,
-)
+from ebmcli.types import Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
 
 # The array half of a run: `seed` [] uint32, `loss` [] int32 (branch), `loss_values` [P] float32 (its hyperparameters in
 # the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all others.
@@ -33,7 +21,8 @@ Lane = Mapping[str, Any]
 
 # One stream of random numbers for each purpose: a new purpose changes no other, and at one seed all losses see the same
 # data and the same initial weights.
-INIT, DATA, NEGATIVES, CHAINS, PROBE = range(5)
+INIT, DATA, NEGATIVES, CHAINS, PROBE, VIEW = range(6)
+FIRST = 4096  # examples that a sampler may look at before training
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Program:
     sampler: Unit
     static: tuple[tuple[str, Any], ...]  # resolved hyperparameters that shape the program, sorted by name
     losses: tuple[Unit, ...]  # the branches of the switch, after which comes an idle one (there are always two)
-    needs: frozenset[str]  # what the energies record is filled with
+    needs: frozenset[str]  # of these losses: what is computed for them
 
     def setting(self, name: str) -> Any:
         """The value of a static hyperparameter."""
@@ -55,18 +44,11 @@ class Program:
 class State(NamedTuple):
     """What a run carries from step to step."""
 
-    params: Any
+    params: Weights
     optimiser: Any
     chains: Any  # the sampler's
     step: Array  # [] int32, steps done
     diverged: Array  # [] int32, the step whose loss or gradient was not finite, -1 while there is none
-
-
-class Progress(NamedTuple):
-    """Means over the steps of a chunk."""
-
-    loss: Array
-    active_share: Array  # of the examples, those whose energies had a non-zero gradient
 
 
 def training(
@@ -100,8 +82,8 @@ def init(program: Program, lane: Lane, data: Any) -> State:
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
     x, y = jax.tree.map(lambda leaf: leaf[0], task.draw(_stream(key, INIT, 1), data, 1))
-    params = energy.init(_stream(key, INIT, 0), x, y)
-    chains = sampler.init(_stream(key, CHAINS, 0))
+    params = Weights(energy.init(_stream(key, INIT, 0), x, y), jnp.zeros(()) if "log_q" in program.needs else None)
+    chains = sampler.init(_stream(key, CHAINS, 0), task.draw(_stream(key, INIT, 2), data, FIRST))
     return State(params, _optimiser(program, lane).init(params), chains, jnp.int32(0), jnp.int32(-1))
 
 
@@ -110,22 +92,19 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
     batch = task.draw(_stream(key, DATA, state.step), data, program.setting("batch_size"))
-    model = bind(energy, state.params)
-    negatives, chains = sampler.draw(_stream(key, NEGATIVES, state.step), state.chains, model, batch)
-    energies, pull = jax.vjp(
-        lambda params: energies_of(program.needs, bind(energy, params), task, batch, negatives, lane["values"]["beta"]),
-        state.params,
-    )
-    # The switch wraps only energies -> (loss, slopes): every branch is cheap, and one that goes NaN cannot reach
-    # another lane's gradient even where lanes are vectorised and the switch becomes a select.
-    branches = [_branch(unit) for unit in program.losses] + [_branch(None)]
-    loss, slopes = jax.lax.switch(lane["loss"], branches, energies, lane["loss_values"])
-    (gradient,) = pull(slopes)
+    choice, beta = Choice(program.losses, lane["loss"], lane["loss_values"]), lane["values"]["beta"]
+    if "view" in program.needs:
+        chains = state.chains
+        progress, gradient = viewed(choice, energy, state.params, beta, batch, _stream(key, VIEW, state.step))
+    else:
+        model = bind(energy, state.params.energy)
+        negatives, chains = sampler.draw(_stream(key, NEGATIVES, state.step), state.chains, model, batch)
+        progress, gradient = contrasted(choice, program.needs, energy, task, state.params, beta, batch, negatives)
     updates, optimiser = _optimiser(program, lane).update(gradient, state.optimiser, state.params)
-    healthy = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
+    healthy = jnp.isfinite(progress.loss) & jnp.isfinite(optax.tree.norm(gradient))
     diverged = jnp.where(healthy, state.diverged, state.step)
     params = optax.apply_updates(state.params, updates)
-    return State(params, optimiser, chains, state.step + 1, diverged), Progress(loss, _active_share(slopes))
+    return State(params, optimiser, chains, state.step + 1, diverged), progress
 
 
 def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) -> tuple[State, Progress]:
@@ -145,99 +124,26 @@ def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) 
 
 
 def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -> dict[str, Any]:
-    """What the measures read: `task`, the task's own probe; and of one batch `y`, its negatives and their energies."""
+    """What the measures read: `task`, the task's own probe; `train`, of one batch, its answers, its negatives and their
+    energies; `sampler`, what that says of itself."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
-    model = bind(energy, state.params)
+    model = bind(energy, state.params.energy)
     batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
     negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, batch)
     needs = frozenset() if negatives.y is None else frozenset({"negatives"})
-    seen = energies_of(needs, model, task, batch, negatives, lane["values"]["beta"])
+    seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
     found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}
-    return {"task": task.probe(model, data, targets), "train": found}
-
-
-def energies_of(
-    needs: frozenset[str], model: Energy, task: Task, batch: Batch, negatives: Negatives, beta: Array
-) -> Energies:
-    """The energies of a batch: positive [B], negatives and distance [B, K], free and minimum [B], beta [B]."""
-    positive = jax.vmap(model.apply)(batch.x, batch.y)
-    size = len(positive)
-    others = distance = free = minimum = None
-    if negatives.y is not None and needs:
-        scored = _scored(model, batch, negatives.y)
-        if "negatives" in needs:
-            others = jnp.broadcast_to(scored, (size, scored.shape[-1]))
-            distance = _distances(task, batch, negatives.y, others.shape)
-        if "partition" in needs:
-            free = jnp.broadcast_to(_free(model, batch, scored, negatives.log_weight, beta), (size,))
-        if "minimum" in needs:
-            minimum = jnp.broadcast_to(scored.min(axis=-1), (size,))
-    return Energies(positive, others, distance, free, minimum, jnp.full(size, beta))  # type: ignore[arg-type]
-
-
-def _scored(model: Energy, batch: Batch, y: Any) -> Array:
-    """Energies of the negatives: [K] where the batch shares them, else [B, K]."""
-    if batch.x is None:
-        return jax.vmap(model.apply, (None, 0))(None, y)
-    return jax.vmap(jax.vmap(model.apply, (None, 0)))(batch.x, y)
-
-
-def _distances(task: Task, batch: Batch, y: Any, shape: tuple[int, ...]) -> Array:
-    """Margin distances of the negatives, [B, K]; shared negatives are one margin away."""
-    if batch.x is None:
-        return jnp.ones(shape)
-    return jax.vmap(jax.vmap(task.distance, (None, 0)))(batch.y, y)
-
-
-def _free(model: Energy, batch: Batch, scored: Array, log_weight: Array | None, beta: Array) -> Array:
-    """Free energies, [] or [B]: summed over the nodes where the negatives cover all answers, else the energy's own."""
-    if log_weight is None:
-        return jax.vmap(lambda x: model.free(x, beta))(batch.x)  # type: ignore[misc]
-    return -jax.nn.logsumexp(log_weight - beta * scored, axis=-1) / beta
-
-
-def usable(unit: Unit, needs: frozenset[str]) -> None:
-    """Raise what a loss raises, or TypeError if it is no differentiable scalar: before it can spoil a program."""
-
-    def some(*shape: int) -> Any:
-        return jax.ShapeDtypeStruct(shape, jnp.float32)
-
-    listed = some(2, 3) if "negatives" in needs else None
-    free, minimum = (some(2) if need in needs else None for need in ("partition", "minimum"))
-    energies = Energies(some(2), listed, listed, free, minimum, some(2))  # type: ignore[arg-type]
-    example = jax.tree.map(lambda leaf: some(*leaf.shape[1:]), energies)
-    value = jax.eval_shape(lambda e: unit.function(e, **dict.fromkeys(unit.parameters, 1.0)), example)
-    if getattr(value, "shape", None) != () or value.dtype != jnp.float32:
-        raise TypeError(f"the loss of one example must be a float32 scalar, {unit.name} returned {value}")
-    jax.eval_shape(_branch(unit), energies, some(len(unit.parameters)))  # differentiated, as a program does
-
-
-def _branch(unit: Unit | None) -> Callable[[Energies, Array], tuple[Array, Energies]]:
-    """(energies, hyperparameters [P]) -> (the batch's mean loss, its slopes in the energies). None: idle."""
-
-    def mean(energies: Energies, values: Array) -> Array:
-        if unit is None:
-            return 0 * energies.positive.sum()
-        named = dict(zip(unit.parameters, values, strict=False))
-        return jax.vmap(lambda example: unit.function(example, **named))(energies).mean()
-
-    return jax.value_and_grad(mean)
-
-
-def _active_share(slopes: Energies) -> Array:
-    """The share of examples to whose energies the loss gives a non-zero gradient."""
-    size = len(slopes.positive)
-    pushed = [(leaf.reshape(size, -1) != 0).any(axis=1) for leaf in slopes[:-1] if leaf is not None]
-    return jnp.stack(pushed).any(axis=0).mean()
+    return {"task": task.probe(model, data, targets), "train": found, "sampler": sampler.report(state.chains)}
 
 
 def parts(program: Program, lane: Lane) -> tuple[Task, Energy, Sampler]:
     """The units of a program, built with the hyperparameters of a lane."""
     values = dict(program.static) | lane["values"]
     task = program.task.build(values)
-    at = Setting(program.setting("batch_size"), task.box, lane["values"]["beta"], lane["reward"])
-    return task, program.energy.build(values), program.sampler.build(values, at)
+    conditional = program.task.conditional
+    at = Setting(program.setting("batch_size"), task.space, conditional, lane["values"]["beta"], lane["reward"])
+    return task, program.energy.build(values, task.space), program.sampler.build(values, at)
 
 
 def _optimiser(program: Program, lane: Lane) -> Any:

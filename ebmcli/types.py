@@ -3,6 +3,7 @@
 Axes: B examples of a batch, K negatives, T positions of a sequence, C labels. `x` is None for unconditional energies.
 """
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
@@ -17,6 +18,7 @@ Positive = Annotated[float, Ge(1e-12), Le(1e12)]  # far inside what float32 can 
 NonNegative = Annotated[float, Ge(0), Le(1e12)]
 Share = Annotated[float, Ge(0), Le(1)]
 Count = Annotated[int, Ge(1), Le(1_000_000)]
+Steps = Annotated[int, Ge(0), Le(1_000_000)]
 
 
 class Batch(NamedTuple):
@@ -38,17 +40,31 @@ class Energies(NamedTuple):
 
     positive: Array  # []  F(x, y)
     negatives: Array  # [K] F(x, y-_k)
-    distance: Array  # [K] margin distance of y-_k from y, in margins: 1, or the number of wrong labels
+    distance: Array  # [K] margin distance of y-_k from y, in margins: 1, or the number of wrong labels; 0 where it is y
+    log_q: Array  # [K] log density of y-_k under the distribution that draws the negatives; 0 where none is known
+    log_q_positive: Array  # []  the same of y
     free: Array  # []  -(1/beta) log sum over all answers of exp(-beta F)
     minimum: Array  # []  the lowest energy over all answers (it does not matter whether y is among them)
+    log_z: Array  # []  learned estimate of log sum over all answers of exp(-beta F)
+    beta: Array  # []  inverse temperature of the run
+
+
+class View(NamedTuple):
+    """The model seen from ONE example: what a loss that needs no negatives looks at instead of Energies."""
+
+    energy: Callable[[Array], Array]  # (y [D]) -> [] F(x, y), twice differentiable
+    reconstruct: Callable[[Array], Array] | None  # (y [D]) -> [D], of an energy that has one
+    y: Array  # [D] the right answer
+    key: Array  # random numbers of this example and step
     beta: Array  # []  inverse temperature of the run
 
 
 class Negatives(NamedTuple):
-    """Contrastive answers: y is [K, ...] shared by the batch (unconditional tasks) or [B, K, ...]."""
+    """Contrastive answers: y is [K, ...], shared by the batch, or [B, K, ...]."""
 
     y: Any
     log_weight: Array | None = None  # [K] log volume that a node stands for, where the nodes cover all answers
+    log_q: Callable[[Any], Array] | None = None  # (y) -> [] log density of the distribution that drew them, if known
 
 
 class Energy(NamedTuple):
@@ -60,6 +76,7 @@ class Energy(NamedTuple):
     argmin: Callable[..., Any] | None = None  # (params, x) -> y of the lowest energy
     best_different: Callable[..., Any] | None = None
     # (params, x, y, reward) -> the y- other than y with the lowest F(x, y-) - reward * hamming(y, y-)
+    reconstruct: Callable[..., Any] | None = None  # (params, x, y) -> y as the energy would have it
 
 
 def bind(energy: Energy, params: Any) -> Energy:
@@ -71,22 +88,57 @@ def bind(energy: Energy, params: Any) -> Energy:
     return Energy(energy.init, *(bound(f) for f in energy[1:]))  # type: ignore[arg-type]
 
 
+class Box(NamedTuple):
+    """The answers of a continuous task: points [dims], every coordinate between the same two walls.
+
+    Model, chains, uniform negatives and evaluation share it: an energy has no finite partition function elsewhere.
+    """
+
+    low: float
+    high: float
+    dims: int = 2
+
+    @property
+    def log_volume(self) -> float:
+        """nats"""
+        return self.dims * math.log(self.high - self.low)
+
+
+class Labels(NamedTuple):
+    """The answers of a finite task: integers below `size`."""
+
+    size: int
+
+
+Space = Box | Labels | None  # of the answers of a task; None where they are sequences
+
+
 class Setting(NamedTuple):
     """What a sampler may know of the run it serves."""
 
     batch_size: int
-    box: tuple[float, float] | None  # the walls of a continuous task, the same on every axis
+    space: Space
+    conditional: bool  # whether answers depend on an x: each example then has negatives of its own
     beta: Array  # [] inverse temperature
     reward: Array  # [] margin per wrong label where the margin grows with the distance, else 0
+
+    def shape(self, negatives: int) -> tuple[int, ...]:
+        """The leading axes of so many negatives: [K], shared by the batch, or [B, K]."""
+        return (self.batch_size, negatives) if self.conditional else (negatives,)
+
+    def total(self, negatives: int) -> int:
+        """How many that is."""
+        return math.prod(self.shape(negatives))
 
 
 class Sampler(NamedTuple):
     """A source of negatives."""
 
-    init: Callable[..., Any]  # (key) -> state
+    init: Callable[..., Any]  # (key, batch of FIRST examples) -> state
     draw: Callable[..., tuple[Negatives, Any]]  # (key, state, model, batch) -> (negatives, state)
     evaluations: int  # energy evaluations that a step costs: to find the negatives and to score them
     gradients: int  # of these, how many are differentiated in y
+    report: Callable[..., dict[str, Array]] = lambda state: {}  # (state) -> measures of the sampler itself
 
 
 class Task(NamedTuple):
@@ -99,5 +151,5 @@ class Task(NamedTuple):
     probe: Callable[..., dict[str, Array]]  # (model, data, targets) -> arrays, on the device
     measure: Callable[..., dict[str, float | None]]  # (probed, fine, beta, margin) -> measures, on the host
     keep: Callable[..., dict[str, Any]]  # (probed) -> the arrays that a picture needs, from the fine probe
-    box: tuple[float, float] | None = None  # of a continuous task
+    space: Space = None
     examples: int | None = None  # in the training set; None where data are drawn afresh

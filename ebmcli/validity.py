@@ -5,16 +5,31 @@ from typing import Any, NamedTuple
 
 from ebmcli.registry import Unit, find, units
 
-ANSWERS = {"continuous": "points of the plane", "sequence": "label sequences"}
+ANSWERS = {"continuous": "points", "finite": "labels", "sequence": "label sequences"}
+# What a loss may need: of the negatives, and of the energy.
 OFFERS = {
     "negatives": "negatives one by one",
     "partition": "a sum over all answers",
     "minimum": "the lowest energy over all answers",
+    "probability": "probabilities of single answers, which are bounded by 1 as a density is not",
+    "log_q": "negatives of a known density that does not look at the right answer",
+}
+ABILITIES = {
+    "nonnegative": "an energy that is never negative",
+    "reconstruct": "an energy with a reconstruction",
+    "view": "answers in which an energy can be differentiated",
 }
 COMPUTES = {
     "free": "an exact free energy",
     "argmin": "an exact minimum",
     "best_different": "the best answer other than y",
+}
+INSTEAD = {"partition": "; sampled negatives make it another loss: infonce, or ml with samples of the model"}
+# What a loss may want: without it the pair runs, and this is said.
+WARNINGS = {
+    "all": "{loss} sums over all answers, {sampler} shows it some of them",
+    "independent": "{loss} takes the density q of its negatives for uniform, that of {sampler} is not: see {better}",
+    "nonnegative": "the levels of {loss} mean something where F >= 0, {energy} may be negative: see --head softplus",
 }
 
 
@@ -33,44 +48,131 @@ class Judgement(NamedTuple):
 def judge(config: Mapping[str, Any]) -> Judgement:
     """The judgement of one configuration."""
     task, loss, sampler, energy = (find(kind, config[kind]) for kind in ("task", "loss", "sampler", "energy"))
-    refusal = _mismatch(task, energy, sampler) or _unmet(task, loss, sampler)
-    if refusal:
-        return Judgement("refuse", refusal)
-    if not loss.needs and sampler.name != "none":
-        return Judgement(
-            "warn", f"{loss.name} looks at the right answer alone: the negatives of {sampler.name} are ignored"
-        )
-    if config.get("margin_distance") == "hamming" and "augmented" not in sampler.gives[task.answers]:
-        better = _that_give(task, "augmented")
-        return Judgement(
-            "warn", f"the margin grows with the distance, but {sampler.name} does not look at it: see {better}"
-        )
+    cell = _Cell(task, loss, sampler, energy, config)
+    for rule in (_mismatch, _unmet, _unsought, _unbounded_below):
+        if reason := rule(cell):
+            return Judgement("refuse", reason)
+    for rule in (_ignored, _penalised, _unwanted, _distance):
+        if reason := rule(cell):
+            return Judgement("warn", reason)
     return Judgement("run")
 
 
-def _mismatch(task: Unit, energy: Unit, sampler: Unit) -> str:
-    """Why these cannot work together whatever the loss, or nothing."""
+def offers(config: Mapping[str, Any]) -> frozenset[str]:
+    """All that negatives, energy and answers of a configuration offer to a loss."""
+    task, sampler, energy = (find(kind, config[kind]) for kind in ("task", "sampler", "energy"))
+    given = sampler.offers(task.answers, config) | energy.offers(task.answers, config)
+    return given | {"view"} if task.answers == "continuous" else given
+
+
+class _Cell(NamedTuple):
+    task: Unit
+    loss: Unit
+    sampler: Unit
+    energy: Unit
+    config: Mapping[str, Any]
+
+    @property
+    def offered(self) -> frozenset[str]:
+        return self.sampler.gives[self.task.answers]
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the loss looks at what the sampler brings."""
+        return bool(self.loss.needs & OFFERS.keys())
+
+    def that_give(self, need: str) -> str:
+        """The samplers that give it, or of many the one that suits the task; for a reason."""
+        names = [one.name for one in units("sampler").values() if need in one.gives.get(self.task.answers, ())]
+        fitting = self.task.samplers.get(need)
+        return " or ".join(names) if len(names) < 4 or not fitting else f"{fitting} or another that does"
+
+
+# --- why a cell is refused -------------------------------------------------------------------------------------------
+
+
+def _mismatch(cell: _Cell) -> str:
+    """These cannot work together whatever the loss."""
+    task, _, sampler, energy, _ = cell
     answers = ANSWERS[task.answers]
     if task.answers not in energy.gives:
         return f"{energy.name} does not score {answers}, the answers of {task.name}"
+    if energy.conditional and not task.conditional:
+        return f"{energy.name} compares an answer with a question x: {task.name} has none"
     if task.answers not in sampler.gives:
         return f"{sampler.name} does not draw {answers}, the answers of {task.name}"
+    if sampler.conditional and not task.conditional:
+        return f"{sampler.name} draws the data of {task.name} themselves: without an x a flat energy is its optimum"
     missing = sampler.needs - energy.gives[task.answers]
-    if missing:
+    if missing and task.answers == "sequence":  # the others are searched by evaluating the energy
         return f"{sampler.name} needs {COMPUTES[min(missing)]}, which {energy.name} does not compute"
     return ""
 
 
-def _unmet(task: Unit, loss: Unit, sampler: Unit) -> str:
-    """Which need of the loss the negatives leave open, or nothing."""
-    offered = sampler.gives[task.answers]
-    for need in sorted(loss.needs - offered):
-        return f"{loss.name} needs {OFFERS[need]}, {sampler.name} does not give it: use {_that_give(task, need)}"
-    if loss.needs and "augmented" in offered and "margin" not in loss.parameters:
-        plain = task.samplers["negatives"]
-        return f"{sampler.name} seeks the answer that violates a margin, {loss.name} has none: use {plain}"
+def _unmet(cell: _Cell) -> str:
+    """A need of the loss is left open."""
+    task, loss, sampler, energy, config = cell
+    for need in sorted(loss.needs - offers(config)):
+        if need in OFFERS:
+            better = cell.that_give(need)
+            use = f": use {better}" if better else f", and no negatives of {task.name} do"
+            return f"{loss.name} needs {OFFERS[need]}, {sampler.name} does not give it{use}{INSTEAD.get(need, '')}"
+        if need == "view":
+            return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} are {ANSWERS[task.answers]}"
+        return f"{loss.name} needs {ABILITIES[need]}, {energy.name} is none as it is set{_remedy(energy, need)}"
     return ""
 
 
-def _that_give(task: Unit, need: str) -> str:
-    return " or ".join(unit.name for unit in units("sampler").values() if need in unit.gives.get(task.answers, ()))
+def _remedy(energy: Unit, need: str) -> str:
+    if need == "nonnegative" and isinstance(energy.nonnegative, Mapping):
+        return ": " + " or ".join(f"--{name} {at}" for name, values in energy.nonnegative.items() for at in values)
+    return ""
+
+
+def _unsought(cell: _Cell) -> str:
+    """The negatives are sought for a margin that the loss has not."""
+    if cell.sampled and "augmented" in cell.offered and "margin" not in cell.loss.parameters:
+        plain = cell.task.samplers["negatives"]
+        return f"{cell.sampler.name} seeks the answer that violates a margin, {cell.loss.name} has none: use {plain}"
+    return ""
+
+
+def _unbounded_below(cell: _Cell) -> str:
+    """A loss that only samples of the model bound from below, without them and without its penalty."""
+    loss = cell.loss
+    if loss.penalty and "model" not in cell.offered and cell.config[loss.penalty] == 0:
+        better = cell.that_give("model") or "another loss"
+        return f"{loss.name} is unbounded below with {cell.sampler.name}: use {better}, or {loss.penalty} above 0"
+    return ""
+
+
+# --- what is said of one that runs -----------------------------------------------------------------------------------
+
+
+def _ignored(cell: _Cell) -> str:
+    if not cell.sampled and cell.sampler.name != "none":
+        return f"{cell.loss.name} needs no negatives: those of {cell.sampler.name} are ignored"
+    return ""
+
+
+def _penalised(cell: _Cell) -> str:
+    if cell.loss.penalty and not cell.offered & {"model", "adversarial"}:
+        penalty = cell.loss.penalty
+        return f"{cell.loss.name} wants samples of the model: with {cell.sampler.name} only {penalty} bounds it below"
+    return ""
+
+
+def _unwanted(cell: _Cell) -> str:
+    for want in sorted(cell.loss.wants & WARNINGS.keys() - offers(cell.config)):
+        if want == "independent" and "hardest" in cell.offered:
+            return f"with the most offending answer alone {cell.loss.name} is the log loss"
+        names = {"loss": cell.loss.name, "sampler": cell.sampler.name, "energy": cell.energy.name}
+        return WARNINGS[want].format(better=cell.that_give(want) or "other losses", **names)
+    return ""
+
+
+def _distance(cell: _Cell) -> str:
+    if cell.config.get("margin_distance") == "hamming" and not cell.offered & {"augmented", "all"}:
+        better = cell.that_give("augmented")
+        return f"the margin grows with the distance, but {cell.sampler.name} does not look at it: see {better}"
+    return ""

@@ -4,7 +4,7 @@ from typing import Any
 
 from ebmcli.lazy import Array, jax, jnp, nn
 from ebmcli.registry import energy
-from ebmcli.types import Energy, Word
+from ebmcli.types import Energy, Space, Word
 
 LABELS = 26
 
@@ -76,7 +76,7 @@ def best(unary: Array, transition: Array, mask: Array) -> Array:
 
 
 @energy(sequence="free best_different argmin", reference="Lafferty et al. 2001; Taskar et al. 2003")
-def linear_chain() -> Energy:
+def linear_chain(space: Space) -> Energy:
     """F(x, y) = - sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]"""
     readout = nn.Dense(LABELS)
 

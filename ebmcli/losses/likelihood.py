@@ -1,9 +1,9 @@
-"""Losses that look at the right answer alone, or at all answers at once."""
+"""Losses that look at the right answer alone, at all answers at once, or at samples of the model."""
 
-from ebmcli.lazy import Array, jax
-from ebmcli.losses import TUTORIAL
+from ebmcli.lazy import Array, jax, jnp
 from ebmcli.registry import loss
-from ebmcli.types import Energies
+from ebmcli.sources import LECTURE, TUTORIAL
+from ebmcli.types import Energies, NonNegative
 
 
 @loss("", promised="none", reference=f"{TUTORIAL}, section 2.2")
@@ -23,3 +23,17 @@ def perceptron(e: Energies) -> Array:
 def nll(e: Energies) -> Array:
     """F+ + (1/beta) log sum over all y of exp(-beta F(y))"""
     return e.positive - e.free
+
+
+@loss("partition probability", promised="infinite", reference=f"{TUTORIAL}, section 2.2; Ljolje et al. 1990")
+def mee(e: Energies) -> Array:
+    """1 - exp(-beta F+) / sum over all y of exp(-beta F(y))"""
+    return -jnp.expm1(-e.beta * jax.nn.relu(e.positive - e.free))  # free <= F+ but for rounding
+
+
+@loss(promised="-", wants="model", penalty="alpha", reference=f"{LECTURE}; Du & Mordatch 2019 for alpha")
+def ml(e: Energies, alpha: NonNegative = 0.1) -> Array:
+    """F+ - F- + alpha ((F+)^2 + (F-)^2), y- drawn from the model: its gradient is that of nll"""
+    # A sample that happens to be y counts: without it the gradient would not be that of nll.
+    levels = jnp.square(e.positive) + jnp.square(e.negatives).mean()
+    return e.positive - e.negatives.mean() + alpha * levels

@@ -1,65 +1,190 @@
-"""Markov chains in y, walking down the energy with noise: one kernel, one temperature."""
+"""Markov chains in y, walking down the energy with noise. All target exp(-beta F) on the box of the task."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ebmcli.lazy import Array, jax, jnp
+from ebmcli.objective import scored
 from ebmcli.registry import sampler
-from ebmcli.types import Count, Energy, Negatives, Positive, Sampler, Setting, Share
+from ebmcli.samplers import reflect, uniformly
+from ebmcli.types import Batch, Count, Energy, Negatives, Positive, Sampler, Setting, Share, Steps
+
+Score = Callable[[Array], Array]  # y [..., D] -> [...] energies
 
 
-def reflect(y: Array, low: float, high: float) -> Array:
-    """Fold y back into [low, high] as a mirror at each wall does (clipping would pile mass on the walls)."""
-    width = high - low
-    turn = jnp.mod(y - low, 2 * width)
-    return low + jnp.where(turn > width, 2 * width - turn, turn)
+def _of(model: Energy, batch: Batch) -> Score:
+    return lambda y: scored(model, batch, y)
 
 
-def walk(key: Array, model: Energy, y: Array, steps: int, step_size: Array | float, at: Setting) -> Array:
+def walk(key: Array, energies: Score, y: Array, steps: int, step_size: Array | float, at: Setting) -> Array:
     """`steps` of unadjusted Langevin dynamics, y <- y - eta grad F + sqrt(2 eta / beta) xi, reflected at the walls.
 
-    y: [K, 2]. Drift and noise share the one step size eta, so the chain's target is exp(-beta F).
+    y: [..., D]. Drift and noise share the one step size eta, so the chain's target is exp(-beta F).
     """
-    slope = jax.grad(lambda points: jax.vmap(model.apply, (None, 0))(None, points).sum())
-    low, high = at.box  # type: ignore[misc]
+    box: Any = at.space
+    slope = jax.grad(lambda y: energies(y).sum())
 
     def step(t, y):
         noise = jnp.sqrt(2 * step_size / at.beta) * jax.random.normal(jax.random.fold_in(key, t), y.shape)
-        return reflect(y - step_size * slope(y) + noise, low, high)
+        return reflect(y - step_size * slope(y) + noise, box)
 
     return jax.lax.fori_loop(0, steps, step, y)
 
 
-def _uniform(key: Array, shape: tuple[int, ...], at: Setting) -> Array:
-    low, high = at.box  # type: ignore[misc]
-    return jax.random.uniform(key, shape, jnp.float32, low, high)
-
-
-@sampler(continuous="negatives", reference="Welling & Teh 2011; short runs: Nijkamp et al. 2019")
+@sampler(continuous="negatives model", reference="Welling & Teh 2011; short runs: Nijkamp et al. 2019")
 def langevin(at: Setting, negatives: Count = 256, chain_steps: Count = 10, step_size: Positive = 0.1) -> Sampler:
     """K chains that start uniformly on the box at every training step: y <- y - eta grad F + sqrt(2 eta/beta) xi"""
 
-    def draw(key: Array, state: Any, model: Energy, batch: Any) -> tuple[Negatives, Any]:
+    def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
         start, noise = jax.random.split(key)
-        y = walk(noise, model, _uniform(start, (negatives, 2), at), chain_steps, step_size, at)
-        return Negatives(y), state
+        y = uniformly(start, at.shape(negatives), at.space)
+        return Negatives(walk(noise, _of(model, batch), y, chain_steps, step_size, at)), state
 
-    walked = negatives * chain_steps
-    return Sampler(lambda key: (), draw, evaluations=walked + negatives, gradients=walked)
+    walked = at.total(negatives) * chain_steps
+    return Sampler(lambda key, first: (), draw, evaluations=walked + at.total(negatives), gradients=walked)
 
 
-@sampler(continuous="negatives", reference="Tieleman 2008")
+@sampler(continuous="negatives model", reference="Hinton 2002")
+def cd(at: Setting, chain_steps: Steps = 10, step_size: Positive = 0.1) -> Sampler:
+    """contrastive divergence: a chain of k Langevin steps from each right answer of the batch"""
+
+    def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
+        start = batch.y[:, None] if at.conditional else batch.y
+        return Negatives(walk(key, _of(model, batch), start, chain_steps, step_size, at)), state
+
+    walked = at.batch_size * chain_steps
+    return Sampler(lambda key, first: (), draw, evaluations=walked + at.batch_size, gradients=walked)
+
+
+# --- chains that are kept from step to step --------------------------------------------------------------------------
+
+
+class Kept(NamedTuple):
+    """The state of kept chains."""
+
+    y: Array  # [..., D]
+    acceptance: Array  # [] share of the proposals of the last draw that was accepted
+
+
+def _kept(
+    at: Setting, negatives: int, restart: Array | float, move: Callable[..., Kept], gradients: int, proposals: int
+) -> Sampler:
+    """K chains, a share of them restarted uniformly on the box. move: (key, energies, y) -> Kept.
+
+    gradients: that one chain costs in a draw; proposals: 0, or how many are accepted or not.
+    """
+
+    def init(key: Array, first: Batch) -> Kept:
+        return Kept(uniformly(key, at.shape(negatives), at.space), jnp.zeros(()))
+
+    def draw(key: Array, state: Kept, model: Energy, batch: Batch) -> tuple[Negatives, Kept]:
+        which, start, noise = jax.random.split(key, 3)
+        fresh = jax.random.bernoulli(which, restart, (*at.shape(negatives), 1))
+        y = jnp.where(fresh, uniformly(start, at.shape(negatives), at.space), state.y)
+        after = move(noise, _of(model, batch), y)
+        return Negatives(after.y), after
+
+    cost = at.total(negatives) * gradients
+    report = (lambda state: {"acceptance": state.acceptance}) if proposals else (lambda state: {})
+    return Sampler(init, draw, evaluations=cost + at.total(negatives), gradients=cost, report=report)
+
+
+@sampler(continuous="negatives model", reference="Tieleman 2008")
 def pcd(
     at: Setting, negatives: Count = 256, chain_steps: Count = 5, step_size: Positive = 0.1, restart: Share = 0.05
 ) -> Sampler:
     """K Langevin chains kept from step to step, a share of them restarted uniformly on the box"""
 
-    def draw(key: Array, state: Array, model: Energy, batch: Any) -> tuple[Negatives, Array]:
-        which, start, noise = jax.random.split(key, 3)
-        fresh = jax.random.bernoulli(which, restart, (negatives, 1))
-        y = jnp.where(fresh, _uniform(start, state.shape, at), state)
-        y = walk(noise, model, y, chain_steps, step_size, at)
-        return Negatives(y), y
+    def move(key: Array, energies: Score, y: Array) -> Kept:
+        return Kept(walk(key, energies, y, chain_steps, step_size, at), jnp.zeros(()))
 
-    walked = negatives * chain_steps
-    first = (negatives, 2)
-    return Sampler(lambda key: _uniform(key, first, at), draw, evaluations=walked + negatives, gradients=walked)
+    return _kept(at, negatives, restart, move, gradients=chain_steps, proposals=0)
+
+
+@sampler(continuous="negatives model", reference="Roberts & Tweedie 1996")
+def mala(
+    at: Setting, negatives: Count = 256, chain_steps: Count = 5, step_size: Positive = 0.1, restart: Share = 0.05
+) -> Sampler:
+    """kept chains of Langevin proposals accepted by the Metropolis rule; one outside the box is rejected"""
+
+    def move(key: Array, energies: Score, y: Array) -> Kept:
+        return metropolis_langevin(key, energies, y, chain_steps, step_size, at)
+
+    return _kept(at, negatives, restart, move, gradients=chain_steps + 1, proposals=chain_steps)
+
+
+@sampler(continuous="negatives model", reference="Neal 2011")
+def hmc(
+    at: Setting,
+    negatives: Count = 256,
+    chain_steps: Count = 1,
+    leaps: Count = 5,
+    step_size: Positive = 0.2,
+    restart: Share = 0.05,
+) -> Sampler:
+    """kept chains of Hamiltonian proposals (`leaps` leapfrog steps of step_size) accepted by the Metropolis rule"""
+
+    def move(key: Array, energies: Score, y: Array) -> Kept:
+        return hamiltonian(key, energies, y, chain_steps, leaps, step_size, at)
+
+    return _kept(at, negatives, restart, move, gradients=chain_steps * (leaps + 1), proposals=chain_steps)
+
+
+def _metropolis(
+    key: Array, at: Setting, y: Array, steps: int, propose: Callable[[Array, Array], tuple[Array, Array]]
+) -> Kept:
+    """`steps` of the Metropolis rule. propose: (key, y) -> (y', log of the ratio by which it is accepted)."""
+    box: Any = at.space
+
+    def step(t, carry):
+        y, accepted = carry
+        moving, deciding = jax.random.split(jax.random.fold_in(key, t))
+        proposed, log_ratio = propose(moving, y)
+        inside = ((proposed >= box.low) & (proposed <= box.high)).all(axis=-1)
+        # A ratio that is not a number is rejected, as one outside the box is: there the density is 0.
+        taken = inside & (jnp.log(jax.random.uniform(deciding, log_ratio.shape)) < log_ratio)
+        return jnp.where(taken[..., None], proposed, y), accepted + taken.mean() / steps
+
+    return Kept(*jax.lax.fori_loop(0, steps, step, (y, jnp.zeros(()))))
+
+
+def metropolis_langevin(
+    key: Array, energies: Score, y: Array, steps: int, step_size: Array | float, at: Setting
+) -> Kept:
+    """Metropolis-adjusted Langevin: leaves exp(-beta F) on the box exactly as it is. y: [..., D]."""
+    slopes = jax.value_and_grad(lambda y: (energies(y).sum(), energies(y)), has_aux=True)
+
+    def log_proposal(to: Array, start: Array, slope: Array) -> Array:
+        return -at.beta * jnp.sum(jnp.square(to - start + step_size * slope), axis=-1) / (4 * step_size)
+
+    def propose(key: Array, y: Array) -> tuple[Array, Array]:
+        (_, here), slope = slopes(y)
+        proposed = y - step_size * slope + jnp.sqrt(2 * step_size / at.beta) * jax.random.normal(key, y.shape)
+        (_, there), back = slopes(proposed)
+        forth = log_proposal(proposed, y, slope)
+        return proposed, at.beta * (here - there) + log_proposal(y, proposed, back) - forth
+
+    return _metropolis(key, at, y, steps, propose)
+
+
+def hamiltonian(
+    key: Array, energies: Score, y: Array, steps: int, leaps: int, step_size: Array | float, at: Setting
+) -> Kept:
+    """Hamiltonian Monte Carlo with unit mass: leaves exp(-beta F) on the box exactly as it is. y: [..., D]."""
+    slope = jax.grad(lambda y: at.beta * energies(y).sum())
+
+    def propose(key: Array, y: Array) -> tuple[Array, Array]:
+        momentum = jax.random.normal(key, y.shape)
+
+        def leap(_, carry):
+            y, p = carry
+            y = y + step_size * p
+            return y, p - step_size * slope(y)
+
+        start = momentum - step_size / 2 * slope(y)
+        proposed, p = jax.lax.fori_loop(0, leaps, leap, (y, start))
+        p = p + step_size / 2 * slope(proposed)  # the last half step, overshot above
+        kinetic = (jnp.sum(jnp.square(momentum), axis=-1) - jnp.sum(jnp.square(p), axis=-1)) / 2
+        return proposed, at.beta * (energies(y) - energies(proposed)) + kinetic
+
+    return _metropolis(key, at, y, steps, propose)

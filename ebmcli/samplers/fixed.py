@@ -1,37 +1,100 @@
 """Negatives that do not look at the energy."""
 
-from ebmcli.lazy import jax, jnp
+from typing import Any
+
+from ebmcli.lazy import Array, jax, jnp
 from ebmcli.registry import sampler
-from ebmcli.types import Count, Negatives, Sampler, Setting
+from ebmcli.samplers import nodes_of, reflect, uniformly
+from ebmcli.types import Batch, Box, Count, Negatives, Positive, Sampler, Setting
 
 
-@sampler(continuous="", sequence="")
+def _still(key: Any, first: Any) -> tuple[()]:
+    """The state of a sampler that has none."""
+    return ()
+
+
+@sampler(continuous="", finite="", sequence="")
 def none(at: Setting) -> Sampler:
     """no negatives"""
-    return Sampler(lambda key: (), lambda key, state, model, batch: (Negatives(None), state), 0, 0)
+    return Sampler(_still, lambda key, state, model, batch: (Negatives(None), state), 0, 0)
+
+
+@sampler(continuous="negatives log_q independent", finite="negatives log_q independent")
+def uniform(at: Setting, negatives: Count = 256) -> Sampler:
+    """K answers drawn uniformly: on the box of the task, or among all labels, the right one included"""
+    space = at.space
+    log_q = -space.log_volume if isinstance(space, Box) else -jnp.log(space.size)  # type: ignore[union-attr]
+
+    def draw(key, state, model, batch):
+        return Negatives(uniformly(key, at.shape(negatives), space), log_q=lambda y: log_q), state
+
+    return Sampler(_still, draw, evaluations=at.total(negatives), gradients=0)
+
+
+@sampler(continuous="negatives log_q independent")
+def gaussian(at: Setting, negatives: Count = 256) -> Sampler:
+    """K points of a Gaussian with mean and covariance of the data; what falls outside the box is redrawn uniformly"""
+    box: Any = at.space
+
+    def init(key: Array, first: Batch) -> tuple[Array, Array, Array]:
+        mean, covariance = first.y.mean(axis=0), jnp.cov(first.y, rowvar=False).reshape(box.dims, box.dims)
+        root = jnp.linalg.cholesky(covariance)
+        middle = nodes_of(box, 128 if box.dims < 3 else 16, 0.5)
+        inside = jnp.mean(jnp.exp(_normal(middle, mean, root) + box.log_volume))
+        return mean, root, jnp.clip(1 - inside, 1e-6, 1)  # the share that falls outside
+
+    def draw(key, state, model, batch):
+        mean, root, outside = state
+        normal, redrawn = jax.random.split(key)
+        y = mean + jax.random.normal(normal, (*at.shape(negatives), box.dims)) @ root.T
+        within = ((y >= box.low) & (y <= box.high)).all(axis=-1, keepdims=True)
+        y = jnp.where(within, y, uniformly(redrawn, at.shape(negatives), box))
+        flat = jnp.log(outside) - box.log_volume
+        return Negatives(y, log_q=lambda y: jnp.logaddexp(_normal(y, mean, root), flat)), state
+
+    return Sampler(init, draw, evaluations=at.total(negatives), gradients=0)
+
+
+def _normal(y: Array, mean: Array, root: Array) -> Array:
+    """[...]: the log density of a Gaussian at y [..., D]; root: the Cholesky factor of its covariance."""
+    standard = jax.scipy.linalg.solve_triangular(root, (y - mean).reshape(-1, len(mean)).T, lower=True)
+    squared = jnp.sum(jnp.square(standard), axis=0).reshape(y.shape[:-1])
+    return -squared / 2 - jnp.log(jnp.diag(root)).sum() - len(mean) / 2 * jnp.log(2 * jnp.pi)
 
 
 @sampler(continuous="negatives")
-def uniform(at: Setting, negatives: Count = 256) -> Sampler:
-    """K points drawn uniformly on the box of the task"""
-    low, high = at.box  # type: ignore[misc]
+def noise(at: Setting, per_example: Count = 8, spread: Positive = 0.5) -> Sampler:
+    """the right answer plus Gaussian noise of standard deviation `spread`, per_example of them for each example"""
+    box: Any = at.space
 
     def draw(key, state, model, batch):
-        return Negatives(jax.random.uniform(key, (negatives, 2), jnp.float32, low, high)), state
+        y = batch.y[:, None] + spread * jax.random.normal(key, (len(batch.y), per_example, box.dims))
+        return Negatives(reflect(y, box)), state
 
-    return Sampler(lambda key: (), draw, evaluations=negatives, gradients=0)
+    return Sampler(_still, draw, evaluations=at.batch_size * per_example, gradients=0)
 
 
-@sampler(continuous="negatives partition minimum")
+@sampler(continuous="negatives independent", finite="negatives independent", conditional=True)
+def in_batch(at: Setting) -> Sampler:
+    """the right answers of the other examples of the batch"""
+
+    def draw(key, state, model, batch):
+        place = jnp.arange(at.batch_size)
+        others = (place[:, None] + 1 + place[:-1]) % at.batch_size  # all but its own
+        return Negatives(batch.y[others]), state
+
+    return Sampler(_still, draw, evaluations=at.batch_size * (at.batch_size - 1), gradients=0)
+
+
+@sampler(continuous="negatives partition minimum independent")
 def quadrature(at: Setting, nodes: Count = 32) -> Sampler:
-    """all of the box: a point of each of nodes x nodes cells, drawn anew in its cell at every step, with its weight"""
-    low, high = at.box  # type: ignore[misc]
-    width = (high - low) / nodes
+    """all of the box: a point of each of nodes^D cells, drawn anew in its cell at every step, with its weight"""
+    box: Any = at.space
+    count = nodes**box.dims
+    log_weight = box.log_volume - jnp.log(count)
 
     def draw(key, state, model, batch):
-        corner = low + width * jnp.arange(nodes, dtype=jnp.float32)
-        cells = jnp.stack(jnp.meshgrid(corner, corner), axis=-1).reshape(-1, 2)
-        points = cells + width * jax.random.uniform(key, cells.shape)
-        return Negatives(points, jnp.full(nodes**2, 2 * jnp.log(width), jnp.float32)), state
+        points = nodes_of(box, nodes, jax.random.uniform(key, (count, box.dims)))
+        return Negatives(points, jnp.full(count, log_weight, jnp.float32)), state
 
-    return Sampler(lambda key: (), draw, evaluations=nodes**2, gradients=0)
+    return Sampler(_still, draw, evaluations=count * (at.batch_size if at.conditional else 1), gradients=0)

@@ -58,13 +58,14 @@ def examples(data, index) -> Batch:
 
 @task(
     answers="sequence",
+    conditional=True,
     energy="linear-chain",
     samplers={
-        "": "none",
-        "negatives": "most-offending",
-        "distance": "loss-augmented",
         "partition": "exhaustive",
         "minimum": "exhaustive",
+        "distance": "loss-augmented",
+        "negatives": "most-offending",
+        "": "none",
     },
     measures="cer wer word_list_cer",
     defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1},

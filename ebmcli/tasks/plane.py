@@ -9,9 +9,9 @@ import numpy as np
 from ebmcli.lazy import Array, jax, jnp
 from ebmcli.metrics import collapse, density, margin
 from ebmcli.registry import task
-from ebmcli.types import Batch, Task
+from ebmcli.types import Batch, Box, Task
 
-BOX = (-5.0, 5.0)  # model, chains, uniform negatives and evaluation share this square
+BOX = Box(-5.0, 5.0)  # model, chains, uniform negatives and evaluation share this square
 GRID = {True: 512, False: 64}  # cells a side, for the last and for the running evaluation
 PICTURE = 4  # cells of the fine grid a side that are averaged for the picture
 HELD_OUT = {True: 5_000, False: 1_000}  # points
@@ -20,7 +20,16 @@ GROWTH = 0.1  # by how much the data region is grown before the most offending e
 PLANE: dict[str, Any] = {
     "answers": "continuous",
     "energy": "mlp",
-    "samplers": {"": "none", "negatives": "langevin", "partition": "quadrature", "minimum": "quadrature"},
+    "samplers": {
+        "log_q": "gaussian",
+        "independent": "uniform",
+        "model": "pcd",
+        "partition": "quadrature",
+        "minimum": "quadrature",
+        "all": "quadrature",
+        "negatives": "langevin",
+        "": "none",
+    },
     "defaults": {"steps": 2_000, "batch_size": 256, "lr": 5e-3},
     "measures": "auroc kl kl_beta_star spurious_mass",
     "reference": "Grathwohl et al., FFJORD (2019)",
@@ -46,20 +55,20 @@ def plane(draw: Callable[[Array, int], Array], log_density: LogDensity) -> Task:
         draw=lambda key, data, size: Batch(None, draw(key, size)),
         distance=lambda y, other: jnp.ones(()),
         targets=lambda fine: {
-            "grid": density.grid(BOX, GRID[fine]).astype(np.float32),
+            "grid": density.grid(BOX[:2], GRID[fine]).astype(np.float32),
             "data": draw(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))[: HELD_OUT[fine]],
         },
         probe=probe,
         measure=measure,
         keep=lambda probed: {"energy": density.coarser(probed["grid"], GRID[True], PICTURE)},
-        box=BOX,
+        space=BOX,
     )
 
 
 @lru_cache
 def truth(log_density: LogDensity, fine: bool) -> density.Truth:
     """What a task knows of itself on the evaluation grid; computed once."""
-    return density.truth(log_density, BOX, GRID[fine], GROWTH)
+    return density.truth(log_density, BOX[:2], GRID[fine], GROWTH)
 
 
 def measures(

@@ -1,0 +1,68 @@
+"""Energies that are a squared distance: between an answer and what is made of it or of the question."""
+
+from typing import Any
+
+from ebmcli.energies import answer
+from ebmcli.lazy import Array, jax, jnp, nn
+from ebmcli.registry import energy
+from ebmcli.sources import LECTURE, TUTORIAL
+from ebmcli.types import Count, Energy, Space
+
+
+def _network(hidden: int, outputs: int) -> Any:
+    return nn.Sequential([nn.Dense(hidden), nn.silu, nn.Dense(hidden), nn.silu, nn.Dense(outputs)])
+
+
+def _squared(left: Array, right: Array) -> Array:
+    return jnp.sum(jnp.square(left - right))
+
+
+@energy(continuous="", finite="", nonnegative=True, conditional=True, reference=f"{TUTORIAL}, section 2.2.2")
+def regressor(space: Space, hidden: Count = 64) -> Energy:
+    """F(x, y) = |y - G(x)|^2, which cannot collapse: every x has an answer of energy 0, and only one"""
+
+    def net(y: Any) -> Any:
+        return _network(hidden, answer(y, space).size)
+
+    def apply(params, x, y):
+        return _squared(answer(y, space), net(y).apply(params, jnp.ravel(x)))
+
+    return Energy(init=lambda key, x, y: net(y).init(key, jnp.ravel(x)), apply=apply)
+
+
+@energy(continuous="", finite="", nonnegative=True, conditional=True, reference=f"{TUTORIAL}, section 2.2.2")
+def two_branch(space: Space, hidden: Count = 64, code: Count = 8) -> Energy:
+    """F(x, y) = |G1(x) - G2(y)|^2, a joint embedding, which can collapse: both branches constant"""
+    net = _network(hidden, code)
+
+    def init(key, x, y):
+        one, two = jax.random.split(key)
+        return {"question": net.init(one, jnp.ravel(x)), "answer": net.init(two, answer(y, space))}
+
+    def apply(params, x, y):
+        return _squared(net.apply(params["question"], jnp.ravel(x)), net.apply(params["answer"], answer(y, space)))
+
+    return Energy(init=init, apply=apply)
+
+
+@energy(continuous="reconstruct", nonnegative=True, reference=f"{LECTURE}; Vincent et al. 2010")
+def autoencoder(space: Space, hidden: Count = 64, bottleneck: Count = 16) -> Energy:
+    """F(y) = |y - D(E(y))|^2, a reconstruction through `bottleneck` units (and beside x, where there is one)"""
+
+    def nets(y: Any) -> tuple[Any, Any]:
+        return _network(hidden, bottleneck), _network(hidden, y.size)
+
+    def beside(x: Any, inner: Array) -> Array:
+        return inner if x is None else jnp.concatenate([jnp.ravel(x), inner])
+
+    def init(key, x, y):
+        one, two = jax.random.split(key)
+        encoder, decoder = nets(y)
+        inner = jnp.zeros(bottleneck)
+        return {"encoder": encoder.init(one, y), "decoder": decoder.init(two, beside(x, inner))}
+
+    def reconstruct(params, x, y):
+        encoder, decoder = nets(y)
+        return decoder.apply(params["decoder"], beside(x, encoder.apply(params["encoder"], y)))
+
+    return Energy(init, lambda params, x, y: _squared(y, reconstruct(params, x, y)), reconstruct=reconstruct)
