@@ -152,6 +152,25 @@ def list_(
     display.list_units(what, json)
 
 
+@app.command()
+def check(
+    losses: Annotated[
+        list[str] | None, typer.Argument(metavar="LOSS", help="Losses; see `ebm list losses`. [default: all]")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find the margin of each loss from its formula; exit code 3 where it promises another.
+
+    On a grid of energies F+ of the right answer and F- of a wrong one (LeCun et al. 2006, section 5).
+    condition 3: the margins m for which some answers with F- - F+ > m have a lower loss than all others;
+    gradient test: whether a step narrows every violation (by F+: through F+ alone); push-up: where F- is pushed up,
+    by the gap F- - F+ or its own level; flat energy: the lowest loss where both are equal.
+    """
+    from ebmcli import check as conditions
+
+    raise typer.Exit(conditions.check(losses or [], json))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from ebmcli import __version__

@@ -245,7 +245,7 @@ def _resolved(
     axes: dict[str, list[Any]] = {}
     for owner in (None, task, energy, sampler, loss):
         for name, one in (SETTINGS if owner is None else owner.parameters).items():
-            default = task.defaults.get(name, one.default)
+            default = task.defaults.get(name, sampler.defaults.get(name, one.default))
             if owner is energy and isinstance(energy.nonnegative, Mapping) and "nonnegative" in loss.needs | loss.wants:
                 default = energy.nonnegative.get(name, (default,))[0]  # the head follows the loss
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))

@@ -62,7 +62,12 @@ def _described(unit: Any) -> dict[str, Any]:
     parameters = {one.name: one.default for one in unit.parameters.values()}
     offers = {answers: ", ".join(sorted(given)) or "-" for answers, given in unit.gives.items()}
     by_kind = {
-        "loss": {"promised margin": unit.promised, "needs": ", ".join(sorted(unit.needs)) or "the right answer alone"},
+        "loss": {
+            "promised margin": unit.promised,
+            "value on a flat energy": unit.flat,
+            "needs": ", ".join(sorted(unit.needs)) or "the right answer alone",
+            "wants": ", ".join(sorted(unit.wants)),
+        },
         "sampler": {"gives": offers, "needs of the energy": ", ".join(sorted(unit.needs))},
         "energy": {"scores": offers},
         "task": {

@@ -44,7 +44,12 @@ def contrasted(
     negatives: Negatives,
 ) -> tuple[Progress, Weights]:  # fmt: skip
     """The loss of a batch from its energies, and the gradient."""
-    energies, pull = jax.vjp(lambda w: energies_of(needs, energy, w, task, batch, negatives, beta), weights)
+
+    def both(weights: Weights) -> tuple[Energies, Energies]:
+        energies = energies_of(needs, energy, weights, task, batch, negatives, beta)
+        return _learned(energies), energies
+
+    _, pull, energies = jax.vjp(both, weights, has_aux=True)
     # The switch wraps only energies -> (loss, slopes): every branch is cheap, and one that goes NaN cannot reach
     # another lane's gradient even where lanes are vectorised and the switch becomes a select.
     branches = [branch(unit) for unit in (*choice.losses, None)]
@@ -71,12 +76,19 @@ def viewed(
 def branch(unit: Unit | None) -> Callable[[Energies, Array], tuple[Array, Energies]]:
     """(energies, hyperparameters [P]) -> (the batch's mean loss, its slopes in the energies). None: idle."""
 
-    def mean(energies: Energies, values: Array) -> Array:
+    def mean(learned: Energies, energies: Energies, values: Array) -> Array:
         if unit is None:
-            return 0 * energies.positive.sum()
-        return jax.vmap(partial(unit.function, **_named(unit, values)))(energies).mean()
+            return 0 * learned.positive.sum()
+        found: dict[str, Any] = {name: leaf for name, leaf in learned._asdict().items() if leaf is not None}
+        whole = energies._replace(**found)
+        return jax.vmap(partial(unit.function, **_named(unit, values)))(whole).mean()
 
-    return jax.value_and_grad(mean)
+    return lambda energies, values: jax.value_and_grad(mean)(_learned(energies), energies, values)
+
+
+def _learned(energies: Energies) -> Energies:
+    """The fields that depend on the weights; the others None, so that nothing is differentiated in them."""
+    return energies._replace(**dict.fromkeys(("distance", "log_q", "log_q_positive", "beta")))
 
 
 def _named(unit: Unit, values: Array) -> Mapping[str, Array]:

@@ -11,6 +11,7 @@ from ebmcli.registry import find
 
 ABOVE = 12.0  # the surface is shown from its lowest value to this much above it, or to its highest
 SHOWN_WORDS = 6
+SHOWN_NEGATIVES = 512
 
 
 def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
@@ -18,7 +19,9 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    draw = {"continuous": _surface, "sequence": _words}[find("task", config["task"]).answers]
+    task = find("task", config["task"])
+    question = _curve if task.conditional else _surface
+    draw = {"continuous": question, "finite": _regions, "sequence": _words}[task.answers]
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     draw(figure, config, metrics, arrays)
@@ -47,11 +50,48 @@ def _surface(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any],
     axes.contour(side, side, energy, levels=np.linspace(low, high, 9), **lines)
     figure.colorbar(filled, ax=axes, label=f"energy F(y), shown up to {high:.3g}")
     if "y_negative" in arrays and config["sampler"] != "quadrature":
-        axes.plot(*arrays["y_negative"].T, "x", color="black", markersize=3, alpha=0.7, label="negatives")
+        axes.plot(
+            *arrays["y_negative"].reshape(-1, 2)[:SHOWN_NEGATIVES].T,
+            "x",
+            color="black",
+            markersize=3,
+            alpha=0.7,
+            label="negatives",
+        )
     axes.plot(*arrays["y"].T, ".", color="tab:red", markersize=3, label="data")
     axes.set(xlim=box[:2], ylim=box[:2], aspect="equal", xlabel="$y_1$", ylabel="$y_2$")
     axes.legend(loc="upper right", framealpha=0.8)
     axes.set_title(f"{_title(config)}\n{metrics['verdict']}, gap {metrics['gap_q50']:.2g} (median)", fontsize=10)
+
+
+def _curve(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """F(x, y) above its lowest value at each x, with the data and the answers that are found."""
+    box: Any = find("task", config["task"]).build(config).space
+    energy, x = arrays["energy"], arrays["questions"][:, 0]
+    above = np.minimum(energy - energy.min(axis=1, keepdims=True), ABOVE / config["beta"])
+    axes = figure.subplots()
+    extent = (x[0], x[-1], box.low, box.high)
+    shown = axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", cmap="viridis")
+    figure.colorbar(shown, ax=axes, label=f"F(x, y) above its lowest at that x, up to {above.max():.3g}")
+    y = box.low + (box.high - box.low) * (np.arange(energy.shape[1]) + 0.5) / energy.shape[1]
+    axes.plot(x, y[energy.argmin(axis=1)], color="white", linewidth=1.2, label="lowest energy")
+    axes.plot(arrays["x"][:, 0], arrays["y"][:, 0], ".", color="tab:red", markersize=4, label="data")
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x$", ylabel="$y$")
+    axes.legend(loc="upper center", framealpha=0.8)
+    axes.set_title(f"{_title(config)}\n{metrics['verdict']}, gap {metrics['gap_q50']:.2g} (median)", fontsize=10)
+
+
+def _regions(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """The label of lowest energy at every question of a square, and the data of one batch."""
+    axes = figure.subplots()
+    low, high = arrays["shown"]
+    colours = {"cmap": "tab10", "vmin": 0, "vmax": 9}
+    axes.imshow(arrays["label"], origin="lower", extent=(low, high, low, high), alpha=0.5, **colours)
+    axes.scatter(*arrays["x"].T, c=arrays["y"], s=8, edgecolors="black", linewidths=0.3, **colours)
+    axes.set(xlabel="$x_1$", ylabel="$x_2$")
+    axes.set_title(
+        f"{_title(config)}\n{metrics['error']:.1%} wrong, gap {metrics['gap_q50']:.2g} (median)", fontsize=10
+    )
 
 
 def _words(figure: Any, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:

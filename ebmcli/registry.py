@@ -59,10 +59,11 @@ class Unit:
     nonnegative: Mapping[str, tuple[str, ...]] | bool = False  # energy: F >= 0, always or at these hyperparameters
     conditional: bool = False  # sampler, energy: needs an x; task: has one
     promised: str = ""  # loss: margin that the formula promises
+    flat: str = ""  # loss: its value where every answer has the same energy F
     answers: str = ""  # task: continuous | finite | sequence
     energy: str = ""  # task: default energy
     samplers: Mapping[str, str] = field(default_factory=dict)  # task: default sampler by what a loss needs or wants
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # task: its own defaults of the training settings
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # task, sampler: of hyperparameters of other units
     measures: tuple[str, ...] = ()  # task: the key measures of accuracy, that a report shows
 
     def build(self, values: Mapping[str, Any], *leading: Any) -> Any:
@@ -112,6 +113,7 @@ def loss(
     needs: str = "negatives",
     *,
     promised: str,
+    flat: str = "",
     wants: str = "",
     penalty: str = "",
     evaluations: int = 1,
@@ -123,23 +125,31 @@ def loss(
     needs: what it cannot do without, separated by blanks: fields beyond `positive` (`negatives`, `partition` for
     `free`, `minimum`, `log_q`), `probability` (of single answers), `nonnegative` energies, `reconstruct`; or `view`,
     and it is a function of a View. wants: what it is warned about when missing (validity.WARNINGS). promised: the
-    margin of the formula: `none`, `0`, `m`, `m, absolute`, `infinite`, or `-` where margins do not apply.
+    margin of the formula: `none`, `0`, `m`, `m, absolute`, `infinite`, or `-` where margins do not apply. flat: its
+    value where every answer has the same energy F. evaluations, gradients: of the energy, an example, besides those of
+    the negatives.
     """
     counts = {"evaluations": evaluations, "gradients": gradients}
     traits = {"needs": _set(needs), "wants": _set(wants), "penalty": penalty, **counts}
-    return _register("loss", promised=promised, reference=reference, **traits)
+    return _register("loss", promised=promised, flat=flat, reference=reference, **traits)
 
 
 def sampler(
-    *, needs: str = "", costly: str = "", conditional: bool = False, reference: str = "", **gives: str
+    *,
+    needs: str = "",
+    costly: str = "",
+    conditional: bool = False,
+    defaults: Mapping[str, Any] | None = None,
+    reference: str = "",
+    **gives: str,
 ) -> Callable:
     """Register a sampler: (Setting, **hyperparameters) -> Sampler.
 
     gives: by kind of answer (`continuous=`, `finite=`, `sequence=`), what it offers to a loss; a kind left out is
-    refused. conditional: it makes no sense without an x.
+    refused. conditional: it makes no sense without an x. defaults: of hyperparameters of other units beside it.
     """
     offers = {answers: _set(names) for answers, names in gives.items()}
-    traits = {"needs": _set(needs), "costly": _set(costly), "conditional": conditional}
+    traits = {"needs": _set(needs), "costly": _set(costly), "conditional": conditional, "defaults": defaults or {}}
     return _register("sampler", gives=offers, reference=reference, **traits)
 
 

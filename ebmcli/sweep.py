@@ -204,7 +204,8 @@ def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], sh
     status, metrics = evaluate.conclude(run.task, config, run.history, run.final, int(last.diverged[lane]), cost)
     if status == "done":
         probed = evaluate.at(last, lane)
-        arrays = run.task.keep(probed["task"]) | {name: probed["train"][name] for name in ("y", "y_negative")}
+        batch = {name: probed["train"].get(name) for name in ("x", "y", "y_negative")}
+        arrays = run.task.keep(probed["task"]) | batch
         arrays = {name: array for name, array in arrays.items() if array is not None}
         store.save_arrays(folder / "arrays.npz", arrays)
         named, _ = jax.tree_util.tree_flatten_with_path(last.params)

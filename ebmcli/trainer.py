@@ -134,6 +134,8 @@ def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -
     needs = frozenset() if negatives.y is None else frozenset({"negatives"})
     seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
     found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}
+    if isinstance(batch.x, jax.Array):
+        found["x"] = batch.x
     return {"task": task.probe(model, data, targets), "train": found, "sampler": sampler.report(state.chains)}
 
 

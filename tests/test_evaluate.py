@@ -89,7 +89,9 @@ def snapshot(positive, negatives, diverged=-1, fine=False, **changes):
     train["negatives"] = None if negatives is None else np.asarray([negatives], np.float32)
     task = {name: value[None] for name, value in probed(**changes).items()}
     progress = Progress(np.array([0.5]), np.array([0.25]))
-    return Snapshot(np.array([7]), np.array([diverged]), progress, {"task": task, "train": train}, None, 1.0, fine)
+    return Snapshot(
+        np.array([7]), np.array([diverged]), progress, {"task": task, "train": train, "sampler": {}}, None, 1.0, fine
+    )
 
 
 def test_a_snapshot_becomes_measures():

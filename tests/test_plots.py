@@ -16,10 +16,11 @@ def drawn(tmp_path, axes, metrics, arrays):
 
 
 @pytest.mark.parametrize("energy", [BOWL, 0 * BOWL, 1e9 * BOWL, 1e-12 * BOWL, 5e8 + BOWL, -BOWL])
-@pytest.mark.parametrize("sampler", ["langevin", "quadrature"])
+@pytest.mark.parametrize("sampler", ["langevin", "noise", "quadrature"])
 def test_surfaces(tmp_path, energy, sampler):
     points = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
-    arrays = {"energy": energy.astype(np.float32), "y": points, "y_negative": points}
+    negatives = points if sampler == "langevin" else np.stack([points, points], axis=1)  # shared, or of each example
+    arrays = {"energy": energy.astype(np.float32), "y": points, "y_negative": negatives}
     assert drawn(tmp_path, {"loss": "hinge", "sampler": sampler}, {"gap_q50": 1.0}, arrays)[:4] == b"\x89PNG"
 
 
@@ -40,3 +41,19 @@ def test_words(tmp_path):
     right = np.zeros(len(chosen), np.float32)
     arrays = {"found": found, "right": right, "offending": right + np.arange(len(chosen)), "word": chosen}
     assert drawn(tmp_path, {"task": "letters", "loss": "hinge"}, {"cer": 0.1}, arrays)[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("energy", [BOWL, 0 * BOWL, 1e9 * BOWL])
+def test_curves(tmp_path, energy):
+    questions = SIDE[:, None].astype(np.float32)
+    arrays = {"energy": energy, "questions": questions, "x": questions[:8], "y": np.square(questions[:8])}
+    assert drawn(tmp_path, {"task": "parabola", "loss": "hinge"}, {"gap_q50": 1.0}, arrays)[:4] == b"\x89PNG"
+
+
+def test_regions(tmp_path):
+    points = np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)
+    label = np.arange(64 * 64).reshape(64, 64) % 5
+    arrays = {"label": label, "shown": np.array([-4.0, 4.0]), "x": points, "y": np.arange(8) % 5}
+    assert (
+        drawn(tmp_path, {"task": "classes", "loss": "hinge"}, {"gap_q50": 1.0, "error": 0.1}, arrays)[:4] == b"\x89PNG"
+    )

@@ -11,6 +11,7 @@ from scipy import stats
 
 from ebmcli import registry
 from ebmcli.tasks import letters, plane
+from ebmcli.types import Energy
 
 TASKS = registry.units("task")
 CELLS = 500  # a side of the grid on which densities are integrated
@@ -37,13 +38,15 @@ DENSITIES = {
     "moons": Density(2.3939, half_circles(), 2 * 0.1),
     "8gaussians": Density(2.8319, 4 * np.c_[EIGHT.real, EIGHT.imag] / 1.414, 0.5 / 1.414),
 }
-COVERED = {*DENSITIES, "letters"}
+COVERED = {*DENSITIES, "letters", "parabola", "classes"}
 LARGEST = 100_000  # draws in search of every word of nine folds
 
 
 def test_every_registered_task_is_covered_and_every_covered_task_registered():
     assert set(TASKS) == COVERED, f"tasks without facts, or facts without a task: {set(TASKS) ^ COVERED}"
-    assert {name for name, unit in TASKS.items() if unit.answers == "continuous"} == set(DENSITIES)
+    assert {name for name, unit in TASKS.items() if unit.answers == "continuous" and not unit.conditional} == set(
+        DENSITIES
+    )
 
 
 @pytest.fixture
@@ -129,7 +132,7 @@ def test_plane_batches(name):
     assert one.dtype == np.float32
     np.testing.assert_array_equal(one, again)
     assert not (one == other).all(axis=1).any()
-    assert task.box == (-5.0, 5.0)
+    assert task.space == (-5.0, 5.0, 2)
     assert (np.abs(one) < 5).all()
     held_out = np.asarray(task.targets(True)["data"])
     assert held_out.shape == (5_000, 2)
@@ -245,3 +248,70 @@ def test_distance():
 def test_word_list_reference(protocol, expected):
     """What naive Bayes and the list of words reach on fold 0."""
     assert round(letters.word_list_error(protocol, 0), 4) == expected
+
+
+# --- questions with answers ------------------------------------------------------------------------------------------
+
+
+def probed(name, function):
+    """The measures of an energy that is known, on the fine targets."""
+    task = TASKS[name].build({})
+    model = Energy(init=lambda *_: None, apply=function)
+    found = jax.jit(lambda targets: task.probe(model, {}, targets))(task.targets(True))
+    return task.measure(jax.tree.map(np.asarray, found), True, 1.0, 0.5)
+
+
+def test_parabola_is_y_of_x_squared():
+    task = TASKS["parabola"].build({})
+    x, y = task.draw(KEY, task.data(), 500)
+    np.testing.assert_array_equal(y, np.square(x))
+    assert (np.abs(task.data()["x"]) < 1).all()
+    assert not set(task.data()["x"][:, 0].tolist()) & set(task.targets(True)["x"][:, 0].tolist()), "held-out questions"
+
+
+def test_measures_of_energies_that_are_known_on_the_parabola():
+    """F = s (y - x^2)^2: the gap is s e^2 at the edge of what counts as wrong, Z is that of a Gaussian."""
+    good = probed("parabola", lambda x, y: 200 * jnp.sum(jnp.square(y - jnp.square(x))))
+    assert good["answer_error"] < 0.005  # the cells of y
+    assert good["gap_q50"] == pytest.approx(200 * 0.1**2, rel=0.05)
+    assert good["nll"] == pytest.approx(0.5 * np.log(2 * np.pi / 400), abs=1e-3)
+    assert (good["auroc"], good["violation_rate"]) == (1.0, 0.0)
+    bad = probed("parabola", lambda x, y: -200 * jnp.sum(jnp.square(y - jnp.square(x))))
+    assert (bad["auroc"], bad["violation_rate"]) == (0.0, 1.0)
+    flat = probed("parabola", lambda x, y: 7 * x[0] + 0 * y[0])
+    assert flat["auroc"] == 0.5
+    assert flat["energy_spread"] == pytest.approx(0, abs=1e-6)
+    assert flat["nll"] == pytest.approx(np.log(3), abs=1e-5)
+
+
+def pinwheel_arm(x):
+    """The arm that a point lies nearest to, by turning it back: an independent reading of the definition."""
+    x = np.asarray(x) / 2
+    radius, angle = np.hypot(*x.T), np.arctan2(x[:, 1], x[:, 0])
+    turn = -(angle + 0.25 * np.exp(radius)) * 5 / (2 * np.pi)  # arms are at whole turns
+    return np.round(turn).astype(int) % 5
+
+
+def test_classes_are_the_arms_of_the_pinwheel():
+    x, y = TASKS["classes"].build({}).draw(KEY, {}, 20_000)
+    assert np.bincount(y, minlength=5) == pytest.approx(4_000, abs=5 * np.sqrt(3_200))
+    assert np.mean(pinwheel_arm(x) == np.asarray(y)) > 0.98
+    radius = np.hypot(*np.asarray(x).T) / 2
+    assert radius.mean() == pytest.approx(1.0, abs=0.02)
+    assert radius.std() == pytest.approx(0.3, abs=0.02)
+
+
+def test_measures_of_energies_that_are_known_on_classes():
+    def arm_energy(x, y):
+        angle = jnp.arctan2(x[1], x[0]) + 0.25 * jnp.exp(jnp.hypot(*x) / 2) + 2 * jnp.pi * y / 5
+        return 3 * (1 - jnp.cos(angle))
+
+    good = probed("classes", arm_energy)
+    assert good["error"] < 0.02
+    assert good["gap_q50"] == pytest.approx(3 * (1 - np.cos(2 * np.pi / 5)), abs=0.3)
+    flat = probed("classes", lambda x, y: jnp.sum(x))
+    assert (flat["error"], flat["auroc"]) == (1.0, 0.5), "a tie is read wrong"
+    assert flat["nll"] == pytest.approx(np.log(5), abs=1e-6)
+    inverted = probed("classes", lambda x, y: -arm_energy(x, y))
+    assert inverted["error"] > 0.98
+    assert inverted["auroc"] < 0.2

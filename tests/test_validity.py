@@ -28,8 +28,60 @@ TABLE = [
     ("moons", "nll", "pcd", "refuse", "quadrature"),
     ("moons", "perceptron", "quadrature", "run", ""),
     ("moons", "perceptron", "uniform", "refuse", "the lowest energy"),
-    ("moons", "hinge", "most-offending", "refuse", "points of the plane"),
-    ("moons", "nll", "exhaustive", "refuse", "points of the plane"),
+    ("moons", "hinge", "most-offending", "run", ""),
+    ("moons", "nll", "exhaustive", "refuse", "does not draw points"),
+    ("moons", "score-matching", "none", "run", ""),
+    ("moons", "score-matching", "pcd", "warn", "ignored"),
+    ("moons", "denoising", "none", "run", ""),
+    ("moons", "energy-discrepancy", "uniform", "warn", "ignored"),
+    ("moons", "mee", "quadrature", "refuse", "a density is not"),
+    ("moons", "mee", "uniform", "refuse", "infonce"),
+    ("moons", "nll", "uniform", "refuse", "another loss: infonce, or ml"),
+    ("moons", "perceptron", "most-offending", "refuse", "quadrature"),
+    ("moons", "margin-sum", "quadrature", "warn", "some of them"),
+    ("moons", "margin-sum", "uniform", "warn", "some of them"),
+    ("moons", "lvq2", "cd", "run", ""),
+    ("moons", "mce", "noise", "run", ""),
+    ("moons", "min-hinge", "pcd", "run", ""),
+    ("moons", "square-exp", "uniform", "run", ""),
+    *(("moons", "ml", name, "run", "") for name in ("langevin", "mala", "hmc", "cd", "pcd", "exact", "generator")),
+    *(("moons", "ml", name, "warn", "alpha") for name in ("uniform", "gaussian", "noise", "most-offending")),
+    ("moons", "hinge", "in-batch", "refuse", "a flat energy is its optimum"),
+    *(("moons", loss, name, "run", "") for loss in ("infonce", "pirl") for name in ("uniform", "gaussian")),
+    *(
+        ("moons", loss, name, "warn", "the density q")
+        for loss in ("infonce", "pirl")
+        for name in ("pcd", "cd", "noise")
+    ),
+    ("moons", "infonce", "most-offending", "warn", "log loss"),
+    *(("moons", "nce", name, "run", "") for name in ("uniform", "gaussian")),
+    *(("moons", "nce", name, "refuse", "known density") for name in ("langevin", "noise", "exact", "quadrature")),
+    ("moons", "hinge", "gibbs", "refuse", "does not draw points"),
+    *(("classes", "hinge", name, "run", "") for name in ("exhaustive", "most-offending", "loss-augmented", "uniform")),
+    *(("classes", "hinge", name, "run", "") for name in ("in-batch", "gibbs", "exact")),
+    ("classes", "nll", "exhaustive", "run", ""),
+    ("classes", "mee", "exhaustive", "run", ""),
+    ("classes", "mee", "uniform", "refuse", "exhaustive"),
+    ("classes", "perceptron", "most-offending", "run", ""),
+    ("classes", "perceptron", "uniform", "refuse", "most-offending or exhaustive"),
+    ("classes", "margin-sum", "exhaustive", "run", ""),
+    ("classes", "margin-sum", "most-offending", "warn", "some of them"),
+    *(("classes", "ml", name, "run", "") for name in ("gibbs", "exact")),
+    ("classes", "ml", "in-batch", "warn", "alpha"),
+    ("classes", "infonce", "in-batch", "run", ""),
+    ("classes", "infonce", "most-offending", "warn", "log loss"),
+    ("classes", "nce", "in-batch", "refuse", "uniform"),
+    ("classes", "log", "loss-augmented", "refuse", "has none"),
+    ("classes", "score-matching", "none", "refuse", "labels"),
+    ("classes", "hinge", "langevin", "refuse", "does not draw labels"),
+    ("parabola", "hinge", "in-batch", "run", ""),
+    ("parabola", "nll", "quadrature", "run", ""),
+    ("letters", "min-hinge", "most-offending", "refuse", "never negative"),
+    ("letters", "nce", "most-offending", "refuse", "no negatives of letters do"),
+    ("letters", "infonce", "most-offending", "warn", "log loss"),
+    ("letters", "margin-sum", "exhaustive", "refuse", "negatives one by one"),
+    ("letters", "margin-sum", "loss-augmented", "warn", "some of them"),
+    ("letters", "mee", "exhaustive", "run", ""),
     ("letters", "hinge", "loss-augmented", "run", ""),
     ("letters", "hinge", "most-offending", "run", ""),
     ("letters", "hinge", "exhaustive", "refuse", "negatives one by one"),
@@ -69,19 +121,72 @@ def test_no_pair_of_the_registry_falls_through():
     assert all(cell.judgement.reason for cell in planned.cells if cell.judgement.verdict != "run")
 
 
+@pytest.mark.parametrize(("head", "verdict"), [("free", "refuse"), ("softplus", "run"), ("square", "run")])
+@pytest.mark.parametrize("loss", ["min-hinge", "square-hinge", "lvq2-ratio"])
+def test_losses_of_levels_need_an_energy_that_is_never_negative(loss, head, verdict):
+    found = judgement("moons", loss, "uniform", head=head)
+    assert found.verdict == verdict
+    assert ("--head softplus or --head square" in found.reason) == (verdict == "refuse")
+
+
+def test_square_exp_on_a_free_head_is_warned_of():
+    assert judgement("moons", "square-exp", "uniform", head="free").verdict == "warn"
+
+
+@pytest.mark.parametrize(("sampler", "verdict"), [("pcd", "run"), ("uniform", "refuse"), ("generator", "refuse")])
+def test_without_its_penalty_only_samples_of_the_model_bound_ml(sampler, verdict):
+    found = judgement("moons", "ml", sampler, alpha=0.0)
+    assert (found.verdict, "unbounded below" in found.reason) == (verdict, verdict == "refuse")
+
+
+@pytest.mark.parametrize("energy", ["regressor", "two-branch"])
+def test_an_energy_that_compares_question_and_answer_needs_a_question(energy):
+    cells = [config.cells(config.grid({"task": t, "loss": "hinge", "energy": energy}, {}))[0][0] for t in units("task")]
+    verdicts = {cell["task"]: judge(cell).verdict for cell in cells}
+    assert {task for task, verdict in verdicts.items() if verdict == "run"} == {"parabola", "classes"}
+
+
+SCORES = {"score-matching", "sliced-score-matching", "denoising-score-matching", "denoising", "energy-discrepancy"}
+# What does not run by default: everything else does.
+PLANE = {"mee": "refuse", "margin-sum": "warn"}
+BY_DEFAULT = {
+    "moons": PLANE,
+    "8gaussians": PLANE,
+    "parabola": PLANE,
+    "classes": dict.fromkeys(SCORES, "refuse"),
+    "letters": dict.fromkeys([*SCORES, "nce", "min-hinge", "square-hinge", "lvq2-ratio"], "refuse")
+    | dict.fromkeys(["ml", "infonce", "pirl", "square-exp", "margin-sum"], "warn"),
+}
+
+
 @pytest.mark.parametrize("task", units("task"))
 @pytest.mark.parametrize("loss", units("loss"))
-def test_every_loss_runs_on_every_task_by_default(task, loss):
+def test_what_a_loss_does_on_a_task_by_default(task, loss):
     (cell,), _ = config.cells(config.grid({"task": task, "loss": loss}, {}))
-    assert judge(cell).verdict == "run"
+    assert judge(cell).verdict == BY_DEFAULT[task].get(loss, "run")
 
 
 def test_losses_share_programs_and_hyperparameters_do_not_split_them():
     planned = plan.plan(config.grid({"loss": "all", "seed": "0..4"}, {"lr": "0.1,0.2,0.3", "margin": "1,2"}))
     names = [program.sampler.name for program, _ in plan.programs(planned.runs)]
-    assert sorted(names) == ["langevin", "none", "quadrature"]
+    # none: the energy loss, the losses of a view, the reconstruction; langevin: the free head and the softplus one.
+    assert sorted(names) == ["gaussian", "langevin", "langevin", "none", "none", "none", "pcd", "quadrature", "uniform"]
     letters = plan.plan(config.grid({"task": "letters", "loss": "all"}, {"fold": "0..9"}))
     assert len(plan.programs(letters.runs)) == 5  # none, most-offending, loss-augmented, and exhaustive for each need
+
+
+def test_a_grid_of_everything_has_a_program_for_each_sampler_and_group_of_needs():
+    planned = plan.plan(config.grid({"loss": "all", "sampler": "all", "seed": "0..1"}, {"steps": 200}))
+    groups = {
+        (
+            cell.config["sampler"],
+            cell.config["energy"],
+            cell.config.get("head"),
+            "view" in units("loss")[cell.config["loss"]].needs,
+        )
+        for cell in planned.runs
+    }
+    assert len(plan.programs(planned.runs)) == len(groups)
 
 
 def test_a_program_does_not_depend_on_the_other_cells():

@@ -6,32 +6,43 @@ from ebmcli.sources import LECTURE, TUTORIAL
 from ebmcli.types import Energies, NonNegative
 
 
-@loss("", promised="none", reference=f"{TUTORIAL}, section 2.2")
+@loss("", promised="none", flat="F", reference=f"{TUTORIAL}, section 2.2")
 def energy(e: Energies) -> Array:
     """F+"""
     return e.positive
 
 
-@loss("minimum", promised="0", reference=f"{TUTORIAL}, section 2.2; Collins 2002")
+@loss("minimum", promised="0", flat="0", reference=f"{TUTORIAL}, section 2.2; Collins 2002")
 def perceptron(e: Energies) -> Array:
     """F+ - min over all y of F(y)"""
     # The minimum includes y itself, so the loss is never negative; relu makes its gradient at the tie exactly 0.
     return jax.nn.relu(e.positive - e.minimum)
 
 
-@loss("partition", promised="infinite", reference=f"{TUTORIAL}, section 2.2")
+@loss("partition", promised="infinite", flat="ln|Y| / beta", reference=f"{TUTORIAL}, section 2.2")
 def nll(e: Energies) -> Array:
     """F+ + (1/beta) log sum over all y of exp(-beta F(y))"""
     return e.positive - e.free
 
 
-@loss("partition probability", promised="infinite", reference=f"{TUTORIAL}, section 2.2; Ljolje et al. 1990")
+@loss(
+    "partition probability",
+    promised="infinite",
+    flat="1 - 1/|Y|",
+    reference=f"{TUTORIAL}, section 2.2; Ljolje et al. 1990",
+)
 def mee(e: Energies) -> Array:
     """1 - exp(-beta F+) / sum over all y of exp(-beta F(y))"""
     return -jnp.expm1(-e.beta * jax.nn.relu(e.positive - e.free))  # free <= F+ but for rounding
 
 
-@loss(promised="-", wants="model", penalty="alpha", reference=f"{LECTURE}; Du & Mordatch 2019 for alpha")
+@loss(
+    promised="-",
+    flat="2 alpha F^2",
+    wants="model",
+    penalty="alpha",
+    reference=f"{LECTURE}; Du & Mordatch 2019 for alpha",
+)
 def ml(e: Energies, alpha: NonNegative = 0.1) -> Array:
     """F+ - F- + alpha ((F+)^2 + (F-)^2), y- drawn from the model: its gradient is that of nll"""
     # A sample that happens to be y counts: without it the gradient would not be that of nll.

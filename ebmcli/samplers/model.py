@@ -8,8 +8,10 @@ from ebmcli.registry import sampler
 from ebmcli.samplers import nodes_of
 from ebmcli.types import Batch, Box, Count, Energy, Negatives, Sampler, Setting
 
+UNPENALISED = {"alpha": 0.0}  # exact samples bound `ml` below without a penalty
 
-@sampler(continuous="negatives model", finite="negatives model")
+
+@sampler(continuous="negatives model", finite="negatives model", defaults=UNPENALISED)
 def exact(at: Setting, negatives: Count = 256, table: Count = 32) -> Sampler:
     """K answers drawn from the model: among all labels, or among table^D points, one in each cell of the box"""
     space: Any = at.space
@@ -34,7 +36,7 @@ def exact(at: Setting, negatives: Count = 256, table: Count = 32) -> Sampler:
     return Sampler(lambda key, first: (), draw, evaluations=summed + at.total(negatives), gradients=0)
 
 
-@sampler(finite="negatives model", reference="Geman & Geman 1984")
+@sampler(finite="negatives model", defaults=UNPENALISED, reference="Geman & Geman 1984")
 def gibbs(at: Setting, negatives: Count = 256) -> Sampler:
     """K answers, each label resampled given all others; an answer of one label is then an exact sample of the model"""
     return exact(at, negatives)

@@ -10,21 +10,31 @@ def _scores(e: Energies, beta: Array) -> Array:
     return jnp.concatenate([(-beta * e.positive - e.log_q_positive)[None], -beta * e.negatives - e.log_q])
 
 
-@loss(promised="infinite", wants="independent", reference="van den Oord et al. 2018; Ma & Collins 2018 for log q")
+@loss(
+    promised="infinite",
+    flat="ln(1 + K)",
+    wants="independent",
+    reference="van den Oord et al. 2018; Ma & Collins 2018 for log q",
+)
 def infonce(e: Energies) -> Array:
     """-log of the share of y in a softmax over y and K others, with scores -beta F - log q"""
     scores = _scores(e, e.beta)
     return jax.nn.logsumexp(scores) - scores[0]
 
 
-@loss("negatives log_q", promised="infinite", reference="Gutmann & Hyvärinen 2010")
+@loss("negatives log_q", promised="infinite", flat="(1 + K) ln(1 + K) - K ln K", reference="Gutmann & Hyvärinen 2010")
 def nce(e: Energies) -> Array:
     """log(1 + exp(-G+)) + sum over K of log(1 + exp(G-)), G = -beta F - c - log(K q), with a learned c = log Z"""
     log_odds = _scores(e, e.beta) - e.log_z - jnp.log(len(e.negatives))
     return jax.nn.softplus(-log_odds[0]) + jax.nn.softplus(log_odds[1:]).sum()
 
 
-@loss(promised="infinite", wants="independent", reference="Misra & van der Maaten 2020, with 1 + K in the softmax")
+@loss(
+    promised="infinite",
+    flat="(1 + K) ln(1 + K) - K ln K",
+    wants="independent",
+    reference="Misra & van der Maaten 2020, with 1 + K in the softmax",
+)
 def pirl(e: Energies, tau: Positive = 1.0) -> Array:
     """-log h+ - sum over K of log(1 - h-), h the softmax share with scores -beta F / tau - log q"""
     scores = _scores(e, e.beta / tau)
