@@ -130,7 +130,7 @@ def survey(unit: Unit) -> tuple[list[Surface], np.ndarray]:
     low, high = reach(unit)
     right, wrong = np.arange(low, high + STEP / 2, STEP), np.arange(low + STEP / 2, high, STEP)
     grid = np.stack(np.meshgrid(right, wrong), axis=-1).reshape(-1, 2)
-    level = np.linspace(low, high, int((high - low) * LEVELS) + 1)
+    level = np.arange(int(low * LEVELS), int(high * LEVELS) + 1) / LEVELS
     points = np.concatenate([grid, np.stack([level, level], axis=1)])
     defaults = {one.name: one.default for one in unit.parameters.values() if one.traced}
     found, flat, size = [], level, len(grid)

@@ -88,7 +88,8 @@ def branch(unit: Unit | None) -> Callable[[Energies, Array], tuple[Array, Energi
 
 def _learned(energies: Energies) -> Energies:
     """The fields that depend on the weights; the others None, so that nothing is differentiated in them."""
-    return energies._replace(**dict.fromkeys(("distance", "log_q", "log_q_positive", "beta")))
+    constants: Any = dict.fromkeys(("distance", "log_q", "log_q_positive", "beta"))
+    return energies._replace(**constants)
 
 
 def _named(unit: Unit, values: Array) -> Mapping[str, Array]:

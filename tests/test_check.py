@@ -1,0 +1,327 @@
+"""`ebm check`: the margins of the registered losses from their formulas, and losses that promise another."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ebmcli
+from ebmcli import check, registry
+
+LOSSES = registry.units("loss")
+JUDGED = [name for name, unit in LOSSES.items() if unit.promised != "-"]
+ROOT = Path(ebmcli.__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "my-loss"
+LN2 = math.log(2)
+# What is known of each loss: (margin, gradient test, lowest loss on a flat energy, the levels from which to which).
+KNOWN = {
+    "energy": ("none", "by F+", -3.0, [-3.0, -3.0]),
+    "perceptron": ("0", "no", 0.0, None),
+    "lvq2": ("0", "no", 0.0, None),
+    "lvq2-ratio": ("0", "no", 0.0, None),
+    "hinge": ("m", "yes", 1.0, None),
+    "margin-sum": ("m", "yes", 1.0, None),
+    "simple": ("m, absolute", "yes", 1.0, [0.0, 1.0]),
+    "min-hinge": ("m, absolute", "yes", 1.0, [0.0, 1.0]),
+    "square-square": ("m, absolute", "yes", 0.5, [0.5, 0.5]),
+    "square-hinge": ("m, absolute", "yes", 0.5, [0.5, 0.5]),
+    "square-exp": ("infinite", "yes", 0.827, [0.352, 0.352]),
+    "log": ("infinite", "yes", LN2, None),
+    "mce": ("infinite", "yes", 0.5, None),
+    "nll": ("infinite", "yes", LN2, None),
+    "mee": ("infinite", "yes", 0.5, None),
+    "infonce": ("infinite", "yes", LN2, None),
+    "nce": ("infinite", "yes", 2 * LN2, None),  # (1 + K) ln(1 + K) - K ln K with one answer: log Z is fitted
+    "pirl": ("infinite", "yes", 2 * LN2, None),
+}
+judge = cache(lambda name: check.judge(LOSSES[name]))
+survey = cache(lambda name: check.survey(LOSSES[name]))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_keeps_the_margin_that_it_promises_or_says_why_it_has_none(name):
+    record = judge(name)
+    if LOSSES[name].promised == "-":
+        assert (record["agrees"], record["found"]) == (None, None)
+        assert record["reason"]
+    else:
+        assert (record["agrees"], record["found"], record["reason"]) == (True, LOSSES[name].promised, None)
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_what_is_found_is_what_is_known(name):
+    found, gradient, flat, levels = KNOWN[name]
+    record = judge(name)
+    assert (record["found"], record["gradient_test"]) == (found, gradient)
+    assert record["flat"] == pytest.approx(flat, abs=5e-4)
+    assert record["flat_at"] == (levels and pytest.approx(levels, abs=5e-4))
+    good = {"none": "no", "0": "no", "infinite": "yes"}.get(found, "below m")
+    assert record["condition_3"] == good
+    push_up = {"none": "never", "0": "gap < 0", "m": "gap < m", "m, absolute": "F- < m", "infinite": "any gap"}
+    assert record["push_up"] == push_up[found]
+
+
+def condition_3(one, margin):
+    """The letter of it: some point of HP1 has a lower loss than every point of HP2."""
+    inside = one.gap > margin
+    return inside.any() and one.loss[inside].min() < one.loss[~inside].min()
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_condition_3_holds_to_the_letter_just_below_the_margin_and_not_above(name):
+    for one in survey(name)[0]:
+        margin = check.largest_margin(one)
+        if margin == np.inf:
+            best = np.argmin(one.loss)
+            assert one.wrong[best] == one.wrong.max(), "only the edge of the box stops it"
+            assert condition_3(one, one.gap[best] - check.STEP)
+        else:
+            assert condition_3(one, margin - check.STEP)
+            assert not condition_3(one, margin + check.STEP)
+
+
+def test_the_fitted_log_z_leaves_nce_free_of_the_level():
+    (one,), flat = survey("nce")
+    np.testing.assert_allclose(one.loss, 2 * np.logaddexp(0, -one.gap / 2), rtol=1e-9)  # c = -(F+ + F-) / 2
+    np.testing.assert_allclose(flat[:, 1], 2 * LN2, rtol=1e-9)
+    np.testing.assert_allclose(one.slopes @ [1, 1], 0, atol=1e-9)
+
+
+# --- losses of another package ---------------------------------------------------------------------------------------
+
+STRANGERS = '''
+import jax
+import jax.numpy as jnp
+from ebmcli.registry import loss
+
+
+def relu(x):
+    return jnp.maximum(x, 0)  # with a slope of 1/2 at the kink
+
+
+@loss(promised="m, absolute")
+def minus(e, margin: float = 1.0):
+    """as the lecture prints square-square"""
+    return relu(e.positive) ** 2 - (relu(margin - e.negatives) ** 2).mean()
+
+@loss(promised="infinite")
+def endless(e, margin: float = 1.0):
+    """a hinge"""
+    return relu(margin + e.positive - e.negatives).mean()
+
+@loss(promised="m")
+def dropped(e, margin: float = 1.0):
+    """a hinge without its margin"""
+    return relu(e.positive - e.negatives).mean()
+
+@loss(promised="m")
+def fixed(e):
+    """a hinge whose margin cannot be set"""
+    return relu(1 + e.positive - e.negatives).mean()
+
+@loss(promised="m")
+def wide(e, margin: float = 1.0):
+    """a hinge of 1.01 m"""
+    return relu(1.01 * margin + e.positive - e.negatives).mean()
+
+@loss(promised="m")
+def swapped(e, margin: float = 1.0):
+    """a hinge the wrong way round"""
+    return relu(margin + e.negatives - e.positive).mean()
+
+@loss(promised="m")
+def levels(e, margin: float = 1.0):
+    """simple"""
+    return relu(e.positive) + relu(margin - e.negatives).mean()
+
+@loss(promised="m")
+def stopped(e, margin: float = 1.0):
+    """a hinge that moves F+ alone"""
+    return relu(margin + e.positive - jax.lax.stop_gradient(e.negatives)).mean()
+
+@loss(promised="0")
+def short(e):
+    """log that does not push up: nothing does"""
+    return jax.nn.softplus(e.positive)
+
+@loss(promised="m")
+def crashes(e, margin: float = 1.0):
+    """raises"""
+    raise RuntimeError("out of [cheese]\\nat all")
+
+@loss(promised="m")
+def branches(e, margin: float = 1.0):
+    """asks for a number"""
+    return e.positive if margin > 1 else -e.positive
+
+@loss(promised="infinite")
+def vector(e):
+    """no scalar"""
+    return e.positive - e.negatives
+
+@loss(promised="infinite")
+def undeclared(e):
+    """looks at what it did not ask for"""
+    return e.positive - e.free
+
+@loss(promised="infinite")
+def undefined(e):
+    """log of a gap"""
+    return -jnp.log(e.negatives - e.positive).mean()
+
+@loss("view", promised="m")
+def seen(v):
+    """of a View"""
+    return v.energy(v.y)
+
+# --- honest ones
+
+@loss(promised="m")
+def honest(e, margin: float = 1.0):
+    """a hinge with maximum"""
+    return relu(margin + e.positive - e.negatives).mean()
+
+@loss(promised="m, absolute")
+def honest_levels(e, margin: float = 1.0):
+    """simple with maximum"""
+    return relu(e.positive) + relu(margin - e.negatives).mean()
+
+@loss(promised="infinite")
+def sharp(e, tau: float = 0.07):
+    """infonce whose value underflows within the box"""
+    return jax.nn.logsumexp(jnp.append(-e.negatives, -e.positive) / tau) + e.positive / tau
+
+@loss(promised="infinite")
+def steep(e):
+    """a sigmoid whose value is 1e-26 at the edge of the box"""
+    return jax.nn.sigmoid(10 * (e.positive - e.negatives)).mean()
+
+@loss(promised="-")
+def other(e):
+    """of which margins say nothing"""
+    return e.positive - e.negatives.mean()
+'''
+# name: (margin found, a part of the sentence)
+DISHONEST = {
+    "minus": ("none", "falls until the gap F- - F+ is -3, and it never pushes F- up"),
+    "endless": ("m", "at m = 0.5, 1, 2 its loss falls until the gap F- - F+ is 0.5, 1, 2, and it pushes F- up where"),
+    "dropped": ("0", "at m = 0.5, 1, 2 its loss falls until the gap F- - F+ is 0, and it pushes F- up"),
+    "fixed": ("1", "it has no hyperparameter margin; its loss falls until the gap F- - F+ is 1"),
+    "wide": ("0.5, 1, 2.03125", "promises the margin m, found is"),
+    "swapped": ("none", "never pushes F- up"),
+    "levels": ("m, absolute", "pushes F- up where F- < m"),
+    "stopped": ("none", "never pushes F- up"),
+    "short": ("none", "promises the margin 0, found is none: it has no hyperparameter margin; its loss falls until"),
+    "crashes": (None, "fails on two energies: RuntimeError: out of [cheese]"),
+    "branches": (None, "TracerBoolConversionError"),
+    "vector": (None, "scalar"),
+    "undeclared": (None, "fails on two energies: TypeError"),
+    "undefined": (None, "its value at F+ = -2.96875, F- = -2.98438 is nan"),
+    "seen": (None, "a loss of a View"),
+}  # fmt: skip
+HONEST = ["honest", "honest-levels", "sharp", "steep"]
+
+
+def ebm(*arguments, cwd):
+    """Run the command where the packages of the working folder are installed, too."""
+    path = os.pathsep.join([str(cwd), str(ROOT)])
+    return subprocess.run(
+        [sys.executable, "-m", "ebmcli", *arguments],
+        cwd=cwd, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, timeout=300,
+    )  # fmt: skip
+
+
+def install(folder, name, entry_points):
+    """What pip would leave beside a module; it needs the network to build one. entry_points: {name: module}."""
+    info = folder / f"{name.replace('-', '_')}-0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
+    lines = [f"{entry} = {module}\n" for entry, module in entry_points.items()]
+    (info / "entry_points.txt").write_text("[ebmcli.plugins]\n" + "".join(lines))
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory):
+    """What `ebm check --json` says of them: (the finished process, {name: record})."""
+    folder = tmp_path_factory.mktemp("strangers")
+    (folder / "strangers.py").write_text(STRANGERS)
+    install(folder, "strangers", {"strangers": "strangers"})
+    done = ebm("check", *DISHONEST, *HONEST, "other", "hinge", "--json", cwd=folder)
+    assert "Traceback" not in done.stderr
+    return done, {record["loss"]: record for record in json.loads(done.stdout)}
+
+
+def test_a_broken_promise_is_exit_code_3_and_a_sentence_a_loss(strangers):
+    done, records = strangers
+    assert done.returncode == 3
+    assert [line.split()[1] for line in done.stderr.splitlines()] == list(DISHONEST)
+    assert list(records) == [*DISHONEST, *HONEST, "other", "hinge"]
+
+
+@pytest.mark.parametrize("name", DISHONEST)
+def test_a_dishonest_loss_is_found_out(strangers, name):
+    done, records = strangers
+    found, words = DISHONEST[name]
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith(f"ebm: {name} promises the margin ")]
+    assert words in line
+    assert (records[name]["agrees"], records[name]["found"]) == (False, found)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_loss_is_not_accused(strangers, name):
+    record = strangers[1][name]
+    assert (record["agrees"], record["found"]) == (True, record["promised"])
+
+
+def test_a_stranger_without_a_margin_is_listed_with_the_reason(strangers):
+    record = strangers[1]["other"]
+    assert (record["agrees"], record["reason"]) == (None, "declares that it has none")
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_all_losses_stand_in_the_tables(monkeypatch, capsys):
+    monkeypatch.setattr(check, "judge", lambda unit: judge(unit.name))
+    assert check.check([], as_json=False) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    rows = [line.split() for line in printed.out.splitlines() if line.strip()]
+    assert [row[0] for row in rows if row[0] in LOSSES] == JUDGED + [name for name in LOSSES if name not in JUDGED]
+    assert ["hinge", "m", "m", "below", "m", "yes", "gap", "<", "m", "1"] in rows
+    assert ["ml", "-", "its", "F-", "is", "a", "sample", "of", "the", "model"] in rows
+
+
+def test_an_unknown_name_is_exit_code_2(tmp_path):
+    done = ebm("check", "hinge", "hing", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown loss 'hing': did you mean hinge?" in done.stderr
+
+
+def test_the_example_package_is_listed_checked_and_trained(tmp_path):
+    """What its pyproject.toml says is installed, and its README's commands are given."""
+    entry_points = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]["entry-points"]
+    shutil.copy(EXAMPLE / "my_loss.py", tmp_path)
+    install(tmp_path, "my-loss", entry_points["ebmcli.plugins"])
+
+    def records(*arguments):
+        done = ebm(*arguments, "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    (listed,) = [one for one in records("list", "losses") if one["name"] == "exponential"]
+    assert listed["formula"] == "exp(rate (F+ - F-))"
+    assert listed["hyperparameters"] == {"rate": 1.0}
+    (checked,) = records("check", "exponential")
+    assert (checked["found"], checked["agrees"], checked["flat"]) == ("infinite", True, 1.0)
+    small = ["--steps", "20", "--set", "hidden=4", "--set", "rate=2", "--no-pictures"]
+    (run,) = records("run", "--loss", "exponential", "--sampler", "uniform", *small)
+    assert (run["status"], run["config"]["rate"]) == ("done", 2.0)
