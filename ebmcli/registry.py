@@ -58,6 +58,7 @@ class Unit:
     costly: frozenset[str] = frozenset()  # sampler: needs that a program computes only if its losses ask
     nonnegative: Mapping[str, tuple[str, ...]] | bool = False  # energy: F >= 0, always or at these hyperparameters
     conditional: bool = False  # sampler, energy: needs an x; task: has one
+    smooth: bool = True  # task: its data have a smooth density
     promised: str = ""  # loss: margin that the formula promises
     flat: str = ""  # loss: its value where every answer has the same energy F
     answers: str = ""  # task: continuous | finite | sequence
@@ -180,19 +181,16 @@ def task(
     defaults: Mapping[str, Any],
     measures: str,
     conditional: bool = False,
+    smooth: bool = True,
     reference: str = "",
 ) -> Callable:
     """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough.
 
     samplers: the default negatives by what a loss needs or wants, the most particular first; "" where it needs none.
+    conditional: whether answers belong to an x. smooth: whether the data have a smooth density.
     """
-    traits = {
-        "answers": answers,
-        "energy": energy,
-        "samplers": samplers,
-        "defaults": defaults,
-        "conditional": conditional,
-    }
+    traits: dict[str, Any] = {"answers": answers, "energy": energy, "samplers": samplers, "defaults": defaults}
+    traits |= {"conditional": conditional, "smooth": smooth}
     return _register("task", reference=reference, measures=tuple(measures.split()), **traits)
 
 

@@ -18,6 +18,7 @@ ABILITIES = {
     "nonnegative": "an energy that is never negative",
     "reconstruct": "an energy with a reconstruction",
     "view": "answers in which an energy can be differentiated",
+    "smooth": "data of a smooth density, without which it has no lower bound",
 }
 COMPUTES = {
     "free": "an exact free energy",
@@ -62,7 +63,7 @@ def offers(config: Mapping[str, Any]) -> frozenset[str]:
     """All that negatives, energy and answers of a configuration offer to a loss."""
     task, sampler, energy = (find(kind, config[kind]) for kind in ("task", "sampler", "energy"))
     given = sampler.offers(task.answers, config) | energy.offers(task.answers, config)
-    return given | {"view"} if task.answers == "continuous" else given
+    return given | ({"view"} if task.answers == "continuous" else set()) | ({"smooth"} if task.smooth else set())
 
 
 class _Cell(NamedTuple):
@@ -119,6 +120,8 @@ def _unmet(cell: _Cell) -> str:
             return f"{loss.name} needs {OFFERS[need]}, {sampler.name} does not give it{use}{INSTEAD.get(need, '')}"
         if need == "view":
             return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} are {ANSWERS[task.answers]}"
+        if need == "smooth":
+            return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} lie on a curve"
         return f"{loss.name} needs {ABILITIES[need]}, {energy.name} is none as it is set{_remedy(energy, need)}"
     return ""
 

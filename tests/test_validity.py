@@ -76,6 +76,8 @@ TABLE = [
     ("classes", "hinge", "langevin", "refuse", "does not draw labels"),
     ("parabola", "hinge", "in-batch", "run", ""),
     ("parabola", "nll", "quadrature", "run", ""),
+    ("parabola", "score-matching", "none", "refuse", "no lower bound"),
+    ("parabola", "denoising-score-matching", "none", "run", ""),
     ("letters", "min-hinge", "most-offending", "refuse", "never negative"),
     ("letters", "nce", "most-offending", "refuse", "no negatives of letters do"),
     ("letters", "infonce", "most-offending", "warn", "log loss"),
@@ -152,7 +154,7 @@ PLANE = {"mee": "refuse", "margin-sum": "warn"}
 BY_DEFAULT = {
     "moons": PLANE,
     "8gaussians": PLANE,
-    "parabola": PLANE,
+    "parabola": PLANE | {"score-matching": "refuse", "sliced-score-matching": "refuse"},
     "classes": dict.fromkeys(SCORES, "refuse"),
     "letters": dict.fromkeys([*SCORES, "nce", "min-hinge", "square-hinge", "lvq2-ratio"], "refuse")
     | dict.fromkeys(["ml", "infonce", "pirl", "square-exp", "margin-sum"], "warn"),

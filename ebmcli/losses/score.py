@@ -12,14 +12,14 @@ def _noise(v: View, *shape: int) -> Array:
     return jax.random.normal(v.key, (*shape, *v.y.shape))
 
 
-@loss("view", promised="-", flat="0", evaluations=3, gradients=3, reference=f"{LECTURE}; Hyvärinen 2005")
+@loss("view smooth", promised="-", flat="0", evaluations=3, gradients=3, reference=f"{LECTURE}; Hyvärinen 2005")
 def score_matching(v: View) -> Array:
     """1/2 |beta grad_y F|^2 - beta laplacian_y F"""
     slope, curvature = jax.grad(v.energy)(v.y), jax.hessian(v.energy)(v.y)
     return jnp.sum(jnp.square(v.beta * slope)) / 2 - v.beta * jnp.trace(curvature)
 
 
-@loss("view", promised="-", flat="0", evaluations=2, gradients=2, reference="Song et al. 2019")
+@loss("view smooth", promised="-", flat="0", evaluations=2, gradients=2, reference="Song et al. 2019")
 def sliced_score_matching(v: View) -> Array:
     """1/2 |beta grad_y F|^2 - beta u' (grad_y^2 F) u, u a random direction drawn from N(0, 1)"""
     direction = _noise(v)

@@ -40,6 +40,7 @@ def _wrong(y: np.ndarray, answers: np.ndarray) -> np.ndarray:
 @task(
     answers="continuous",
     conditional=True,
+    smooth=False,
     energy="mlp",
     samplers=SAMPLERS | ON_A_BOX,
     defaults=DEFAULTS,
