@@ -87,4 +87,5 @@ def square_hinge(e: Energies, margin: Positive = 1.0) -> Array:
 )
 def square_exp(e: Energies, gamma: Positive = 1.0, rate: Positive = 1.0) -> Array:
     """(F+)^2 + gamma exp(-rate F-)"""
-    return jnp.square(e.positive) + mean(e, gamma * jnp.exp(-rate * e.negatives))
+    wrong = jnp.where(e.distance > 0, e.negatives, 0)  # masked before exp: 0 times an overflow has a slope of NaN
+    return jnp.square(e.positive) + mean(e, gamma * jnp.exp(-rate * wrong))
