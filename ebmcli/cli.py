@@ -40,6 +40,7 @@ GRID = (
     ("lr", "--lr", "Learning rate. [default: by task]"),
     ("margin", "--margin", "Margin m of the margin losses. [default: 1]"),
     ("beta", "--beta", "Inverse temperature of the run. [default: 1]"),
+    ("head", "--head", "mlp: `free`, or `softplus` or `square` for F >= 0. [default: by loss]"),
     ("weight_decay", "--weight-decay", "Decoupled weight decay. [default: by task]"),
     (
         "margin_distance",

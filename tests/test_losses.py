@@ -795,3 +795,17 @@ def test_choosing_a_loss_by_arithmetic_would_spread_the_nan():
     spared, spread = (jax.jit(jax.vmap(way), compiler_options=QUICK)(jnp.arange(2)) for way in (switched, indexed))
     np.testing.assert_allclose(spared[0], 1 / 3, rtol=1e-6)
     assert np.isnan(spread[0]).all()
+
+
+K = ANSWERS - 1
+DECLARED = {  # what `ebm list losses` says of a flat energy, as a number at F = 0.5, m = beta = gamma = rate = 1
+    "F": 0.5, "0": 0.0, "1/2": 0.5, "m": 1.0, "m, where 0 <= F <= m": 1.0, "sum of m": float(K), "ln 2": LN[2],
+    "m^2/2 at F = m/2": 0.5, "ln|Y| / beta": LN[ANSWERS], "1 - 1/|Y|": 1 - 1 / ANSWERS, "2 alpha F^2": 2 * 0.1 * 0.25,
+    "0.827 at F = 0.352 (gamma = rate = 1)": 0.827, "ln(1 + K)": LN[1 + K],
+    "(1 + K) ln(1 + K) - K ln K": (1 + K) * LN[1 + K] - K * LN[K],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_listed_value_on_a_flat_energy_is_that_of_the_formula(name):
+    assert DECLARED[LOSSES[name].flat] == pytest.approx(LAWS[name].flat, abs=5e-4)
