@@ -10,8 +10,10 @@ from typing import Any
 
 from ebmcli import stats, store
 from ebmcli.registry import units
+from ebmcli.validity import needs_negatives
 
 Record = Mapping[str, Any]
+CONFOUNDERS = ("energy", "head")  # follow the loss: where they differ, a table says which
 HEADINGS = {
     "gap_q50": "gap",
     "kl_beta_star": "kl at β*",
@@ -51,7 +53,8 @@ def groups(records: Sequence[Record]) -> list[tuple[dict[str, Any], list[Record]
 
 
 def _varied(records: Sequence[Record]) -> list[str]:
-    """Settings beyond task, loss and sampler that take several values where these three are the same."""
+    """Settings beyond task, loss and sampler that take several values where these three are the same; and those of
+    CONFOUNDERS that take several at all."""
     seen: dict[tuple, dict[str, set[str]]] = {}
     for record in records:
         config = record["config"]
@@ -59,6 +62,7 @@ def _varied(records: Sequence[Record]) -> list[str]:
         for name, value in config.items():
             place.setdefault(name, set()).add(str(value))
     varied = {name for place in seen.values() for name, values in place.items() if len(values) > 1}
+    varied |= {name for name in CONFOUNDERS if len({str(r["config"].get(name)) for r in records}) > 1}
     order = [name for record in records for name in record["config"]]
     return [name for name in dict.fromkeys(order) if name in varied - {"seed"}]
 
@@ -92,12 +96,12 @@ def _task_table(task: str, records: Sequence[Record]) -> Table:
 def _negatives(key: Mapping[str, Any]) -> str:
     """The sampler, and whether the loss looks at what it draws."""
     unit = units("loss").get(key["loss"])
-    ignored = unit is not None and not unit.needs and key["sampler"] != "none"
+    ignored = unit is not None and not needs_negatives(unit) and key["sampler"] != "none"
     return f"{key['sampler']} (ignored)" if ignored else key["sampler"]
 
 
 def _setting(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _mean(metrics: Sequence[Mapping[str, Any]], name: str) -> str:

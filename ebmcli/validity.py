@@ -66,6 +66,11 @@ def offers(config: Mapping[str, Any]) -> frozenset[str]:
     return given | ({"view"} if task.answers == "continuous" else set()) | ({"smooth"} if task.smooth else set())
 
 
+def needs_negatives(loss: Unit) -> bool:
+    """Whether a loss looks at what a sampler brings."""
+    return bool(loss.needs & OFFERS.keys())
+
+
 class _Cell(NamedTuple):
     task: Unit
     loss: Unit
@@ -76,11 +81,6 @@ class _Cell(NamedTuple):
     @property
     def offered(self) -> frozenset[str]:
         return self.sampler.gives[self.task.answers]
-
-    @property
-    def sampled(self) -> bool:
-        """Whether the loss looks at what the sampler brings."""
-        return bool(self.loss.needs & OFFERS.keys())
 
     def that_give(self, need: str) -> str:
         """The samplers that give it, or of many the one that suits the task; for a reason."""
@@ -134,7 +134,7 @@ def _remedy(energy: Unit, need: str) -> str:
 
 def _unsought(cell: _Cell) -> str:
     """The negatives are sought for a margin that the loss has not."""
-    if cell.sampled and "augmented" in cell.offered and "margin" not in cell.loss.parameters:
+    if needs_negatives(cell.loss) and "augmented" in cell.offered and "margin" not in cell.loss.parameters:
         plain = cell.task.samplers["negatives"]
         return f"{cell.sampler.name} seeks the answer that violates a margin, {cell.loss.name} has none: use {plain}"
     return ""
@@ -153,7 +153,7 @@ def _unbounded_below(cell: _Cell) -> str:
 
 
 def _ignored(cell: _Cell) -> str:
-    if not cell.sampled and cell.sampler.name != "none":
+    if not needs_negatives(cell.loss) and cell.sampler.name != "none":
         return f"{cell.loss.name} needs no negatives: those of {cell.sampler.name} are ignored"
     return ""
 

@@ -141,3 +141,25 @@ def test_csv_has_a_line_a_row_with_bounds_and_no_formulas(sweep):
     assert lines[-1]["loss"] == "'=1+1"
     folder = sweep(RECORDS)
     assert len(json.loads(store.dumps(store.records(folder)))) == len(RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("other", "columns"),
+    [
+        ({"head": "free"}, []),
+        ({"head": "softplus"}, ["head"]),
+        ({"energy": "autoencoder", "head": None}, ["energy", "head"]),
+    ],
+)
+def test_an_energy_or_a_head_that_differs_between_losses_stands_in_the_table(other, columns):
+    """It is a confounder, though no loss ran with two of them."""
+    free = record("hinge", "langevin", 0, config={"head": "free"}, **plane(0.1, 2.0))
+    records = [free, record("min-hinge", "langevin", 0, config=other, **plane(0.2, 1.0))]
+    (table,) = report.tables(records)
+    assert table.columns[2:-8] == columns
+    assert len(table.rows) == 2
+
+
+def test_negatives_that_a_loss_does_not_look_at_are_called_ignored():
+    (table,) = report.tables([record("score-matching", "pcd", 0, **plane(0.1, 2.0))])
+    assert table.rows[0][1] == "pcd (ignored)"
