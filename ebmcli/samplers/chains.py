@@ -127,64 +127,88 @@ def hmc(
     def move(key: Array, energies: Score, y: Array) -> Kept:
         return hamiltonian(key, energies, y, chain_steps, leaps, step_size, at)
 
-    return _kept(at, negatives, restart, move, gradients=chain_steps * (leaps + 1), proposals=chain_steps)
+    return _kept(at, negatives, restart, move, gradients=chain_steps * leaps + 1, proposals=chain_steps)
+
+
+class Point(NamedTuple):
+    """Where chains are, and what is known there."""
+
+    y: Array  # [..., D]
+    energy: Array  # [...]
+    slope: Array  # [..., D]
+
+
+def _at(energies: Score) -> Callable[[Array], Point]:
+    """y -> Point, with one evaluation of the energy and its slope."""
+    both = jax.value_and_grad(lambda y: (lambda f: (f.sum(), f))(energies(y)), has_aux=True)
+
+    def point(y: Array) -> Point:
+        (_, energy), slope = both(y)
+        return Point(y, energy, slope)
+
+    return point
 
 
 def _metropolis(
-    key: Array, at: Setting, y: Array, steps: int, propose: Callable[[Array, Array], tuple[Array, Array]]
+    key: Array, at: Setting, start: Point, steps: int, propose: Callable[[Array, Point], tuple[Point, Array]]
 ) -> Kept:
-    """`steps` of the Metropolis rule. propose: (key, y) -> (y', log of the ratio by which it is accepted)."""
+    """`steps` of the Metropolis rule. propose: (key, here) -> (there, log of the ratio by which it is accepted)."""
     box: Any = at.space
 
     def step(t, carry):
-        y, accepted = carry
+        here, accepted = carry
         moving, deciding = jax.random.split(jax.random.fold_in(key, t))
-        proposed, log_ratio = propose(moving, y)
-        inside = ((proposed >= box.low) & (proposed <= box.high)).all(axis=-1)
+        there, log_ratio = propose(moving, here)
+        inside = ((there.y >= box.low) & (there.y <= box.high)).all(axis=-1)
         # A ratio that is not a number is rejected, as one outside the box is: there the density is 0.
         taken = inside & (jnp.log(jax.random.uniform(deciding, log_ratio.shape)) < log_ratio)
-        return jnp.where(taken[..., None], proposed, y), accepted + taken.mean() / steps
 
-    return Kept(*jax.lax.fori_loop(0, steps, step, (y, jnp.zeros(()))))
+        def chosen(new: Array, old: Array) -> Array:
+            return jnp.where(taken.reshape(taken.shape + (1,) * (new.ndim - taken.ndim)), new, old)
+
+        return jax.tree.map(chosen, there, here), accepted + taken.mean() / steps
+
+    end, accepted = jax.lax.fori_loop(0, steps, step, (start, jnp.zeros(())))
+    return Kept(end.y, accepted)
 
 
 def metropolis_langevin(
     key: Array, energies: Score, y: Array, steps: int, step_size: Array | float, at: Setting
 ) -> Kept:
     """Metropolis-adjusted Langevin: leaves exp(-beta F) on the box exactly as it is. y: [..., D]."""
-    slopes = jax.value_and_grad(lambda y: (energies(y).sum(), energies(y)), has_aux=True)
+    point = _at(energies)
 
-    def log_proposal(to: Array, start: Array, slope: Array) -> Array:
-        return -at.beta * jnp.sum(jnp.square(to - start + step_size * slope), axis=-1) / (4 * step_size)
+    def log_proposal(to: Point, start: Point) -> Array:
+        drifted = start.y - step_size * start.slope
+        return -at.beta * jnp.sum(jnp.square(to.y - drifted), axis=-1) / (4 * step_size)
 
-    def propose(key: Array, y: Array) -> tuple[Array, Array]:
-        (_, here), slope = slopes(y)
-        proposed = y - step_size * slope + jnp.sqrt(2 * step_size / at.beta) * jax.random.normal(key, y.shape)
-        (_, there), back = slopes(proposed)
-        forth = log_proposal(proposed, y, slope)
-        return proposed, at.beta * (here - there) + log_proposal(y, proposed, back) - forth
+    def propose(key: Array, here: Point) -> tuple[Point, Array]:
+        noise = jnp.sqrt(2 * step_size / at.beta) * jax.random.normal(key, here.y.shape)
+        there = point(here.y - step_size * here.slope + noise)
+        back, forth = log_proposal(here, there), log_proposal(there, here)
+        return there, at.beta * (here.energy - there.energy) + back - forth
 
-    return _metropolis(key, at, y, steps, propose)
+    return _metropolis(key, at, point(y), steps, propose)
 
 
 def hamiltonian(
     key: Array, energies: Score, y: Array, steps: int, leaps: int, step_size: Array | float, at: Setting
 ) -> Kept:
     """Hamiltonian Monte Carlo with unit mass: leaves exp(-beta F) on the box exactly as it is. y: [..., D]."""
-    slope = jax.grad(lambda y: at.beta * energies(y).sum())
+    point = _at(energies)
 
-    def propose(key: Array, y: Array) -> tuple[Array, Array]:
-        momentum = jax.random.normal(key, y.shape)
+    def propose(key: Array, here: Point) -> tuple[Point, Array]:
+        kick = step_size * at.beta
 
         def leap(_, carry):
-            y, p = carry
-            y = y + step_size * p
-            return y, p - step_size * slope(y)
+            there, p = carry
+            there = point(there.y + step_size * p)
+            return there, p - kick * there.slope
 
-        start = momentum - step_size / 2 * slope(y)
-        proposed, p = jax.lax.fori_loop(0, leaps, leap, (y, start))
-        p = p + step_size / 2 * slope(proposed)  # the last half step, overshot above
+        momentum = jax.random.normal(key, here.y.shape)
+        there, p = jax.lax.fori_loop(0, leaps, leap, (here, momentum - kick / 2 * here.slope))
+        p = p + kick / 2 * there.slope  # the last kick is half of one
         kinetic = (jnp.sum(jnp.square(momentum), axis=-1) - jnp.sum(jnp.square(p), axis=-1)) / 2
-        return proposed, at.beta * (energies(y) - energies(proposed)) + kinetic
+        return there, at.beta * (here.energy - there.energy) + kinetic
 
-    return _metropolis(key, at, y, steps, propose)
+    return _metropolis(key, at, point(y), steps, propose)

@@ -1,13 +1,17 @@
 """Negatives that are sought: the answers of lowest energy, or all answers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
 
 from ebmcli.lazy import Array, jax, jnp
 from ebmcli.objective import scored
 from ebmcli.registry import sampler
 from ebmcli.samplers import reflect, uniformly
 from ebmcli.types import Batch, Box, Count, Energy, Labels, Negatives, Positive, Sampler, Setting
+
+Radius = Annotated[float, Ge(1e-12), Le(1)]  # at most half of a box: its surface then meets the box everywhere
 
 
 def _searched(find: Callable[[Array, Energy, Batch], Array], evaluations: int, gradients: int = 0) -> Sampler:
@@ -40,14 +44,19 @@ def _descent(at: Setting, radius: Array | float, starts: int, steps: int, step_s
     """For each example the lowest end of several descents on F, kept out of a ball round the right answer."""
     box: Any = at.space
 
-    def outside(y: Array, centre: Array) -> Array:
-        away = y - centre
+    middle = (box.low + box.high) / 2
+
+    def unit(away: Array, otherwise: Array | float) -> Array:
         length = jnp.sqrt(jnp.sum(jnp.square(away), axis=-1, keepdims=True))
-        inward = centre * 2 - box.low - box.high > 0  # a point that must leave the ball through a wall turns round
-        push = jnp.where(length > 0, away / jnp.where(length > 0, length, 1), jnp.where(inward, -1.0, 1.0))
-        pushed = centre + radius * push
+        return jnp.where(length > 0, away / jnp.where(length > 0, length, 1), otherwise)
+
+    def outside(y: Array, centre: Array) -> Array:
+        """y, or where it lies in the ball a point of the ball's surface; towards the middle, that is in the box."""
+        inward = unit(middle - centre, jnp.eye(1, box.dims))
+        pushed = centre + radius * unit(y - centre, inward)
         legal = ((pushed >= box.low) & (pushed <= box.high)).all(axis=-1, keepdims=True)
-        return jnp.where(length >= radius, y, jnp.where(legal, pushed, centre - radius * push))
+        inside_ball = jnp.sum(jnp.square(y - centre), axis=-1, keepdims=True) < radius**2
+        return jnp.where(inside_ball, jnp.where(legal, pushed, centre + radius * inward), y)
 
     def find(key: Array, model: Energy, batch: Batch) -> Array:
         centre = batch.y[:, None]
@@ -70,7 +79,7 @@ def _descent(at: Setting, radius: Array | float, starts: int, steps: int, step_s
 )
 def most_offending(
     at: Setting,
-    radius: Positive = 0.3,
+    radius: Radius = 0.3,
     starts: Count = 4,
     descent_steps: Count = 10,
     step_size: Positive = 0.1,
