@@ -167,7 +167,7 @@ def _training(figure: Any, config: Mapping[str, Any], curves: Sequence[Mapping[s
         gaps.axhline(promised, color="black", linestyle="--", label=f"promised margin: {told}")
     gaps.fill_between(step, low, high, color="tab:blue", alpha=0.25, linewidth=0, label="10 to 90 %")
     gaps.plot(step, median, ".-", color="tab:blue", label="median")
-    gaps.set_title("gap F(most offending answer) - F(right answer)", fontsize=10)
+    gaps.set_ylabel("gap F(offending) - F(right)")
     _finish(gaps, np.concatenate([median, low, high, [promised or 0.0]]), scale)
     if levels:
         _levels(axes[1, 0], config, (step, level, level + median), scale)
@@ -182,12 +182,11 @@ def _levels(axes: Any, config: Mapping[str, Any], curves: tuple[np.ndarray, ...]
     promised, absolute = _margin(config)
     if promised is not None and absolute:
         told = report.promised({"config": config})
-        axes.axhline(promised, color="black", linestyle="--", label=f"promised for wrong answers: {told}")
-    axes.plot(step, offending, ".-", color="tab:orange", label="right + median gap")
-    axes.plot(step, right, ".-", color="tab:green", label="right answers (mean)")
-    axes.set_title("levels of the energy F", fontsize=10)
-    free = "center right" if absolute else "best"  # between the levels that such a loss aims at
-    _finish(axes, np.concatenate([right, offending, [promised or 0.0]]), scale, free)
+        axes.axhline(promised, color="black", linestyle="--", label=f"promised: {told}")
+    axes.plot(step, offending, ".-", color="tab:orange", label="right + gap")
+    axes.plot(step, right, ".-", color="tab:green", label="right (mean)")
+    axes.set_ylabel("energy F")
+    _finish(axes, np.concatenate([right, offending, [promised or 0.0]]), scale)
 
 
 def series(curves: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
@@ -205,10 +204,10 @@ def _margin(config: Mapping[str, Any]) -> tuple[float | None, bool]:
     return value, promised.endswith("absolute")
 
 
-def _finish(axes: Any, values: np.ndarray, scale: float, free: str = "best") -> None:
+def _finish(axes: Any, values: np.ndarray, scale: float) -> None:
     """Grid, legend, and a scale on which all values can be read."""
     if np.nanmax(values) - np.nanmin(values) > LINEAR * scale:
         axes.set_yscale("symlog", linthresh=scale)
-    axes.margins(y=0.12)
     axes.grid(alpha=0.3)
-    axes.legend(loc=free, fontsize=8, framealpha=0.8)
+    tight = {"fontsize": 9, "frameon": False, "columnspacing": 1.2, "handlelength": 1.6}
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, **tight)

@@ -111,7 +111,7 @@ def test_only_a_promised_number_is_a_line(loss, promised):
 def test_a_promised_level_stands_among_the_levels():
     gaps, levels = training([line(0, 1.0, 0.0)], loss="square-square")
     assert labels(gaps) == ["10 to 90 %", "median"]
-    assert labels(levels)[0] == "promised for wrong answers: 1, absolute"
+    assert labels(levels)[0] == "promised: 1, absolute"
 
 
 @pytest.mark.parametrize(
