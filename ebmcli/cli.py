@@ -139,6 +139,34 @@ def report(
     raise typer.Exit(commands.report(sweep, "json" if json else format, output, results))
 
 
+@app.command()
+def plot(
+    sweep: Annotated[str | None, typer.Argument(help="Name or folder of a sweep. [default: the newest]")] = None,
+    grid: Annotated[
+        str,
+        typer.Option(
+            "--grid",
+            metavar="ROWS,COLUMNS",
+            help="Two of loss, sampler, energy, task, seed, or a hyperparameter that varies.",
+        ),
+    ] = "loss,sampler",
+    task: Annotated[str | None, typer.Option("--task", help="Only this task. [default: a page for each]")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The seed that is shown. [default: the lowest]")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="A .png, .pdf or .svg file. [default: grid-TASK.png in the sweep's folder]"),
+    ] = None,
+    results: Results = ROOT,
+) -> None:
+    """Draw a page of small multiples: one cell a run, on one scale, collapsed ones marked.
+
+    Energy surfaces on the plane, F(x, y) of curves, regions of labels, gaps of words. Prints the files written.
+    """
+    from ebmcli import commands
+
+    raise typer.Exit(commands.plot(sweep, grid, task, seed, output, results))
+
+
 @app.command("list")
 def list_(
     what: Annotated[str, typer.Argument(metavar="losses|samplers|tasks|energies")],

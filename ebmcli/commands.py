@@ -162,7 +162,8 @@ def _print_results(records: Sequence[dict[str, Any]], folder: Path, options: Opt
             out.print(f"picture  {run / store.PICTURE}", markup=False, soft_wrap=True)
     elif done:
         out.print(
-            f"records and pictures in {folder / 'runs'}; ebm report {shlex.quote(str(folder))} prints these tables",
+            f"records and pictures in {folder / 'runs'}; ebm report {shlex.quote(str(folder))} prints these tables, "
+            "ebm plot draws them side by side",
             markup=False,
             soft_wrap=True,
         )
@@ -231,6 +232,19 @@ def report(name: str | None, format: str, output: Path | None, results: Path) ->
     else:
         output.write_text(text, encoding="utf-8")
         console(stderr=True).print(f"written to {output}", markup=False)
+    return OK
+
+
+def plot(name: str | None, grid: str, task: str | None, seed: int | None, output: Path | None, results: Path) -> int:
+    """Draw the pages of a sweep, the newest unless named, and say where they lie."""
+    from ebmcli import page
+
+    written, notes = page.write(_find(name, results), grid, task, seed, output)
+    err = console(stderr=True)
+    for note in notes:
+        err.print(note, markup=False, soft_wrap=True)
+    for path in written:
+        print(path)
     return OK
 
 

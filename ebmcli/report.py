@@ -88,7 +88,7 @@ def _task_table(task: str, records: Sequence[Record]) -> Table:
         done = [member["metrics"] for member in members if member["status"] == "done"]
         kept = [None if m.get("violation_rate") is None else 100 * (1 - m["violation_rate"]) for m in done]
         told = [key["loss"], _negatives(key), *(_setting(key[name]) for name in varied), _count(members)]
-        margin = [_promised(members[0]), _mean(done, "gap_q50"), _percent(stats.mean(kept))]
+        margin = [promised(members[0]), _mean(done, "gap_q50"), _percent(stats.mean(kept))]
         rows.append([*told, *margin, _verdicts(members), *(_mean(done, name) for name in measures)])
     return Table(task, heads, rows)
 
@@ -133,7 +133,7 @@ def _verdicts(members: Sequence[Record]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in found.most_common()) or "–"
 
 
-def _promised(record: Record) -> str:
+def promised(record: Record) -> str:
     """The margin of the loss's formula, with the value that m has."""
     unit = units("loss").get(record["config"]["loss"])
     if unit is None:

@@ -17,6 +17,8 @@ import math
 import os
 import shutil
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,17 +201,29 @@ def status(run: Path) -> str:
 
 
 def curves(run: Path) -> list[dict[str, Any]]:
-    """The measures at chunk ends, oldest first; a torn last line is dropped."""
+    """The measures at chunk ends, oldest first; a torn last line is dropped, and what follows a damaged one."""
     path = run / "curves.jsonl"
     if not path.exists():
         return []
-    lines = []
-    for line in path.read_text().splitlines():
+    lines: list[dict[str, Any]] = []
+    for line in path.read_bytes().splitlines():
         try:
-            lines.append(json.loads(line))
+            measures = json.loads(line)
         except ValueError:
             break
+        if not isinstance(measures, dict):
+            break
+        lines.append(measures)
     return lines
+
+
+def arrays(run: Path) -> dict[str, np.ndarray] | None:
+    """What a run left for its pictures, or None where that is missing or damaged."""
+    try:
+        with open(run / "arrays.npz", "rb") as file, np.load(file) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
 
 
 # --- a sweep ---------------------------------------------------------------------------------------------------------

@@ -84,6 +84,17 @@ def test_reports_are_the_same_twice_and_go_to_files(here):
     assert json.loads(ebm("report", "first", "--format", "json", cwd=folder).stdout)[0]["status"] == "done"
 
 
+def test_a_page_is_drawn_of_what_a_run_left_without_jax(here):
+    folder, _ = here
+    code = "import sys; from ebmcli import cli\ntry: cli.main()\nfinally: print('jax' in sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "plot", "first"], cwd=folder, capture_output=True, text=True
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "results/first/grid-moons.png\n"), done.stderr
+    assert done.stderr == "False\n"
+    assert (folder / "results" / "first" / "grid-moons.png").read_bytes()[:4] == b"\x89PNG"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -102,6 +113,8 @@ def test_reports_are_the_same_twice_and_go_to_files(here):
         (["sweep", "--loss", "all", "--seeds", "0..99999"], ["more than 10,000 runs", "--yes"]),
         (["report", "nothing"], ["nothing"]),
         (["report", "--format", "pdf"], ["unknown format 'pdf'"]),
+        (["plot"], ["no results in results/", "ebm run"]),
+        (["plot", "--output", "page.gif"], ["no results"]),
         (["list", "loses"], ["did you mean losses"]),
     ],
 )

@@ -1,18 +1,24 @@
-"""Pictures of ordinary and of awkward energies are drawn, without warnings."""
+"""Pictures of ordinary and of awkward energies and curves are drawn, without warnings."""
+
+import json
 
 import numpy as np
 import pytest
 
-from ebmcli import config, plots
+from ebmcli import config, plots, store
 from ebmcli.tasks import letters
 
 SIDE = np.linspace(-1, 1, 32)
 BOWL = np.add.outer(SIDE**2, SIDE**2).astype(np.float32)
 
 
+def resolved(**axes):
+    (found,), _ = config.cells(config.grid(axes, {}))
+    return found
+
+
 def drawn(tmp_path, axes, metrics, arrays):
-    (resolved,), _ = config.cells(config.grid(axes, {}))
-    return plots.picture(tmp_path, resolved, {"verdict": "healthy"} | metrics, arrays).read_bytes()
+    return plots.picture(tmp_path, resolved(**axes), {"verdict": "healthy"} | metrics, arrays).read_bytes()
 
 
 @pytest.mark.parametrize("energy", [BOWL, 0 * BOWL, 1e9 * BOWL, 1e-12 * BOWL, 5e8 + BOWL, -BOWL])
@@ -57,3 +63,103 @@ def test_regions(tmp_path):
     assert (
         drawn(tmp_path, {"task": "classes", "loss": "hinge"}, {"gap_q50": 1.0, "error": 0.1}, arrays)[:4] == b"\x89PNG"
     )
+
+
+# --- the gap over training -------------------------------------------------------------------------------------------
+
+
+def line(step, gap, level=None):
+    found = {"step": step, "gap_q10": gap - 1, "gap_q50": gap, "gap_q90": gap + 1}
+    return found | ({} if level is None else {"energy_level": level})
+
+
+def training(curves, **axes):
+    """The axes of the second panel, drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    plots._training(figure, resolved(**({"task": "moons", "loss": "hinge"} | axes)), curves)
+    figure.canvas.draw()
+    return figure.axes
+
+
+def labels(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_the_gap_has_its_band_the_promised_margin_and_the_levels():
+    gaps, levels = training([line(0, -1.0, 0.5), line(100, 2.0, 0.0)])
+    assert labels(gaps) == ["promised margin: 1", "10 to 90 %", "median"]
+    (median,) = [one for one in gaps.lines if one.get_label() == "median"]
+    assert median.get_xydata().tolist() == [[0, -1], [100, 2]]
+    assert [one.get_ydata()[0] for one in gaps.lines if one.get_linestyle() == "--"] == [1.0]
+    offending, right = (one.get_ydata().tolist() for one in levels.lines)
+    assert (right, offending) == ([0.5, 0.0], [-0.5, 2.0])
+    assert gaps.get_yscale() == levels.get_yscale() == "linear"
+
+
+@pytest.mark.parametrize(
+    ("loss", "promised"), [("energy", []), ("nll", []), ("perceptron", [0.0]), ("lvq2", [0.0]), ("margin-sum", [1.0])]
+)
+def test_only_a_promised_number_is_a_line(loss, promised):
+    (gaps,) = training([line(0, 1.0)], loss=loss)
+    assert [one.get_ydata()[0] for one in gaps.lines if one.get_linestyle() == "--"] == promised
+
+
+def test_a_promised_level_stands_among_the_levels():
+    gaps, levels = training([line(0, 1.0, 0.0)], loss="square-square")
+    assert labels(gaps) == ["10 to 90 %", "median"]
+    assert labels(levels)[0] == "promised: 1, absolute"
+
+
+@pytest.mark.parametrize(
+    ("curves", "scale"),
+    [
+        ([], "linear"),
+        ([{}], "linear"),
+        ([line(7, 2.0)], "linear"),
+        ([line(0, 1.0, 0.0), {"step": 5, "gap_q50": None, "energy_level": None}, line(9, 2.0, 1.0)], "linear"),
+        ([line(0, float("inf")), line(5, float("nan")), line(9, 1.0)], "linear"),
+        ([line(0, 0.0, 0.0), line(5, -1e9, -1e9)], "symlog"),
+        ([line(0, 0.0, 0.0), line(5, 3e38, -3e38)], "symlog"),
+        ([line(0, 1e300), line(5, 10**400), line(6, 1.0)], "linear"),
+        ([{"step": "x", "gap_q50": "many"}], "linear"),
+    ],
+)
+def test_awkward_curves_are_drawn(curves, scale):
+    assert training(curves)[0].get_yscale() == scale
+
+
+def test_a_curve_that_is_not_there_is_said_to_be():
+    for curves in ([], [{"step": 1, "gap_q50": None}]):
+        (gaps,) = training(curves)
+        assert [text.get_text() for text in gaps.texts] == ["no gap was recorded"]
+
+
+def test_the_panel_is_read_from_disk_and_damage_ends_it(tmp_path):
+    store.append_curve(tmp_path, line(0, 1.0))
+    with open(tmp_path / "curves.jsonl", "ab") as file:
+        file.write(b'3\n\xff\xfe\n{"step": 4')
+    assert store.curves(tmp_path) == [json.loads(json.dumps(line(0, 1.0)))]
+    arrays = {"energy": BOWL, "y": np.zeros((1, 2), np.float32)}
+    assert drawn(tmp_path, {"loss": "hinge"}, {"gap_q50": 1.0, "kl": None}, arrays)[:4] == b"\x89PNG"
+
+
+def test_a_title_names_the_energy_where_it_is_not_the_usual_one():
+    assert plots._title(resolved(loss="hinge")) == "hinge, negatives langevin, moons, seed 0"
+    title = plots._title(resolved(loss="hinge", task="parabola", energy="two-branch"))
+    assert title == "hinge, negatives langevin, energy two-branch, parabola, seed 0"
+    metrics = {"verdict": "flat", "gap_q50": None, "auroc": 0.5, "kl": 0.25}
+    assert plots._outcome(resolved(loss="hinge"), metrics) == "flat, gap – (median), kl 0.250"
+
+
+def test_arrays_that_are_missing_or_damaged_are_none(tmp_path):
+    assert store.arrays(tmp_path) is None
+    store.save_arrays(tmp_path / "arrays.npz", {"a": np.arange(3)})
+    assert store.arrays(tmp_path)["a"].tolist() == [0, 1, 2]
+    whole = (tmp_path / "arrays.npz").read_bytes()
+    for damaged in (b"", b"PK", whole[:60], whole[:30] + b"x" * 60 + whole[90:]):
+        (tmp_path / "arrays.npz").write_bytes(damaged)
+        assert store.arrays(tmp_path) is None
