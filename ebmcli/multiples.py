@@ -9,7 +9,7 @@ from ebmcli.registry import KINDS
 
 Record = Mapping[str, Any]
 AXES = (*KINDS, "seed")  # these can always be rows or columns; a hyperparameter, where it takes several values
-MOST = 400  # cells of a page
+MOST = 500  # cells of a page
 ABSENT = "–"  # what stands where the sweep has no run; a page says so
 LISTED = 5  # values of a setting that are named one by one
 NAMES = {"sampler": "negatives", "negatives": "number of negatives"}  # what an axis is called, as in the tables

@@ -144,11 +144,11 @@ def test_choices_that_are_not_in_the_sweep():
         pages([record(seed=2), record(seed=0)], seed=7)
 
 
-def test_a_page_has_400_cells_at_most():
-    records = [record(f"l{n}", f"s{n}") for n in range(20)]
-    assert len(pages(records)[0].row_values) == 20
-    with pytest.raises(UsageError, match=r"21 x 20 cells, 400 at most"):
-        pages([*records, record("l20", "s0")])
+def test_a_page_has_500_cells_at_most():
+    records = [record(f"l{n}", f"s{n}") for n in range(22)]
+    assert len(pages(records)[0].row_values) == 22  # the whole zoo of losses and negatives fits
+    with pytest.raises(UsageError, match=r"23 x 22 cells, 500 at most"):
+        pages([*records, record("l22", "s0")])
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_cell_without_arrays_says_so_and_the_others_are_drawn(sweep, plot):
         ([record(task="nowhere")], [], "unknown task 'nowhere'"),
         ([], [], "this sweep is empty"),
         ([record(status="pending")], [], "no run of these has finished"),
-        ([record(f"l{n}", f"s{n}", status="pending") for n in range(21)], [], "21 x 21 cells, 400 at most"),
+        ([record(f"l{n}", f"s{n}", status="pending") for n in range(23)], [], "23 x 23 cells, 500 at most"),
     ],
 )
 def test_wrong_turns_are_one_sentence(sweep, plot, records, arguments, words):
