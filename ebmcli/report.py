@@ -17,7 +17,10 @@ CONFOUNDERS = ("energy", "head")  # follow the loss: where they differ, a table 
 HEADINGS = {
     "gap_q50": "gap",
     "kl_beta_star": "kl at β*",
+    "nll_beta_star": "nll at β*",
     "spurious_mass": "spurious mass",
+    "high_quality": "high quality",
+    "bayes_error": "bayes error",
     "word_list_cer": "cer of the word list",
 }
 NOTES = {
@@ -28,6 +31,11 @@ NOTES = {
     "the letters), or 0 where the loss has none.",
     "kl": "kl: KL(true || model), nats, at the β of training; at β*: at the inverse temperature best for new data.",
     "spurious mass": "spurious mass: the model's mass outside the region that holds 99.9 % of the true mass.",
+    "nll at β*": "nll: of held-out data, nats an example, at the β of training; at β*: at the inverse temperature best "
+    "for new data.",
+    "modes": "modes: centres of the mixture with at least a tenth of their even share of the model's mass within 3 sd.",
+    "high quality": "high quality: the model's mass within 3 sd of a centre; a perfect model has 0.99.",
+    "bayes error": "bayes error: that of the true posterior on the same points, which is what can be reached.",
     "cer of the word list": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
     "every figure on this task contains that much of the list.",
 }

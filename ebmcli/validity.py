@@ -121,7 +121,7 @@ def _unmet(cell: _Cell) -> str:
         if need == "view":
             return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} are {ANSWERS[task.answers]}"
         if need == "smooth":
-            return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} lie on a curve"
+            return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} have none"
         return f"{loss.name} needs {ABILITIES[need]}, {energy.name} is none as it is set{_remedy(energy, need)}"
     return ""
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ebmcli.metrics import collapse, density, margin, sequence
-from ebmcli.tasks import plane
+from ebmcli.metrics import collapse, conditional, density, margin, sequence, unconditional
 
 BOX = (-5.0, 5.0)
 CELLS = 256
@@ -38,6 +37,106 @@ def test_kl_between_gaussians_is_the_closed_form_at_any_level():
     assert density.kl(-STANDARD.log_density, STANDARD, 1.0) == pytest.approx(0.0, abs=1e-6)
 
 
+def mixture(centres, sd):
+    """The log-density of an even mixture of round Gaussians."""
+
+    def log_density(y):
+        return np.logaddexp.reduce([gaussian(centre, sd)(y) for centre in centres], axis=0) - np.log(len(centres))
+
+    return log_density
+
+
+PAIR, PAIR_SD = ((-2.0, 0.0), (2.0, 0.0)), 0.3
+TWO = density.truth(mixture(PAIR, PAIR_SD), BOX, CELLS, 0.1)
+TWO = TWO._replace(modes=density.modes_of(np.array(PAIR), PAIR_SD, GRID))
+
+
+def test_kl_of_a_gaussian_energy_from_a_mixture_is_the_closed_form():
+    """Cross entropy from the second moment of the mixture, minus its entropy: its components do not overlap."""
+    sd = 1.2
+    energy = np.square(GRID).sum(axis=1) / (2 * sd**2)
+    cross = (2**2 + 2 * PAIR_SD**2) / (2 * sd**2) + np.log(2 * np.pi * sd**2)
+    entropy = np.log(2) + 1 + np.log(2 * np.pi * PAIR_SD**2)
+    assert density.kl(energy, TWO, 1.0) == pytest.approx(cross - entropy, abs=1e-3)
+
+
+def test_kl_is_never_negative_and_knows_no_level_even_where_the_grid_is_too_coarse():
+    rough = density.truth(gaussian((0.1, 0.2), 0.05), BOX, 30, 0.1)
+    assert abs(np.exp(rough.log_density).sum() * rough.area - 1) > 0.05, "a third of a cell wide"
+    energy = np.random.default_rng(0).normal(0, 0.1, 900) - rough.log_density
+    assert density.kl(energy, rough, 1.0) > 0
+    assert density.kl(energy + 1e4, rough, 1.0) == pytest.approx(density.kl(energy, rough, 1.0), abs=1e-8)
+    assert density.kl(-rough.log_density, rough, 1.0) == pytest.approx(0, abs=1e-9)
+
+
+def test_quadrature_errors_are_those_of_half_the_cells():
+    """Nothing where the energy is smooth, all of it where it lives on every other row."""
+    smooth = np.square(GRID).sum(axis=1)
+    assert density.nll_error(smooth, AREA, 1.0) < 1e-9
+    assert density.kl_error(smooth, STANDARD, 1.0) < 1e-9
+    rows = np.repeat(np.arange(CELLS) % 2, CELLS) * 50.0  # half of the grids see e^-50 everywhere, half see 1
+    assert density.log_partition(rows, AREA, 1.0) == pytest.approx(np.log(50))
+    assert density.nll_error(rows, AREA, 1.0) == pytest.approx(50 - np.log(2))
+    canyon = 20 * (1 - np.exp(-np.square((GRID[:, 1] - GRID[:, 0]) / 0.01)))
+    assert density.nll_error(canyon, AREA, 1.0) > 1, "a canyon along the diagonal that is narrower than a cell"
+
+
+def test_the_nodes_about_a_curve_cover_the_box_and_find_a_narrow_canyon():
+    points, area = density.curve_nodes(np.sin, BOX, CELLS)
+    assert (np.abs(points) <= 5).all()
+    assert area.sum() == pytest.approx(100, rel=1e-3)
+    assert np.sum(area * points[:, 0] ** 2 * points[:, 1] ** 2) == pytest.approx((250 / 3) ** 2, rel=5e-3)
+    for s in (1.0, 0.1, 0.001):
+        energy = np.square((points[:, 1] - np.sin(points[:, 0])) / s) / 2
+        assert density.log_partition(energy, area, 1.0) == pytest.approx(np.log(10 * s * np.sqrt(2 * np.pi)), abs=1e-3)
+        assert density.nll_error(energy, area, 1.0) < 0.01
+
+
+def test_a_curve_has_a_region_and_no_density():
+    truth = density.curve_truth(lambda x: 0.37 * x, BOX, (-2.5, 2.5), CELLS, 0.1)
+    assert truth.log_density is None
+    assert (truth.far == ~truth.data_region).all()
+    stadium = 5 * np.hypot(1, 0.37) * 0.2 + np.pi * 0.1**2
+    assert truth.data_region.sum() * AREA == pytest.approx(stadium, rel=0.05)
+
+
+def test_mse_of_the_log_density():
+    """The truth at any level: 0. A model that is wider: the mean square of the difference, from moments of a chi^2."""
+    draws = np.random.default_rng(0).normal(0, 0.7, (100_000, 2))
+    known = STANDARD._replace(held_out=gaussian((0.0, 0.0), 0.7)(draws))
+    at = -gaussian((0.0, 0.0), 0.7)(draws)
+    assert density.mse_log_density(3 - STANDARD.log_density, 3 + at, known, 1.0) == pytest.approx(0, abs=1e-8)
+    assert density.mse_log_density(-STANDARD.log_density / 2, at / 2, known, 2.0) == pytest.approx(0, abs=1e-8)
+    wide, wide_at = (-gaussian((0.0, 0.0), 0.9)(y) for y in (GRID, draws))
+    level, slope = 2 * np.log(0.9 / 0.7), (1 - 0.7**2 / 0.9**2) / 2  # log p - log model = level - slope u, u chi^2 of 2
+    assert density.mse_log_density(wide, wide_at, known, 1.0) == pytest.approx(
+        level**2 - 2 * level * slope * 2 + slope**2 * 8, rel=0.02
+    )
+
+
+def test_modes_and_high_quality_of_models_that_have_all_or_lack_one():
+    perfect = -TWO.log_density
+    within = 1 - np.exp(-(3**2) / 2)
+    assert within == pytest.approx(0.9889, abs=1e-4)
+    assert density.modes(perfect, TWO, 1.0) == 2
+    assert density.high_quality(perfect, TWO, 1.0) == pytest.approx(within, abs=2e-3)
+    one = -gaussian(PAIR[0], PAIR_SD)(GRID)
+    assert density.modes(one, TWO, 1.0) == 1
+    assert density.high_quality(one, TWO, 1.0) == pytest.approx(within, abs=2e-3)
+    for share, found in ((0.06, 2), (0.04, 1)):  # a tenth of an even share is 0.05
+        left, right = (np.exp(gaussian(centre, PAIR_SD)(GRID)) for centre in PAIR)
+        assert density.modes(-np.log((1 - share) * left + share * right + 1e-300), TWO, 1.0) == found
+    flat = np.zeros(len(GRID))
+    assert density.high_quality(flat, TWO, 1.0) == pytest.approx(2 * np.pi * (3 * PAIR_SD) ** 2 / 100, rel=0.02)
+    assert density.modes(flat, TWO, 1.0) == 0, "2.5 % of the mass each"
+
+
+def test_every_cell_belongs_to_the_nearest_centre():
+    near = density.modes_of(np.array([[-0.5, 0.0], [0.5, 0.0]]), 0.35, GRID)
+    assert not (near[0] & near[1]).any()
+    assert near[0][GRID[:, 0] < 0].sum() == near[0].sum() == near[1].sum()
+
+
 def test_total_variation_of_equal_and_of_disjoint_densities():
     assert density.total_variation(-STANDARD.log_density, STANDARD, 1.0) == pytest.approx(0.0, abs=1e-6)
     left, right = (density.truth(gaussian((x, 0.0), 0.3), BOX, CELLS, 0.1) for x in (-3.0, 3.0))
@@ -65,6 +164,12 @@ def test_spurious_mass_and_low_energy_share_of_a_planted_far_basin():
     assert density.far_minimum(planted, STANDARD) == honest.min()
 
 
+@pytest.mark.parametrize(("energy", "share"), [(-STANDARD.log_density, 0.0), (np.zeros(len(GRID)), 0.0),
+                                               (STANDARD.log_density, 1.0)])  # fmt: skip
+def test_low_energy_share_of_perfect_constant_and_inverted_energies(energy, share):
+    assert density.low_energy_share(energy, energy[STANDARD.data_region], STANDARD) == share
+
+
 def test_the_data_region_holds_its_mass_and_far_is_outside_it_by_the_growth():
     mass = np.exp(STANDARD.log_density[STANDARD.data_region]).sum() * AREA
     assert 0.999 <= mass < 0.9992
@@ -81,7 +186,25 @@ def test_auroc_of_perfect_inverted_and_constant_energies():
 
 
 def measures(energy, data_energy):
-    return plane.measures(energy, data_energy, STANDARD, 1.0, 1.0)
+    return unconditional.measures(energy, data_energy, STANDARD, 1.0, 1.0)
+
+
+def test_levels_of_the_right_and_of_the_most_offending_answer():
+    found = measures(np.where(STANDARD.far, 3.0, 1.0), np.full(10, 2.0))
+    assert (found["energy_level"], found["offending_level"], found["gap_q50"]) == (2.0, 3.0, 1.0)
+    energy, wrong = np.array([[1.0, 4.0, 9.0], [5.0, 2.0, 8.0]]), ~np.eye(3, dtype=bool)[:2]
+    found = conditional.measures(energy, np.array([1.0, 2.0]), wrong, 1.0, 1.0, 0.0)
+    assert (found["energy_level"], found["offending_level"], found["gap_q50"]) == (1.5, 4.5, 3.0)
+
+
+def test_a_task_without_a_density_has_no_measures_against_it():
+    truth = STANDARD._replace(log_density=None)
+    found = unconditional.measures(-STANDARD.log_density, np.zeros(5), truth, 1.0, 0.0)
+    undefined = ("kl", "kl_error", "kl_beta_star", "tv", "spurious_mass", "mse_log_density")
+    assert all(found[name] is None for name in undefined)
+    assert found.keys() == measures(-STANDARD.log_density, np.zeros(5)).keys()
+    assert found["nll_beta_star"] <= found["nll"]
+    assert {"modes", "high_quality"}.isdisjoint(found)
 
 
 def test_verdicts_of_energies_whose_state_is_known():

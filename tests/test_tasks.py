@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ebmcli import registry
-from ebmcli.tasks import letters, plane
+from ebmcli import densities, registry
+from ebmcli.tasks import curve, letters, plane
 from ebmcli.types import Energy
 
 TASKS = registry.units("task")
@@ -21,38 +21,76 @@ KEY = jax.random.key(30)
 class Density(NamedTuple):
     """What is known of a plane task without running it."""
 
-    entropy: float  # nats, from the literature's definition by an independent quadrature
-    centres: np.ndarray  # [M, 2] of even Gaussians
-    sd: float
+    entropy: float  # nats, from the literature's definition by an independent quadrature, good to 5e-4
+    centres: np.ndarray | None = None  # [M, 2] of even Gaussians, where it is made of such
+    sd: float = 0.0
+    width: float = 0.0  # of the square about each centre, over which the Gaussian is spread
+
+
+def middles(count):
+    """The middles of so many equal parts of [0, 1]."""
+    return (np.arange(count) + 0.5) / count
 
 
 def half_circles():
     """Midpoints of 4,000 arcs: upper about (0, 0), lower about (1, .5), radius 1; times 2, shifted by (-1, -.2)."""
-    t = np.pi * (np.arange(2_000) + 0.5) / 2_000
+    t = np.pi * middles(2_000)
     arcs = [np.c_[np.cos(t), np.sin(t)], np.c_[1 - np.cos(t), 0.5 - np.sin(t)]]
     return 2 * np.concatenate(arcs) + [-1, -0.2]
 
 
+def turning(*radii):
+    """Midpoints of 2,000 arcs of each of these circles."""
+    circle = np.exp(2j * np.pi * middles(2_000))
+    return as_points(np.concatenate([radius * circle for radius in radii]))
+
+
+def as_points(z):
+    return np.c_[z.real, z.imag]
+
+
+def roll():
+    """sklearn's make_swiss_roll without its middle axis: t = 1.5 pi (1 + 2 u), (t cos t, t sin t), noise 1; over 5."""
+    t = 1.5 * np.pi * (1 + 2 * middles(4_000))
+    return as_points(t * np.exp(1j * t)) / 5
+
+
+def spirals():
+    """FFJORD's: n = sqrt(u) 540 degrees; (-n cos n, n sin n) + U(0, .5)^2, and its negative; over 3."""
+    n = np.sqrt(middles(10_000)) * 540 * 2 * np.pi / 360
+    one = n * (-np.cos(n) + 1j * np.sin(n)) + (0.25 + 0.25j)  # the middle of the square
+    return as_points(np.concatenate([one, -one])) / 3
+
+
 EIGHT = np.exp(2j * np.pi * np.arange(8) / 8)
+LATTICE = np.arange(-4, 5, 2) + 1j * np.arange(-4, 5, 2)[:, None]
 DENSITIES = {
     "moons": Density(2.3939, half_circles(), 2 * 0.1),
-    "8gaussians": Density(2.8319, 4 * np.c_[EIGHT.real, EIGHT.imag] / 1.414, 0.5 / 1.414),
+    "8gaussians": Density(2.8319, 4 * as_points(EIGHT) / 1.414, 0.5 / 1.414),
+    "25gaussians": Density(2.1450, as_points(LATTICE.ravel()) / 1.414, 0.2 / 1.414),
+    "circles": Density(3.2681, 3 * turning(1, 0.5), 3 * 0.08),
+    "rings": Density(2.6232, 3 * turning(1, 0.75, 0.5, 0.25), 0.08),
+    "swissroll": Density(2.6696, roll(), 1 / 5),
+    "pinwheel": Density(2.3178),
+    "2spirals": Density(2.6454, spirals(), 0.1, 0.5 / 3),
+    "checkerboard": Density(np.log(32)),
 }
-COVERED = {*DENSITIES, "letters", "parabola", "classes"}
+CURVES = {"line": lambda x: x, "cos": lambda x: 2.5 * np.sin(x)}
+COVERED = {*DENSITIES, *CURVES, "letters", "parabola", "classes"}
 LARGEST = 100_000  # draws in search of every word of nine folds
 
 
 def test_every_registered_task_is_covered_and_every_covered_task_registered():
     assert set(TASKS) == COVERED, f"tasks without facts, or facts without a task: {set(TASKS) ^ COVERED}"
-    assert {name for name, unit in TASKS.items() if unit.answers == "continuous" and not unit.conditional} == set(
-        DENSITIES
-    )
+    plain = {name for name, unit in TASKS.items() if unit.answers == "continuous" and not unit.conditional}
+    assert plain == {*DENSITIES, *CURVES}
+    assert {name for name in plain if not TASKS[name].smooth} == {"checkerboard", *CURVES}
 
 
 @pytest.fixture
 def parts(monkeypatch, request):
     """The sampler and the log-density of which a plane task is made, on its way to becoming a task."""
-    monkeypatch.setattr(plane, "plane", lambda draw, log_density: (draw, log_density))
+    monkeypatch.setattr(plane, "plane", lambda draw, log_density, *mixture: (draw, log_density))
     return TASKS[request.param].function()
 
 
@@ -62,29 +100,90 @@ def grid(cells=CELLS):
     return np.stack(np.meshgrid(middle, middle, indexing="ij"), axis=-1).reshape(-1, 2), (10 / cells) ** 2
 
 
-BOTH = pytest.mark.parametrize(("parts", "name"), [(name, name) for name in DENSITIES], indirect=["parts"])
+def of(names):
+    """A test for each of these tasks, with its parts."""
+    return pytest.mark.parametrize(("parts", "name"), [(name, name) for name in names], indirect=["parts"])
 
 
-@BOTH
+EACH = of(DENSITIES)
+
+
+@EACH
 def test_density_integrates_to_one_with_the_published_entropy(parts, name):
+    """None leaves the box: at most 1e-7 of the pinwheel does."""
     _, log_density = parts
     y, area = grid()
     log_p = log_density(y)
-    assert abs(np.exp(log_p).sum() * area - 1) < 1e-3
+    assert np.isfinite(log_p).all()
+    assert abs(np.exp(log_p).sum() * area - 1) < 1e-6
     assert abs(-(np.exp(log_p) * log_p).sum() * area - DENSITIES[name].entropy) < 1e-3
 
 
-@BOTH
+def component(away, sd, width):
+    """[M]: the density of a round Gaussian, spread over a square, that far from its centre [M, 2]."""
+    if not width:
+        return np.exp(-np.square(away).sum(axis=1) / (2 * sd**2)) / (2 * np.pi * sd**2)
+    axes = stats.norm.cdf((away + width / 2) / sd) - stats.norm.cdf((away - width / 2) / sd)
+    return axes.prod(axis=1) / width**2
+
+
+@of(name for name, known in DENSITIES.items() if known.sd)
 def test_density_is_that_of_the_definition(parts, name):
     """Against a plain sum over the definition's centres."""
     _, log_density = parts
     known = DENSITIES[name]
     y = np.random.default_rng(0).uniform(-4, 4, (300, 2))
-    squared = np.square(y[:, None] - known.centres).sum(axis=-1)
-    p = np.exp(-squared / (2 * known.sd**2)).mean(axis=1) / (2 * np.pi * known.sd**2)
-    near = p > 1e-12
-    assert near.sum() > 100
+    p = np.array([component(point - known.centres, known.sd, known.width).mean() for point in y])
+    near = p > 1e-10
+    assert near.sum() > 40
     np.testing.assert_allclose(log_density(y)[near], np.log(p[near]), atol=1e-3)
+
+
+@EACH
+def test_a_density_is_the_same_on_a_grid_and_at_single_points(parts, name):
+    """On a grid the axes are taken apart."""
+    _, log_density = parts
+    y = grid(60)[0]
+    chosen = np.random.default_rng(0).permutation(len(y))[:200]
+    np.testing.assert_allclose(log_density(y)[chosen], log_density(y[chosen]), rtol=1e-9)
+
+
+def turned(f, arm):
+    """The definition of the pinwheel: points [N, 2] of an arm before they are turned, and after."""
+    angle = -(2 * np.pi * arm / 5 + 0.25 * np.exp(f[:, 0]))
+    return 2 * as_points((f[:, 0] + 1j * f[:, 1]) * np.exp(1j * angle))
+
+
+@pytest.mark.parametrize("arm", range(5))
+def test_arms_of_the_pinwheel_are_turned_gaussians(arm):
+    """At the image of a point: its Gaussian density over the area that the map stretches, by central differences."""
+    f = np.random.default_rng(arm).normal([1, 0.05], [0.3, 0.1], (2_000, 2))
+    normal = stats.norm.logpdf(f, [1, 0], [0.3, 0.1]).sum(axis=1)
+    h = 1e-5
+    sides = [(turned(f + step, arm) - turned(f - step, arm)) / (2 * h) for step in h * np.eye(2)]
+    area = np.abs(sides[0][:, 0] * sides[1][:, 1] - sides[0][:, 1] * sides[1][:, 0])
+    found = densities.pinwheel_arms(turned(f, arm))
+    np.testing.assert_allclose(found[:, arm], normal - np.log(area), atol=1e-6)
+    total = np.logaddexp.reduce(found, axis=1) - np.log(5)
+    np.testing.assert_allclose(densities.pinwheel(turned(f, arm)), total, atol=1e-9)
+
+
+@pytest.mark.parametrize("radius", [0.2, 1.0, 2.0, 3.0, 4.0])
+def test_the_pinwheel_turns_no_mass_off_its_circle(radius):
+    """However far it turns, a circle keeps the mass that it has in one Gaussian about (2, 0)."""
+    circle = turning(radius)
+    plain = np.exp(stats.norm.logpdf(circle, [2, 0], [0.6, 0.2]).sum(axis=1)).mean()
+    assert np.exp(densities.pinwheel(circle)).mean() == pytest.approx(plain, rel=1e-6)
+
+
+def test_squares_of_the_checkerboard():
+    """x1 = U(-2, 2), x2 = U(0, 1) - {0, 2} + floor(x1) mod 2, times 2: all of it is on, and 32 of 100 cells are."""
+    x1, u, down = np.meshgrid(4 * middles(40) - 2, middles(10), [0, 2])
+    defined = 2 * np.c_[x1.ravel(), (u - down + np.floor(x1) % 2).ravel()]
+    assert (densities.checkerboard(defined) == -np.log(32)).all()
+    cells = densities.checkerboard(grid(10)[0])
+    assert sorted(set(cells)) == [densities.FLOOR, -np.log(32)]
+    assert (cells > densities.FLOOR).sum() == 32
 
 
 def check_samples(draw, log_density, entropy, size=40_000):
@@ -96,11 +195,11 @@ def check_samples(draw, log_density, entropy, size=40_000):
     common = size * mass > 8
     expected = size * np.append(mass[common], 1 - mass[common].sum())
     assert stats.chisquare(np.append(seen[common], size - seen[common].sum()), expected).pvalue > 1e-3
-    surprise = -log_density(y)
-    assert abs(surprise.mean() - entropy) < 4 * surprise.std() / np.sqrt(size)
+    surprise = -log_density(y[:10_000])
+    assert abs(surprise.mean() - entropy) < 4 * surprise.std() / 100 + 1e-9
 
 
-@BOTH
+@EACH
 def test_samples_agree_with_the_density(parts, name):
     check_samples(*parts, DENSITIES[name].entropy)
 
@@ -113,21 +212,52 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("parts", ["moons"], indirect=True)
-@pytest.mark.parametrize("fault", FAULTS)
-def test_wrong_samples_are_caught(parts, fault):
-    """Planted faults in the sampler of moons break its check."""
+FAULTY = [*(("moons", fault) for fault in FAULTS), ("25gaussians", "too wide"), ("circles", "shifted"),
+          ("rings", "fixed angles"), ("swissroll", "mirrored"), ("pinwheel", "mirrored"), ("2spirals", "mirrored"),
+          ("checkerboard", "mirrored"), ("checkerboard", "shifted")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "name", "fault"), [(n, n, f) for n, f in FAULTY], indirect=["parts"])
+def test_wrong_samples_are_caught(parts, name, fault):
+    """Planted faults in a sampler break its check."""
     draw, log_density = parts
     with pytest.raises(AssertionError):
-        check_samples(lambda key, size: FAULTS[fault](draw(key, size)), log_density, DENSITIES["moons"].entropy)
+        check_samples(lambda key, size: FAULTS[fault](draw(key, size)), log_density, DENSITIES[name].entropy)
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+def thin_spirals():
+    """Without the square about each point."""
+    return densities.mixture(spirals()[::10], 0.1)
+
+
+def even_roll():
+    """As if t were uniform along the curve."""
+    t = np.sqrt((1.5 * np.pi) ** 2 + middles(2_000) * ((4.5 * np.pi) ** 2 - (1.5 * np.pi) ** 2))
+    return densities.mixture(as_points(t * np.exp(1j * t)) / 5, 0.2)
+
+
+WRONG = {
+    "2spirals": thin_spirals,
+    "swissroll": even_roll,
+    "rings": lambda: densities.rings((3.0, 2.25, 1.5, 0.75), 0.09),
+    "pinwheel": lambda: lambda y: densities.pinwheel(y * [1, -1]),
+}
+
+
+@of(WRONG)
+def test_wrong_densities_are_caught(parts, name):
+    """Planted faults in a density break its check."""
+    draw, _ = parts
+    with pytest.raises(AssertionError):
+        check_samples(draw, WRONG[name](), DENSITIES[name].entropy)
+
+
+@pytest.mark.parametrize("name", [*DENSITIES, *CURVES])
 def test_plane_batches(name):
     """Unconditional, in float32, decided by the key alone, inside the box; held-out data are no training data."""
     task = TASKS[name].build({})
     one, again, other = (np.asarray(task.draw(jax.random.key(seed), {}, 5_000).y) for seed in (0, 0, 1))
-    assert task.draw(KEY, {}, 3).x is None
+    assert task.draw(jax.random.key(0), {}, 5_000).x is None
     assert one.shape == (5_000, 2)
     assert one.dtype == np.float32
     np.testing.assert_array_equal(one, again)
@@ -136,7 +266,57 @@ def test_plane_batches(name):
     assert (np.abs(one) < 5).all()
     held_out = np.asarray(task.targets(True)["data"])
     assert held_out.shape == (5_000, 2)
-    assert not set(map(tuple, held_out.tolist())) & set(map(tuple, one.tolist()))
+    common = set(map(tuple, held_out.tolist())) & set(map(tuple, one.tolist()))
+    assert len(common) < (10 if name in CURVES else 1), "one float32 makes a point of a curve: 5,000^2 of 2^23 agree"
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_curves_are_drawn_on_the_curve(name):
+    x, y = np.asarray(TASKS[name].build({}).draw(KEY, {}, 20_000).y, np.float64).T
+    np.testing.assert_allclose(y, CURVES[name](x), atol=1e-5)
+    assert stats.kstest(x, "uniform", (-2.5, 5)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_curve_has_no_density_but_its_canyon_is_measured(name):
+    """F = ((y2 - h(y1)) / s)^2/2: Z = 10 s sqrt(2 pi), as long as the canyon lies inside the box, however narrow."""
+    height = {"line": lambda x: x, "cos": lambda x: 2.5 * jnp.sin(x)}[name]
+    for s, fine in ((0.02, False), (0.001, True)):
+        found = probed(name, lambda x, y, s=s: jnp.square((y[1] - height(y[0])) / s) / 2, fine)
+        undefined = {"kl", "kl_error", "kl_beta_star", "tv", "spurious_mass", "mse_log_density"}
+        assert {key for key, value in found.items() if value is None} == undefined
+        assert found["nll"] == pytest.approx(np.log(10 * s * np.sqrt(2 * np.pi)), abs=0.01)
+        assert found["nll_error"] < 0.03
+        assert found["auroc"] > 0.99
+    flat = probed(name, lambda x, y: 7 + 0 * y[0], False)
+    assert flat["nll"] == pytest.approx(np.log(100), abs=5e-3)
+    assert (flat["auroc"], flat["gap_q50"], flat["offending_level"]) == (0.5, 0.0, 7.0)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_what_is_near_a_curve_is_not_offending(name):
+    """F = the distance from the data: the most offending answer lies just outside what counts as near."""
+    x = jnp.linspace(-2.5, 2.5, 1_001)
+    line = jnp.stack([x, {"line": x, "cos": 2.5 * jnp.sin(x)}[name]], axis=1)
+    found = probed(name, lambda x, y: jnp.sqrt(jnp.min(jnp.sum(jnp.square(y - line), axis=1))), False)
+    assert plane.GROWTH - 0.002 < found["gap_q50"] < plane.GROWTH + 0.05
+
+
+def test_an_exact_model_of_a_mixture_has_all_its_modes():
+    """-F = log p: kl and mse are 0, and 3 sd of the nearest centre hold what they hold of a Gaussian."""
+    for name, within in (("8gaussians", 0.9901), ("25gaussians", 1 - np.exp(-4.5))):
+        known = DENSITIES[name]
+        centres = jnp.asarray(known.centres, jnp.float32)
+
+        def energy(x, y, centres=centres, sd=known.sd):
+            return -jax.nn.logsumexp(-jnp.sum(jnp.square(y - centres), axis=1) / (2 * sd**2))
+
+        found = probed(name, energy)
+        assert found["modes"] == len(centres)
+        assert found["high_quality"] == pytest.approx(within, abs=2e-4)
+        assert (found["kl"], found["mse_log_density"]) == pytest.approx((0, 0), abs=1e-5)
+        assert found["kl_error"] < 1e-4
+        assert found["nll"] == pytest.approx(known.entropy, abs=0.06), "held-out data, 5,000 points"
 
 
 # --- letters --------------------------------------------------------------------------------------------------------
@@ -253,12 +433,12 @@ def test_word_list_reference(protocol, expected):
 # --- questions with answers ------------------------------------------------------------------------------------------
 
 
-def probed(name, function):
-    """The measures of an energy that is known, on the fine targets."""
+def probed(name, function, fine=True):
+    """The measures of an energy that is known, on the fine targets or on the coarse ones."""
     task = TASKS[name].build({})
     model = Energy(init=lambda *_: None, apply=function)
-    found = jax.jit(lambda targets: task.probe(model, {}, targets))(task.targets(True))
-    return task.measure(jax.tree.map(np.asarray, found), True, 1.0, 0.5)
+    found = jax.jit(lambda targets: task.probe(model, {}, targets))(task.targets(fine))
+    return task.measure(jax.tree.map(np.asarray, found), fine, 1.0, 0.5)
 
 
 def test_parabola_is_y_of_x_squared():
@@ -299,6 +479,15 @@ def test_classes_are_the_arms_of_the_pinwheel():
     radius = np.hypot(*np.asarray(x).T) / 2
     assert radius.mean() == pytest.approx(1.0, abs=0.02)
     assert radius.std() == pytest.approx(0.3, abs=0.02)
+
+
+def test_the_bayes_error_of_classes_is_that_of_the_true_posterior():
+    """Stated beside every figure; the energy -log p(x | arm) reaches it, and other draws agree within their noise."""
+    x, y = TASKS["classes"].build({}).draw(KEY, {}, 50_000)
+    wrong = np.mean(densities.pinwheel_arms(np.asarray(x, np.float64)).argmax(axis=1) != np.asarray(y))
+    assert curve.bayes_error(True) == pytest.approx(wrong, abs=4 * np.sqrt(wrong / 5_000))
+    assert probed("classes", lambda x, y: jnp.sum(x))["bayes_error"] == curve.bayes_error(True)
+    assert 0 < wrong < np.mean(pinwheel_arm(x) != np.asarray(y)), "no reading of the arms beats it"
 
 
 def test_measures_of_energies_that_are_known_on_classes():

@@ -77,6 +77,9 @@ TABLE = [
     ("parabola", "hinge", "in-batch", "run", ""),
     ("parabola", "nll", "quadrature", "run", ""),
     ("parabola", "score-matching", "none", "refuse", "no lower bound"),
+    ("checkerboard", "score-matching", "none", "refuse", "those of checkerboard have none"),
+    ("line", "sliced-score-matching", "none", "refuse", "no lower bound"),
+    ("cos", "denoising-score-matching", "none", "run", ""),
     ("parabola", "denoising-score-matching", "none", "run", ""),
     ("letters", "min-hinge", "most-offending", "refuse", "never negative"),
     ("letters", "nce", "most-offending", "refuse", "no negatives of letters do"),
@@ -151,10 +154,11 @@ def test_an_energy_that_compares_question_and_answer_needs_a_question(energy):
 SCORES = {"score-matching", "sliced-score-matching", "denoising-score-matching", "denoising", "energy-discrepancy"}
 # What does not run by default: everything else does.
 PLANE = {"mee": "refuse", "margin-sum": "warn"}
+ROUGH = PLANE | {"score-matching": "refuse", "sliced-score-matching": "refuse"}
+SMOOTH = ("moons", "8gaussians", "25gaussians", "circles", "rings", "swissroll", "pinwheel", "2spirals")
 BY_DEFAULT = {
-    "moons": PLANE,
-    "8gaussians": PLANE,
-    "parabola": PLANE | {"score-matching": "refuse", "sliced-score-matching": "refuse"},
+    **dict.fromkeys(SMOOTH, PLANE),
+    **dict.fromkeys(("checkerboard", "line", "cos", "parabola"), ROUGH),
     "classes": dict.fromkeys(SCORES, "refuse"),
     "letters": dict.fromkeys([*SCORES, "nce", "min-hinge", "square-hinge", "lvq2-ratio"], "refuse")
     | dict.fromkeys(["ml", "infonce", "pirl", "square-exp", "margin-sum"], "warn"),

@@ -18,11 +18,12 @@ def measures(
     top = exponent.max(axis=1, keepdims=True)
     log_partition = top[:, 0] + np.log(np.exp(exponent - top).sum(axis=1) * cell)  # relative to the right answer
     above = ((energy > right) + 0.5 * (energy == right))[wrong]
-    gaps = np.where(wrong, energy, np.inf).min(axis=1) - right[:, 0]
+    offending = np.where(wrong, energy, np.inf).min(axis=1)
     return {
         "nll": float(log_partition.mean()),
         "auroc": float(above.mean()),
         "energy_spread": float(energy.std(axis=1).mean()),
         "energy_level": float(right.mean()),
-        **margin.summary(gaps, threshold),
+        "offending_level": float(offending.mean()),
+        **margin.summary(offending - right[:, 0], threshold),
     }

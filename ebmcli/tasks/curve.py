@@ -1,21 +1,23 @@
 """Questions with answers: F(x, y), y a number or a label."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ebmcli.densities import ARMS, pinwheel_arms
 from ebmcli.lazy import jax, jnp
 from ebmcli.metrics import conditional
 from ebmcli.metrics.density import grid
 from ebmcli.registry import task
 from ebmcli.sources import TUTORIAL
+from ebmcli.tasks import pinwheel
 from ebmcli.types import Batch, Box, Labels, Task
 
 POINTS = 200  # of the parabola
 VALUES = Box(-1.0, 2.0, 1)  # of y
 NEAR = 0.1  # an answer closer than this to the right one is not wrong
 CELLS = {True: 600, False: 60}  # of VALUES, on which the energy is looked at
-ARMS = 5
 SHOWN = (-4.0, 4.0, 64)  # the square of questions that the picture of `classes` shows, and its cells a side
 HELD_OUT = {True: 5_000, False: 1_000}
 HELD_OUT_SEED = 2006
@@ -88,19 +90,17 @@ def parabola() -> Task:
     )
 
 
-def _pinwheel(key: Any, size: int) -> Batch:
-    """Points [size, 2] of the pinwheel and their arms [size]."""
-    arm, noise = jax.random.split(key)
-    y = jax.random.randint(arm, (size,), 0, ARMS)
-    along, across = (jnp.array([0.3, 0.1]) * jax.random.normal(noise, (size, 2)) + jnp.array([1.0, 0.0])).T
-    angle = -(2 * jnp.pi * y / ARMS + 0.25 * jnp.exp(along))  # clockwise
-    turned = [along * jnp.cos(angle) - across * jnp.sin(angle), along * jnp.sin(angle) + across * jnp.cos(angle)]
-    return Batch(2 * jnp.stack(turned, axis=1), y)
-
-
 def _held_out(fine: bool) -> Batch:
-    x, y = _pinwheel(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))
+    x, y = pinwheel(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))
     return Batch(x[: HELD_OUT[fine]], y[: HELD_OUT[fine]])
+
+
+@lru_cache
+def bayes_error(fine: bool) -> float:
+    """The share of the held-out points that lie likelier on another arm than on theirs: what no energy gets below,
+    but for chance."""
+    x, y = _held_out(fine)
+    return float(np.mean(pinwheel_arms(np.asarray(x, np.float64)).argmax(axis=1) != np.asarray(y)))
 
 
 @task(
@@ -109,7 +109,7 @@ def _held_out(fine: bool) -> Batch:
     energy="mlp",
     samplers=SAMPLERS,
     defaults=DEFAULTS,
-    measures="error nll auroc",
+    measures="error bayes_error nll auroc",
     reference="pinwheel of Johnson et al. 2016",
 )
 def classes() -> Task:
@@ -127,6 +127,7 @@ def classes() -> Task:
         right = energy[~wrong]
         # A tie is read wrong, so that a flat energy is not called perfect.
         error = {"error": float(np.mean(np.where(wrong, energy, np.inf).min(axis=1) <= right))}
+        error["bayes_error"] = bayes_error(fine)  # stands beside every figure
         return error | conditional.measures(energy, right, wrong, 1.0, beta, threshold)
 
     def targets(fine) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def classes() -> Task:
 
     return Task(
         data=dict,
-        draw=lambda key, data, size: _pinwheel(key, size),
+        draw=lambda key, data, size: Batch(*pinwheel(key, size)),
         distance=lambda y, other: (y != other).astype(jnp.float32),
         targets=targets,
         probe=probe,
