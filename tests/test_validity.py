@@ -148,7 +148,12 @@ def test_without_its_penalty_only_samples_of_the_model_bound_ml(sampler, verdict
 def test_an_energy_that_compares_question_and_answer_needs_a_question(energy):
     cells = [config.cells(config.grid({"task": t, "loss": "hinge", "energy": energy}, {}))[0][0] for t in units("task")]
     verdicts = {cell["task"]: judge(cell).verdict for cell in cells}
-    assert {task for task, verdict in verdicts.items() if verdict == "run"} == {"parabola", "classes"}
+    assert {task for task, verdict in verdicts.items() if verdict == "run"} == {
+        "parabola",
+        "ellipse",
+        "spiral",
+        "classes",
+    }
 
 
 SCORES = {"score-matching", "sliced-score-matching", "denoising-score-matching", "denoising", "energy-discrepancy"}
@@ -158,7 +163,7 @@ ROUGH = PLANE | {"score-matching": "refuse", "sliced-score-matching": "refuse"}
 SMOOTH = ("moons", "8gaussians", "25gaussians", "circles", "rings", "swissroll", "pinwheel", "2spirals")
 BY_DEFAULT = {
     **dict.fromkeys(SMOOTH, PLANE),
-    **dict.fromkeys(("checkerboard", "line", "cos", "parabola"), ROUGH),
+    **dict.fromkeys(("checkerboard", "line", "cos", "parabola", "ellipse", "spiral"), ROUGH),
     "classes": dict.fromkeys(SCORES, "refuse"),
     "letters": dict.fromkeys([*SCORES, "nce", "min-hinge", "square-hinge", "lvq2-ratio"], "refuse")
     | dict.fromkeys(["ml", "infonce", "pirl", "square-exp", "margin-sum"], "warn"),
