@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
@@ -123,8 +124,18 @@ def names(kind: str, given: Any) -> list[str]:
     found: list[str] = []
     for name in asked:
         allowed = name == DEFAULT and kind in ("sampler", "energy")
-        found += list(units(kind)) if name == "all" else [name if allowed else find(kind, name).name]
+        if name == "all":
+            found += [unit.name for unit in units(kind).values() if not unit.file]
+        else:
+            found.append(name if allowed else _usable(find(kind, name)).name)
     return found
+
+
+def _usable(unit: Unit) -> Unit:
+    """The unit; where it is of a file, after a look at that."""
+    if unit.file:
+        unit.build({})
+    return unit
 
 
 def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[Any, Any] | None = None) -> Grid:
@@ -264,4 +275,11 @@ def canonical(value: Any) -> str:
 def run_id(config: Mapping[str, Any]) -> str:
     """Readable words and a hash of the whole configuration: hinge-langevin-moons-s0-1a2b3c4d5e6f."""
     digest = hashlib.sha256(canonical(dict(config)).encode()).hexdigest()[:12]
-    return f"{config['loss']}-{config['sampler']}-{config['task']}-s{config['seed']}-{digest}"
+    return f"{words(config)}-s{config['seed']}-{digest}"
+
+
+def words(config: Mapping[str, Any]) -> str:
+    """hinge-langevin-moons; of a task points:here/there.csv its file's name alone."""
+    task, _, file = config["task"].partition(":")
+    named = f"{task}-{Path(file).stem}" if file else task
+    return re.sub(r"[^\w.-]+", "-", f"{config['loss']}-{config['sampler']}-{named}")

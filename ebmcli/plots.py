@@ -38,7 +38,7 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
 
 
 def _title(config: Mapping[str, Any]) -> str:
-    usual = units("task")[config["task"]].energy
+    usual = find("task", config["task"]).energy
     energy = "" if config["energy"] == usual else f", energy {config['energy']}"
     return f"{config['loss']}, negatives {config['sampler']}{energy}, {config['task']}, seed {config['seed']}"
 
@@ -51,7 +51,7 @@ def _outcome(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 def key_measure(task: str, metrics: Mapping[str, Any]) -> tuple[str, float | None]:
     """(what it is called, its value): the first measure of the task but auroc, which all healthy energies share."""
-    name = next((name for name in units("task")[task].measures if name != "auroc"), "auroc")
+    name = next((name for name in find("task", task).measures if name != "auroc"), "auroc")
     return report.HEADINGS.get(name, name.replace("_", " ")), metrics.get(name)
 
 

@@ -4,12 +4,15 @@ A decorator fills a plain dict. The name comes from the function, the hyperparam
 ranges from its signature, the formula from the first line of its docstring.
 """
 
+import hashlib
 import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from ebmcli.errors import UsageError, unknown
@@ -65,6 +68,7 @@ class Unit:
     energy: str = ""  # task: default energy
     samplers: Mapping[str, str] = field(default_factory=dict)  # task: default sampler by what a loss needs or wants
     defaults: Mapping[str, Any] = field(default_factory=dict)  # task, sampler: of hyperparameters of other units
+    file: bool = False  # task: it is of a file, and named with it, as in points:FILE.csv
     measures: tuple[str, ...] = ()  # task: the key measures of accuracy, that a report shows
 
     def build(self, values: Mapping[str, Any], *leading: Any) -> Any:
@@ -182,15 +186,17 @@ def task(
     measures: str,
     conditional: bool = False,
     smooth: bool = True,
+    file: bool = False,
     reference: str = "",
 ) -> Callable:
     """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough.
 
     samplers: the default negatives by what a loss needs or wants, the most particular first; "" where it needs none.
-    conditional: whether answers belong to an x. smooth: whether the data have a smooth density.
+    conditional: whether answers belong to an x. smooth: whether the data have a smooth density. file: whether it takes
+    the path of a file as leading argument, and a hyperparameter `data`, the digest of what stands in it.
     """
     traits: dict[str, Any] = {"answers": answers, "energy": energy, "samplers": samplers, "defaults": defaults}
-    traits |= {"conditional": conditional, "smooth": smooth}
+    traits |= {"conditional": conditional, "smooth": smooth, "file": file}
     return _register("task", reference=reference, measures=tuple(measures.split()), **traits)
 
 
@@ -201,11 +207,27 @@ def units(kind: str) -> dict[str, Unit]:
 
 
 def find(kind: str, name: str) -> Unit:
-    """The unit of that name, or a UsageError that suggests one."""
+    """The unit of that name, or a UsageError that suggests one. A task of a file is named with it: points:FILE.csv."""
     known = units(kind)
-    if name not in known:
+    plain, colon, file = name.partition(":")
+    if plain not in known or (colon and not known[plain].file):
         raise unknown(kind, name, known)
-    return known[name]
+    unit = known[plain]
+    if not unit.file:
+        return unit
+    if not file:
+        raise UsageError(f"{kind} {plain}: of which file? Name it, as in {plain}:FILE.csv")
+    defaults = {**unit.defaults, "data": digest(file)}
+    return replace(unit, name=name, function=partial(unit.function, file), defaults=defaults)
+
+
+@lru_cache
+def digest(file: str) -> str:
+    """12 hexadecimal digits of the SHA-256 of a file, or nothing where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+    except OSError:
+        return ""
 
 
 def _load() -> None:

@@ -87,7 +87,7 @@ def _in_order(records: Iterable[Record], name: str) -> list[str]:
 
 def _task_table(task: str, records: Sequence[Record]) -> Table:
     varied = _varied(records)
-    unit = units("task").get(task)
+    unit = units("task").get(task.partition(":")[0])
     measures = unit.measures if unit else ()
     heads = ["loss", "negatives", *varied, "n", "promised", "gap", "gap ≥ m", "verdict"]
     heads += [HEADINGS.get(name, name) for name in measures]
