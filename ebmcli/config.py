@@ -23,6 +23,7 @@ from ebmcli.trainer import SETTINGS
 
 AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "energy", "seeds": "seed"}
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
+BUDGET = Parameter("budget", None, Annotated[int, Ge(1), Le(10**15)])
 DEFAULT = "default"  # the sampler or energy that suits the rest of the cell
 
 
@@ -33,15 +34,18 @@ class Grid:
     axes: dict[str, list[Any]] = field(default_factory=dict)  # by kind, or "seed"
     settings: dict[str, list[Any]] = field(default_factory=dict)
     special: dict[tuple[str, str], dict[str, list[Any]]] = field(default_factory=dict)  # by (kind, unit)
+    budget: int | None = None  # energy evaluations of every run, from which its steps follow
 
     def over(self, base: "Grid") -> "Grid":
         """This grid laid over a base: what is said here wins over what is said there, special or not."""
-        said = {*self.settings, *(["samplers"] if "sampler" in self.axes else [])}
+        said = {*self.settings, *(["samplers"] if "sampler" in self.axes else []), *(["steps"] if self.budget else [])}
         special = {
             unit: {name: values for name, values in table.items() if name not in said}
             for unit, table in base.special.items()
         }
-        return Grid(base.axes | self.axes, base.settings | self.settings, special | self.special)
+        settings = {name: values for name, values in base.settings.items() if name not in said} | self.settings
+        budget = self.budget or (None if "steps" in self.settings else base.budget)
+        return Grid(base.axes | self.axes, settings, special | self.special, budget)
 
 
 # --- names and values ------------------------------------------------------------------------------------------------
@@ -126,16 +130,11 @@ def names(kind: str, given: Any) -> list[str]:
         allowed = name == DEFAULT and kind in ("sampler", "energy")
         if name == "all":
             found += [unit.name for unit in units(kind).values() if not unit.file]
-        else:
-            found.append(name if allowed else _usable(find(kind, name)).name)
+            continue
+        if not allowed and find(kind, name).file:
+            find(kind, name).build({})  # the file is looked at before anything begins
+        found.append(name if allowed else find(kind, name).name)
     return found
-
-
-def _usable(unit: Unit) -> Unit:
-    """The unit; where it is of a file, after a look at that."""
-    if unit.file:
-        unit.build({})
-    return unit
 
 
 def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[Any, Any] | None = None) -> Grid:
@@ -144,9 +143,9 @@ def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[
     for axis, given in axes.items():
         if given is not None:
             chosen[axis] = seeds(given) if axis == "seed" else names(axis, given)
-    said = {
-        parameter(name).name: values(parameter(name), given) for name, given in settings.items() if given is not None
-    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    budget = _budget(given.pop("budget", None), given)
+    said = {parameter(name).name: values(parameter(name), value) for name, value in given.items()}
     tables: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for (kind, name), table in (special or {}).items():
         unit = find(kind, name)
@@ -158,7 +157,20 @@ def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[
             if plain not in [*owned, *extra]:
                 raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"])
             tables[kind, name][plain] = names("sampler", given) if plain in extra else values(parameter(plain), given)
-    return Grid(chosen, said, tables)
+    if budget and any("steps" in table for table in tables.values()):
+        raise UsageError("budget: the steps of a run follow from it, leave out the steps of single tasks")
+    return Grid(chosen, said, tables, budget)
+
+
+def _budget(given: Any, settings: Mapping[str, Any]) -> int | None:
+    if given is None:
+        return None
+    if "steps" in settings:
+        raise UsageError("budget: the steps of a run follow from it, leave out steps")
+    found = values(BUDGET, given)
+    if len(found) > 1:
+        raise UsageError(f"budget: one number for all runs, found {len(found)}")
+    return found[0]
 
 
 def seeds(given: Any) -> list[int]:
