@@ -26,7 +26,7 @@ def uniform(at: Setting, negatives: Count = 256) -> Sampler:
     log_q = -space.log_volume if isinstance(space, Box) else -jnp.log(space.size)  # type: ignore[union-attr]
 
     def draw(key, state, model, batch):
-        return Negatives(uniformly(key, at.shape(negatives), space), log_q=lambda y: log_q), state
+        return Negatives(uniformly(key, at.shape(negatives), space), log_q=lambda x, y: log_q), state
 
     return Sampler(_still, draw, evaluations=at.total(negatives), gradients=0)
 
@@ -50,7 +50,7 @@ def gaussian(at: Setting, negatives: Count = 256) -> Sampler:
         within = ((y >= box.low) & (y <= box.high)).all(axis=-1, keepdims=True)
         y = jnp.where(within, y, uniformly(redrawn, at.shape(negatives), box))
         flat = jnp.log(outside) - box.log_volume
-        return Negatives(y, log_q=lambda y: jnp.logaddexp(_normal(y, mean, root), flat)), state
+        return Negatives(y, log_q=lambda x, y: jnp.logaddexp(_normal(y, mean, root), flat)), state
 
     return Sampler(init, draw, evaluations=at.total(negatives), gradients=0)
 

@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 from ebmcli.lazy import jax, jnp
 from ebmcli.metrics import margin, sequence
 from ebmcli.registry import task
-from ebmcli.types import Batch, Task, Traced, Word
+from ebmcli.types import Batch, Strings, Task, Traced, Word
 
 FOLDS = 10
 LABELS = 26
@@ -99,7 +99,8 @@ def letters(
         }
 
     trained = int((~tested(protocol, fold)).sum()) if isinstance(fold, int) else None
-    return Task(words, draw, distance, _targets, _probe, measure, keep, examples=trained)
+    space = Strings(LABELS, words()["label"].shape[1], fixed=True)
+    return Task(words, draw, distance, _targets, _probe, measure, keep, space, trained)
 
 
 def _targets(fine: bool) -> dict[str, np.ndarray]:
