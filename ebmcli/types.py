@@ -119,13 +119,17 @@ class Labels(NamedTuple):
 class Strings(NamedTuple):
     """The answers of a sequence task: labels below `labels`, padded to `length`.
 
-    fixed: x knows how long its answer is, x.mask [length] says so, and padding is 0; else an answer has 1 to `length`
-    labels, and padding is -1.
+    fixed: x knows how long its answer is, x.mask [length] says so; else an answer has 1 to `length` labels.
     """
 
     labels: int
     length: int
     fixed: bool
+
+    @property
+    def padding(self) -> int:
+        """What stands where no label is."""
+        return 0 if self.fixed else -1
 
     def present(self, x: Any, y: Array) -> Array:
         """[length] bool: which labels of an answer to x are there."""

@@ -61,14 +61,18 @@ def examples(data, index) -> Batch:
     conditional=True,
     energy="linear-chain",
     samplers={
+        "log_q": "uniform",
+        "independent": "uniform",
+        "model": "exact",
         "partition": "exhaustive",
         "minimum": "exhaustive",
+        "all": "n-best",
         "distance": "loss-augmented",
         "negatives": "most-offending",
         "": "none",
     },
     measures="cer wer word_list_cer",
-    defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1},
+    defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1, "negatives": 8},
     reference="Taskar, Guestrin, Koller, Max-Margin Markov Networks (2003)",
 )
 def letters(
