@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from annotated_types import Ge, Le
 
 from ebmcli.lazy import Array, jax, jnp, optax
-from ebmcli.objective import Choice, Progress, Weights, contrasted, energies_of, viewed
+from ebmcli.objective import Choice, Progress, Weights, contrasted, encoded, energies_of, viewed
 from ebmcli.registry import Unit, parameters_of
 from ebmcli.types import Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
 
@@ -98,7 +98,9 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
         progress, gradient = viewed(choice, energy, state.params, beta, batch, _stream(key, VIEW, state.step))
     else:
         model = bind(energy, state.params.energy)
-        negatives, chains = sampler.draw(_stream(key, NEGATIVES, state.step), state.chains, model, batch)
+        negatives, chains = sampler.draw(
+            _stream(key, NEGATIVES, state.step), state.chains, model, encoded(model, batch)
+        )
         progress, gradient = contrasted(choice, program.needs, energy, task, state.params, beta, batch, negatives)
     updates, optimiser = _optimiser(program, lane).update(gradient, state.optimiser, state.params)
     healthy = jnp.isfinite(progress.loss) & jnp.isfinite(optax.tree.norm(gradient))
@@ -130,7 +132,7 @@ def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -
     key = jax.random.key(lane["seed"])
     model = bind(energy, state.params.energy)
     batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
-    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, batch)
+    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encoded(model, batch))
     needs = frozenset() if negatives.y is None else frozenset({"negatives"})
     seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
     found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}

@@ -64,7 +64,7 @@ class Negatives(NamedTuple):
 
     y: Any
     log_weight: Array | None = None  # [K] log volume that a node stands for, where the nodes cover all answers
-    log_q: Callable[[Any], Array] | None = None  # (y) -> [] log density of the distribution that drew them, if known
+    log_q: Callable[[Any, Any], Array] | None = None  # (x, y) -> [] log density of what drew them, if known
 
 
 class Energy(NamedTuple):
@@ -77,6 +77,12 @@ class Energy(NamedTuple):
     best_different: Callable[..., Any] | None = None
     # (params, x, y, reward) -> the y- other than y with the lowest F(x, y-) - reward * hamming(y, y-)
     reconstruct: Callable[..., Any] | None = None  # (params, x, y) -> y as the energy would have it
+    sample: Callable[..., Any] | None = None
+    # (params, key, x, beta, count) -> y [count, ...], exact independent draws of exp(-beta F) / Z
+    n_best: Callable[..., Any] | None = None
+    # (params, x, y, count) -> y- [count, ...], the answers other than y of lowest energy, distinct, the lowest first
+    encode: Callable[..., Any] | None = None
+    # (params, x) -> what F makes of x whatever the answer; the functions above take it in place of x
 
 
 def bind(energy: Energy, params: Any) -> Energy:
@@ -110,7 +116,27 @@ class Labels(NamedTuple):
     size: int
 
 
-Space = Box | Labels | None  # of the answers of a task; None where they are sequences
+class Strings(NamedTuple):
+    """The answers of a sequence task: labels below `labels`, padded to `length`.
+
+    fixed: x knows how long its answer is, x.mask [length] says so; else an answer has 1 to `length` labels.
+    """
+
+    labels: int
+    length: int
+    fixed: bool
+
+    @property
+    def padding(self) -> int:
+        """What stands where no label is."""
+        return 0 if self.fixed else -1
+
+    def present(self, x: Any, y: Array) -> Array:
+        """[length] bool: which labels of an answer to x are there."""
+        return x.mask if self.fixed else y >= 0
+
+
+Space = Box | Labels | Strings  # of the answers of a task
 
 
 class Setting(NamedTuple):
@@ -151,5 +177,5 @@ class Task(NamedTuple):
     probe: Callable[..., dict[str, Array]]  # (model, data, targets) -> arrays, on the device
     measure: Callable[..., dict[str, float | None]]  # (probed, fine, beta, margin) -> measures, on the host
     keep: Callable[..., dict[str, Any]]  # (probed) -> the arrays that a picture needs, from the fine probe
-    space: Space = None
+    space: Space
     examples: int | None = None  # in the training set; None where data are drawn afresh

@@ -24,6 +24,8 @@ COMPUTES = {
     "free": "an exact free energy",
     "argmin": "an exact minimum",
     "best_different": "the best answer other than y",
+    "n_best": "the best answers other than y",
+    "sample": "exact samples of the model",
 }
 INSTEAD = {"partition": "; sampled negatives make it another loss: infonce, or ml with samples of the model"}
 # What a loss may want: without it the pair runs, and this is said.
