@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli.lazy import Array, jax, jnp
+from ebmcli.lazy import Array, jnp
 from ebmcli.metrics import margin, sequence
 from ebmcli.types import Energy, Strings, Strip
 
@@ -27,24 +27,23 @@ def drawn(glyphs: Array, start: Array, count: Array, width: int) -> Array:
     return jnp.where(inside[:, None], ink, 0).astype(jnp.float32)
 
 
-def random_words(key: Array, shape: tuple[int, ...], length: Array, longest: int) -> Array:
-    """[*shape, longest] int32: letters drawn uniformly; -1 past the length."""
-    y = jax.random.randint(key, (*shape, longest), 0, LABELS)
-    return jnp.where(jnp.arange(longest) < length, y, -1)
+def guesses(label: np.ndarray) -> np.ndarray:
+    """[N, T]: random words of the same lengths, one for each: against their energies auroc and spread are taken."""
+    random = np.random.default_rng(2006).integers(0, LABELS, label.shape)
+    return np.where(label >= 0, random, -1).astype(np.int32)
 
 
 # --- what an energy makes of a test word -----------------------------------------------------------------------------
 
 
-def look(model: Energy, x: Strip, y: Array, key: Array) -> dict[str, Array]:
-    """What the measures need of one word, on the device."""
+def look(model: Energy, x: Strip, y: Array, random: Array) -> dict[str, Array]:
+    """What the measures and the picture need of one word, on the device; random: another answer."""
     seen = x if model.encode is None else model.encode(x)
     others = model.n_best(seen, y, 2)  # type: ignore[misc]
-    right, (first, second) = model.apply(seen, y), (model.apply(seen, other) for other in others)
+    right, first, second = model.apply(seen, y), model.apply(seen, others[0]), model.apply(seen, others[1])
     correct = right < first  # a tie is read wrong, so that a flat energy is not called perfect
-    aligned = model.align(seen, y)  # type: ignore[misc]
+    aligned, wrong = model.align(seen, y), model.align(seen, others[0])  # type: ignore[misc]
     reads = aligned.state == 2 * jnp.arange(len(y))[:, None] + 1  # [T, L]
-    random = random_words(key, (), jnp.sum(y >= 0), len(y))
     return {
         "found": jnp.where(correct, y, others[0]),
         "right": right,
@@ -54,16 +53,19 @@ def look(model: Energy, x: Strip, y: Array, key: Array) -> dict[str, Array]:
         "confidence": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
         "greedy": jnp.where(aligned.state < 0, -1, aligned.table.argmin(axis=1)),
         "centre": jnp.sum(reads * aligned.column, axis=1) / jnp.maximum(reads.sum(axis=1), 1),
-    }
+        "shown": {
+            "image": x.image.astype(bool), "width": x.width, "y": y, "other": others[0], "table": aligned.table,
+            "state": aligned.state, "other_state": wrong.state, "column": aligned.column,
+        },
+    }  # fmt: skip
 
 
-def shown(model: Energy, x: Strip, y: Array) -> dict[str, Array]:
-    """What the picture of a word needs."""
-    other = model.best_different(x, y, 0.0)  # type: ignore[misc]
-    right, wrong = model.align(x, y), model.align(x, other)  # type: ignore[misc]
-    found = {"image": x.image, "width": x.width, "y": y, "other": other, "table": right.table}
-    energies = {"right": model.apply(x, y), "offending": model.apply(x, other)}
-    return found | energies | {"state": right.state, "other_state": wrong.state, "column": right.column}
+def closest(looked: dict[str, Any], own: Array) -> dict[str, Array]:
+    """What `look` found of many words, but of what a picture shows only that of the word with the smallest gap among
+    `own` [N]."""
+    gap = jnp.where(own, looked["offending"] - looked["right"], jnp.inf)
+    shown = {f"shown_{name}": leaf[jnp.argmin(gap)] for name, leaf in looked["shown"].items()}
+    return {name: leaf for name, leaf in looked.items() if name != "shown"} | shown
 
 
 # --- measures --------------------------------------------------------------------------------------------------------
@@ -95,7 +97,13 @@ def measures(
 
 def chosen(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
     """What was found of these words alone."""
-    return {name: array[rows] for name, array in probed.items()}
+    return {name: array[rows] for name, array in probed.items() if not name.startswith("shown_")}
+
+
+def kept(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """What pictures need: the gaps of these words, and all of the one that is shown."""
+    some = {name: probed[name][rows] for name in ("found", "right", "offending")}
+    return some | {name: leaf for name, leaf in probed.items() if name.startswith("shown_")}
 
 
 def exact_match(probed: dict[str, np.ndarray], label: np.ndarray) -> float:

@@ -21,8 +21,10 @@ class Scanned(NamedTuple):
 
 def patches(image: Array) -> Array:
     """[L, WINDOW * H]: the windows of a strip [W, H]: slices and one matrix product are a convolution, and far faster."""
-    count = (len(image) - WINDOW) // STRIDE + 1
-    return jnp.stack([image[STRIDE * i : STRIDE * i + WINDOW].ravel() for i in range(count)])
+    steps = len(image) // STRIDE
+    blocks = image[: steps * STRIDE].reshape(steps, -1)
+    overlap = WINDOW // STRIDE
+    return jnp.concatenate([blocks[i : steps - overlap + 1 + i] for i in range(overlap)], axis=1)
 
 
 @energy(

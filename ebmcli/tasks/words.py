@@ -23,6 +23,7 @@ USUAL = range(2, 7)  # those that exact_match is about
 EACH = {True: 100, False: 20}  # test words of a length
 HELLO = 20  # strips of that word
 TRAINED, TESTED = 7, 11  # seeds
+BLOCK = 20  # test words that are looked at side by side: all numbers of them are multiples, a rest would be compiled anew
 Longest = Annotated[int, Ge(2), Le(14)]
 Jitter = Annotated[int, Ge(0), Le(FURTHEST), Traced]
 Limit = Annotated[Steps, Traced]
@@ -39,7 +40,8 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
     """The strip of a word y [T], and the middles [T] of its letters, in pixels."""
     count, longest = jnp.sum(y >= 0), len(y)
     moving, inking = jax.random.split(key)
-    start = LEFT + jax.random.randint(moving, (), 0, jitter + 1) + ADVANCE * jnp.arange(longest)
+    shift = jnp.floor(jax.random.uniform(moving) * (jitter + 1)).astype(jnp.int32)
+    start = LEFT + shift + ADVANCE * jnp.arange(longest)
     width = PER_LETTER * longest + EXTRA
     image = strips.drawn(letters[jnp.maximum(y, 0)], start, count, width)
     added = jax.random.bernoulli(inking, noise, image.shape)
@@ -77,7 +79,8 @@ def words(
         def example(number):
             spelling, ending, drawing = jax.random.split(jax.random.fold_in(jax.random.key(TRAINED), number), 3)
             length = jnp.where(done < single_letters, 1, jax.random.randint(ending, (), 2, longest + 1))
-            y = strips.random_words(spelling, (), length, longest)
+            y = jax.random.randint(spelling, (longest,), 0, strips.LABELS)
+            y = jnp.where(jnp.arange(longest) < length, y, -1)
             x, _ = rendered(data["glyphs"], drawing, y, jitter, noise)
             return Batch(x, jnp.pad(y, (0, answers.length - longest), constant_values=-1))
 
@@ -90,10 +93,10 @@ def words(
         data=lambda: {"glyphs": glyphs()},
         draw=lambda key, data, size: lesson(key, data, size, 1.0),
         distance=lambda y, other: (y != other).any().astype(jnp.float32),
-        targets=lambda fine: _tests(fine),
+        targets=_tests,
         probe=probe,
         measure=lambda probed, fine, beta, threshold: _measures(probed, fine, threshold),
-        keep=_keep,
+        keep=lambda probed: strips.kept(probed, _usual(True)),
         space=answers,
         examples=train_words or None if isinstance(train_words, int) else None,
         lesson=lesson,
@@ -128,7 +131,8 @@ def _tests(fine: bool) -> dict[str, np.ndarray]:
 
 
 def _numbered(label: np.ndarray, condition: np.ndarray) -> dict[str, np.ndarray]:
-    return {"label": label.astype(np.int32), "number": np.arange(len(label)), "condition": condition}
+    found = {"label": label.astype(np.int32), "guess": strips.guesses(label)}
+    return found | {"number": np.arange(len(label)), "condition": condition}
 
 
 def _groups() -> dict[str, np.ndarray]:
@@ -151,31 +155,20 @@ def _strip(letters: Array, target: dict[str, Array], jitter: Array, noise: Array
 def _probe(model, letters, targets, jitter, noise):
     def word(target):
         x, centre = _strip(letters, target, jitter, noise)
-        key = jax.random.fold_in(jax.random.key(TESTED + 1), target["number"])
-        return strips.look(model, x, target["label"], key) | {"true_centre": centre}
+        return strips.look(model, x, target["label"], target["guess"]) | {"true_centre": centre}
 
-    found = jax.lax.map(word, targets, batch_size=64)
-    # The picture shows the word of the run's own condition with the smallest gap.
-    gap = jnp.where(targets["condition"] == OWN, found["offending"] - found["right"], jnp.inf)
-    closest = jax.tree.map(lambda leaf: leaf[jnp.argmin(gap)], targets)
-    x, _ = _strip(letters, closest, jitter, noise)
-    seen = strips.shown(model, x, closest["label"])
-    return found | {f"shown_{name}": leaf for name, leaf in seen.items()}
+    return strips.closest(jax.lax.map(word, targets, batch_size=BLOCK), targets["condition"] == OWN)
+
+
+def _usual(fine: bool) -> np.ndarray:
+    """The words that the measures are about."""
+    return np.arange(EACH[fine] * len(USUAL))
 
 
 def _measures(probed: dict[str, np.ndarray], fine: bool, threshold: float) -> dict[str, float | None]:
     label = _tests(fine)["label"]
-    words = {name: array for name, array in probed.items() if not name.startswith("shown_")}
-    usual = np.arange(EACH[fine] * len(USUAL))
-    some = strips.chosen(words, usual)
-    found = strips.measures(some, label[usual], some["true_centre"], threshold)
-    if fine:
-        for name, rows in _groups().items():
-            found[f"exact_match_{name}"] = strips.exact_match(strips.chosen(words, rows), label[rows])
+    some = strips.chosen(probed, _usual(fine))
+    found = strips.measures(some, label[_usual(fine)], some["true_centre"], threshold)
+    for name, rows in _groups().items() if fine else ():
+        found[f"exact_match_{name}"] = strips.exact_match(strips.chosen(probed, rows), label[rows])
     return found
-
-
-def _keep(probed):
-    usual = np.arange(EACH[True] * len(USUAL))
-    some = {name: probed[name][usual] for name in ("found", "right", "offending")}
-    return some | {name: leaf for name, leaf in probed.items() if name.startswith("shown_")}
