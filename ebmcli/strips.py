@@ -27,17 +27,16 @@ def drawn(glyphs: Array, start: Array, count: Array, width: int) -> Array:
     return jnp.where(inside[:, None], ink, 0).astype(jnp.float32)
 
 
-def guesses(label: np.ndarray) -> np.ndarray:
-    """[N, T]: random words of the same lengths, one for each: against their energies auroc and spread are taken."""
-    random = np.random.default_rng(2006).integers(0, LABELS, label.shape)
-    return np.where(label >= 0, random, -1).astype(np.int32)
+def guesses(shape: tuple[int, int]) -> np.ndarray:
+    """[N, T]: random letters; the words that they make, cut to the right lengths, are what auroc and spread compare."""
+    return np.random.default_rng(2006).integers(0, LABELS, shape).astype(np.int32)
 
 
 # --- what an energy makes of a test word -----------------------------------------------------------------------------
 
 
-def look(model: Energy, x: Strip, y: Array, random: Array) -> dict[str, Array]:
-    """What the measures and the picture need of one word, on the device; random: another answer."""
+def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Array]:
+    """What the measures and the picture need of one word, on the device; guess [T]: random letters."""
     seen = x if model.encode is None else model.encode(x)
     others = model.n_best(seen, y, 2)  # type: ignore[misc]
     right, first, second = model.apply(seen, y), model.apply(seen, others[0]), model.apply(seen, others[1])
@@ -48,7 +47,7 @@ def look(model: Energy, x: Strip, y: Array, random: Array) -> dict[str, Array]:
         "found": jnp.where(correct, y, others[0]),
         "right": right,
         "offending": first,
-        "random": model.apply(seen, random),
+        "random": model.apply(seen, jnp.where(y >= 0, guess, -1)),
         # How far the next best answer lies above the one that is read: known without the truth.
         "confidence": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
         "greedy": jnp.where(aligned.state < 0, -1, aligned.table.argmin(axis=1)),

@@ -131,7 +131,7 @@ def _tests(fine: bool) -> dict[str, np.ndarray]:
 
 
 def _numbered(label: np.ndarray, condition: np.ndarray) -> dict[str, np.ndarray]:
-    found = {"label": label.astype(np.int32), "guess": strips.guesses(label)}
+    found = {"label": label.astype(np.int32), "guess": strips.guesses(label.shape)}
     return found | {"number": np.arange(len(label)), "condition": condition}
 
 
