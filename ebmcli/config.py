@@ -269,14 +269,22 @@ def _resolved(
     for owner in (None, task, energy, sampler, loss):
         for name, one in (SETTINGS if owner is None else owner.parameters).items():
             default = task.defaults.get(name, sampler.defaults.get(name, one.default))
-            if owner is energy and isinstance(energy.nonnegative, Mapping) and "nonnegative" in loss.needs | loss.wants:
-                default = energy.nonnegative.get(name, (default,))[0]  # the head follows the loss
+            if owner is energy:
+                default = _following(energy, loss, name, default)
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
             axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
     head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}
     for chosen in itertools.product(*axes.values()):
         for seed in grid.axes.get("seed", [0]):
             yield head | {"seed": seed} | dict(zip(axes, chosen, strict=True))
+
+
+def _following(energy: Unit, loss: Unit, name: str, default: Any) -> Any:
+    """The default of a hyperparameter of the energy, as a head is, which may follow what the loss needs or wants."""
+    asked = loss.needs | loss.wants
+    if isinstance(energy.nonnegative, Mapping) and "nonnegative" in asked:
+        return energy.nonnegative.get(name, (default,))[0]
+    return next((value for need, value in energy.follows.get(name, {}).items() if need in asked), default)
 
 
 def canonical(value: Any) -> str:

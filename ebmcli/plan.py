@@ -14,7 +14,7 @@ from ebmcli.validity import Judgement, judge, offers
 MOST_CELLS = 10_000  # more are refused without --yes
 # Rough costs on one core, for estimates only: measured on the default settings, and stated as rough wherever shown.
 COMPILE_SECONDS = 4.0
-EVALUATION_SECONDS = {"mlp": 4e-7, "linear-chain": 2e-5}
+EVALUATION_SECONDS = {"mlp": 4e-7, "linear-chain": 2e-5, "trellis": 1e-4}
 FIXED_SECONDS = 2.0  # of a run: evaluation, picture, saving
 
 

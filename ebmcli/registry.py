@@ -60,6 +60,8 @@ class Unit:
     gives: Mapping[str, frozenset[str]] = field(default_factory=dict)  # sampler, energy: by kind of answer
     costly: frozenset[str] = frozenset()  # sampler: needs that a program computes only if its losses ask
     nonnegative: Mapping[str, tuple[str, ...]] | bool = False  # energy: F >= 0, always or at these hyperparameters
+    follows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # energy: default by need of the loss
+    only: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # energy: setting at which it serves a need
     conditional: bool = False  # sampler, energy: needs an x; task: has one
     smooth: bool = True  # task: its data have a smooth density
     promised: str = ""  # loss: margin that the formula promises
@@ -72,8 +74,12 @@ class Unit:
     measures: tuple[str, ...] = ()  # task: the key measures of accuracy, that a report shows
 
     def build(self, values: Mapping[str, Any], *leading: Any) -> Any:
-        """Call the unit with its hyperparameters picked from `values`; what is missing has its default."""
-        return self.function(*leading, **{name: values[name] for name in self.parameters if name in values})
+        """Call the unit with its arguments picked from `values`; what is missing has its default.
+
+        An argument without a default is a setting of the run that the unit wants to know, as an energy may want beta.
+        """
+        names = inspect.signature(self.function).parameters
+        return self.function(*leading, **{name: values[name] for name in names if name in values})
 
     def offers(self, answers: str, config: Mapping[str, Any]) -> frozenset[str]:
         """What a sampler or an energy of this configuration gives for such answers; nothing where it has none."""
@@ -161,6 +167,8 @@ def sampler(
 def energy(
     *,
     nonnegative: Mapping[str, str] | bool = False,
+    follows: Mapping[str, Mapping[str, str]] | None = None,
+    only: Mapping[str, Mapping[str, str]] | None = None,
     conditional: bool = False,
     reference: str = "",
     **gives: str,
@@ -168,13 +176,16 @@ def energy(
     """Register an energy: (Space, **hyperparameters) -> Energy.
 
     gives: what it computes exactly, by kind of answer. nonnegative: whether F >= 0, or the values of hyperparameters at
-    which it is. conditional: it scores nothing without an x.
+    which it is. follows: the defaults of hyperparameters that depend on what a loss needs or wants, {name: {need:
+    value}}. only: what a loss or sampler needs and it serves at some settings alone, {need: {name: value}}.
+    conditional: it scores nothing without an x.
     """
     rule = (
         nonnegative if isinstance(nonnegative, bool) else {name: tuple(at.split()) for name, at in nonnegative.items()}
     )
     traits = {"gives": {kind: _set(names) for kind, names in gives.items()}, "conditional": conditional}
-    return _register("energy", nonnegative=rule, reference=reference, **traits)
+    follow = {"follows": follows or {}, "only": only or {}}
+    return _register("energy", nonnegative=rule, reference=reference, **traits, **follow)
 
 
 def task(
