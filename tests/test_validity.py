@@ -132,6 +132,12 @@ def test_an_energy_that_cannot_score_the_answers_is_refused():
     assert judge(cell).verdict == "refuse"
 
 
+def test_a_fold_that_a_protocol_does_not_have_is_refused():
+    assert judgement("letters", "hinge", "loss-augmented", protocol="held-out-words", fold=4).verdict == "run"
+    found = judgement("letters", "hinge", "loss-augmented", protocol="held-out-words", fold=5)
+    assert (found.verdict, found.reason) == ("refuse", "held-out-words has folds 0 to 4, not 5")
+
+
 def test_no_pair_of_the_registry_falls_through():
     grid = config.grid({"task": "all", "loss": "all", "sampler": "all"}, {})
     planned = plan.plan(grid)
