@@ -1,0 +1,40 @@
+"""The energy of a finished run, rebuilt from its configuration and the parameters that it left."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebmcli.errors import UsageError
+from ebmcli.lazy import jax, jnp
+from ebmcli.registry import find
+
+
+def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]:
+    """(x, y) of a batch -> [B] energies. params: the run's params.npz. Raises UsageError where that is not there."""
+    unit = find("energy", config["energy"]).build(config, find("task", config["task"]).build(config).space)
+    weights = jax.tree.map(jnp.asarray, _nested(_read(params)))
+    single = jax.jit(jax.vmap(lambda x, y: unit.apply(weights["energy"], x, y)))
+    without = jax.jit(jax.vmap(lambda y: unit.apply(weights["energy"], None, y)))
+    return lambda x, y: without(jnp.asarray(y)) if x is None else single(jax.tree.map(jnp.asarray, x), jnp.asarray(y))
+
+
+def _read(params: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(params) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{params}: the parameters cannot be read ({error}); run the cell again") from None
+
+
+def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Dictionaries in dictionaries, from paths with slashes."""
+    found: dict[str, Any] = {}
+    for path, leaf in flat.items():
+        *above, last = path.split("/")
+        place = found
+        for name in above:
+            place = place.setdefault(name, {})
+        place[last] = leaf
+    return found
