@@ -10,7 +10,7 @@ from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import units
 from ebmcli.report import details, differences, maths, rows
 from ebmcli.report.measures import BETTER, heading, main, notes
-from ebmcli.report.model import Block, Command, Formulas, Heading, Picture, Table, Text
+from ebmcli.report.model import Block, Command, Formulas, Heading, Items, Picture, Table, Text
 from ebmcli.report.rows import Record
 
 ALWAYS = (
@@ -114,7 +114,7 @@ def _reading(shown: Sequence[Block], wanted: Wanted) -> list[Block]:
         return []
     lines = [MIDDLE if wanted.interquartile else ALWAYS, RANKS]
     lines += [PAIRED] if "p" in columns else []
-    return [Heading(2, "How to read the tables"), *map(Text, [*lines, " ".join(notes(columns))])]
+    return [Heading(2, "How to read the tables"), *map(Text, lines), Items(notes(columns))]
 
 
 def _formulas(records: Sequence[Record]) -> list[Block]:

@@ -7,7 +7,7 @@ from html import escape
 from importlib import resources
 from itertools import groupby
 
-from ebmcli.report.model import Block, Cell, Command, Formulas, Heading, Picture, Table, Text, Value
+from ebmcli.report.model import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
 
 LONG = 60  # letters: a cell with more of them is broken into lines
 
@@ -52,6 +52,8 @@ def _block(block: Block) -> str:
             return f"<h{level}{place}>{escape(text)}</h{level}>"
         case Text(text, warning):
             return f'<p class="warning">{_prose(text)}</p>' if warning else f"<p>{_prose(text)}</p>"
+        case Items(lines):
+            return "<ul>" + "".join(f"<li>{_prose(line)}</li>" for line in lines) + "</ul>"
         case Command(label, line):
             return f"<p>{escape(label)} <code>{escape(line)}</code></p>"
         case Table():

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ebmcli.report.model import Block, Cell, Command, Formulas, Heading, Picture, Table, Text, Value
+from ebmcli.report.model import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
 
 PREAMBLE = (
     "% \\usepackage[T1]{fontenc}\n% \\usepackage{amsmath}\n% \\usepackage{booktabs}\n% \\usepackage{graphicx}\n"
@@ -40,6 +40,8 @@ def _block(block: Block, task: str, link: Callable[[Path], str]) -> str:
         case Text(text, warning):
             told = "".join(rf"\texttt{{{escape(p)}}}" if n % 2 else escape(p) for n, p in enumerate(text.split("`")))
             return f"\\textbf{{{told}}}" if warning else told
+        case Items(lines):
+            return _listed("itemize", [f"\\item {escape(line)}" for line in lines])
         case Command(label, line):
             return f"{escape(label)} \\texttt{{{escape(line)}}}."
         case Table():
@@ -48,8 +50,11 @@ def _block(block: Block, task: str, link: Callable[[Path], str]) -> str:
             image = f"\\includegraphics[width=\\linewidth]{{{link(path)}}}"
             return _float("figure", image, caption)
         case Formulas(lines):
-            told = "\n".join(f"\\item[{escape(name)}] ${formula}$" for name, formula in lines)
-            return f"\\begin{{description}}\n{told}\n\\end{{description}}"
+            return _listed("description", [f"\\item[{escape(name)}] ${formula}$" for name, formula in lines])
+
+
+def _listed(kind: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"\\begin{{{kind}}}", *lines, f"\\end{{{kind}}}"])
 
 
 def _table(table: Table, task: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from ebmcli.report.model import Block, Cell, Command, Formulas, Heading, Picture, Table, Text, Value
+from ebmcli.report.model import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
 
 # What would break a row, start a tag, emphasis, code, a link, an entity or maths.
 SPECIAL = re.compile(r"[\\|`<$]|\*(?=\S)|(?<!\w)_(?=\S)|(?<=\])\(|&(?=#?\w+;)")
@@ -23,6 +23,8 @@ def _block(block: Block, link: Callable[[Path], str]) -> str:
             return f"{'#' * level} {escape(text)}"
         case Text(text, warning):
             return f"**{text}**" if warning else text
+        case Items(lines):
+            return "\n".join(f"- {escape(line)}" for line in lines)
         case Command(label, line):
             return f"{label} {code(line)}."
         case Table():

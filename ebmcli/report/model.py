@@ -43,6 +43,12 @@ class Text(NamedTuple):
     warning: bool = False
 
 
+class Items(NamedTuple):
+    """Short paragraphs side by side."""
+
+    lines: list[str]
+
+
 class Command(NamedTuple):
     """A line to type, with what it is for."""
 
@@ -63,4 +69,4 @@ class Formulas(NamedTuple):
     lines: list[tuple[str, str]]
 
 
-Block = Heading | Text | Command | Table | Picture | Formulas
+Block = Heading | Text | Items | Command | Table | Picture | Formulas
