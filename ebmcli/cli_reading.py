@@ -17,36 +17,40 @@ Sweep = Annotated[
 Which = typer.Argument(help="Name or folder of a sweep.", autocompletion=completion.sweeps)
 
 
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="md, html, csv, json or latex.",
+        autocompletion=completion.words("md", "html", "csv", "json", "latex"),
+    ),
+]
+Sweeps = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SWEEP]...", help="Names or folders of sweeps. [default: the newest]", autocompletion=completion.sweeps
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="LOSS[/NEGATIVES]",
+        help="Paired differences of every row to this loss.",
+        autocompletion=completion.units_of("loss"),
+    ),
+]
+Measure = Annotated[
+    str | None, typer.Option("--measure", help="Rank and compare in this measure. [default: kl, cer, ..., by task]")
+]
+
+
 def report(
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SWEEP]...",
-            help="Names or folders of sweeps. [default: the newest]",
-            autocompletion=completion.sweeps,
-        ),
-    ] = None,
-    format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="md, html, csv, json or latex.",
-            autocompletion=completion.words("md", "html", "csv", "json", "latex"),
-        ),
-    ] = "md",
+    sweeps: Sweeps = None,
+    format: Format = "md",
     output: Annotated[Path | None, typer.Option("--output", help="Write to this file instead of stdout.")] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline",
-            metavar="LOSS[/NEGATIVES]",
-            help="Paired differences of every row to this loss.",
-            autocompletion=completion.units_of("loss"),
-        ),
-    ] = None,
-    measure: Annotated[
-        str | None, typer.Option("--measure", help="Rank and compare in this measure. [default: kl, cer, ..., by task]")
-    ] = None,
+    baseline: Baseline = None,
+    measure: Measure = None,
     iqm: Annotated[bool, typer.Option("--iqm", help="Interquartile means instead of means.")] = False,
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Show no pictures.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,

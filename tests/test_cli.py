@@ -76,8 +76,12 @@ def test_reports_are_the_same_twice_and_go_to_files(here):
     first, second = (ebm("report", "first", cwd=folder) for _ in range(2))
     assert first.stdout == second.stdout
     assert "| hinge | langevin | 1 | 1 |" in first.stdout
-    assert ebm("report", "first", "--output", "r.md", cwd=folder).stdout == ""
-    assert (folder / "r.md").read_text() == first.stdout
+    for options in ([], ["--no-pictures"]):
+        assert ebm("report", "first", "--output", "r.md", *options, cwd=folder).stdout == ""
+        picture = "\n![moons: the runs of first side by side.](r_files/first-grid-moons.png)\n"
+        assert (picture in (folder / "r.md").read_text()) == (not options)
+        assert (folder / "r.md").read_text().replace(picture, "") == first.stdout
+    assert (folder / "r_files" / "first-grid-moons.png").read_bytes()[:4] == b"\x89PNG"
     lines = ebm("report", "first", "--format", "csv", cwd=folder).stdout.splitlines()
     assert lines[0].startswith("task,loss,sampler,")
     assert lines[1].startswith("moons,hinge,langevin,")

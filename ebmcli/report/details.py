@@ -168,5 +168,6 @@ def _square(
     done = sum(member["status"] == "done" for member in members)
     if not done:
         return Value(rows.states(members))
-    told = cells[0].text if done == len(members) else f"{cells[0].text} ({rows.count(members)})"
+    others = rows.states([member for member in members if member["status"] != "done"])
+    told = f"{cells[0].text}; {done} of {len(members)}, {others}" if others else cells[0].text
     return cells[0]._replace(text=told)

@@ -42,13 +42,15 @@ def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
     values = [[None if np.isnan(v) else float(v) for v in line] for line in details.by_seed(shown, name)]
     others = [i for i in range(len(shown)) if shown[i].key["loss"] != loss or (sampler and i not in base)]
     nearest = {i: max(base, key=lambda j: _shared(shown[i], shown[j])) for i in others}
+    if not others:
+        return Text(f"Only {baseline} has run on {task}: no differences to it.")
     found = {i: stats.paired(values[i], values[nearest[i]]) for i in others}
     adjusted = dict(zip(others, stats.holm([found[i].p for i in others]), strict=True))
     lines: list[list[Cell]] = [
         [
             *rows.names(shown[i].key), shown[nearest[i]].name, Value(str(found[i].n), found[i].n),
             Value(stats.text(found[i]), found[i].mean), Value(stats.probability(adjusted[i]), adjusted[i]),
-            finding(name, found[i], adjusted[i]),
+            finding(name, found[i], adjusted[i]) + ("" if shown[i].survived else ", of the runs that survived"),
         ]
         for i in others
     ]  # fmt: skip
