@@ -9,6 +9,7 @@ from ebmcli.registry import KINDS, Unit, units
 from ebmcli.trainer import SETTINGS
 
 Said = Mapping[str, Any]
+FLAG = "command line"
 
 
 def said(flags: Grid, file: Grid | None = None, path: Path | None = None) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def _given(name: str, value: Any, config: Mapping[str, Any], said: Said | None) 
     plural = {axis: many for many, axis in AXES.items()}
     if name in plural:
         table = next((at for at in _tables(config, file) if plural[name] in file["tables"][at]), None)
-        places = [(flags, f"flag --{'seeds' if name == 'seed' else name}")]
+        places = [(flags, FLAG)]
         if table and name not in flags.get("axes", {}):
             return "" if _chosen(file["tables"][table][plural[name]], value) else f"{file['name']}, [{table}]"
         for place, told in [*places, (file, file.get("name", ""))]:
@@ -41,7 +42,7 @@ def _given(name: str, value: Any, config: Mapping[str, Any], said: Said | None) 
                 return "" if _chosen(place["axes"][name], value) else told
         return ""
     if name in flags.get("settings", {}):
-        return f"flag {name}"
+        return FLAG
     for table in _tables(config, file):
         if name in file["tables"][table]:
             return f"{file['name']}, [{table}]"

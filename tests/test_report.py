@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_up import PROVENANCE, plane, record, seeds, written
 
-from ebmcli import report, store
+from ebmcli import report
 from ebmcli.errors import UsageError
 from ebmcli.registry import units
 from ebmcli.report import Wanted, details, differences, maths
@@ -23,38 +24,7 @@ from ebmcli.report.markdown import escape
 from ebmcli.report.measures import BETTER
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-PROVENANCE = {
-    "versions": {"ebm": "1", "jax": "2"}, "python": "3", "code": "abc", "commit": "0123456789abcdef", "dirty": True,
-    "machine": "Linux, cpu", "cpu": "x", "devices": "2 x cpu",
-}  # fmt: skip
 EVIL = 'a|b\n🙂 <script>alert("x")</script> $x_1$ \\end{table} `c` *d* [e](f) &lt; 100%'
-
-
-def record(loss, sampler, seed, status="done", task="moons", provenance=PROVENANCE, config=None, **metrics):
-    settings = {"task": task, "loss": loss, "sampler": sampler, "energy": "mlp", "seed": seed, "lr": 0.1} | (
-        config or {}
-    )
-    full = {"verdict": "healthy", "verdict_reason": "fine"} | metrics if metrics else {}
-    return {
-        "id": f"{loss}-{sampler}-{task}-s{seed}", "status": status, "config": settings, "metrics": full,
-        "seconds": {"train": 1.0}, "provenance": provenance if status in ("done", "diverged") else {},
-    }  # fmt: skip
-
-
-def plane(kl, gap, **more):
-    return {
-        "gap_q50": gap,
-        "violation_rate": 0.25,
-        "auroc": 0.9,
-        "kl": kl,
-        "kl_beta_star": kl,
-        "spurious_mass": 0.01,
-        "energy_evaluations": 1000,
-    } | more
-
-
-def seeds(loss, sampler, kls, **more):
-    return [record(loss, sampler, seed, **more, **plane(kl, 1.0)) for seed, kl in enumerate(kls)]
 
 
 RECORDS = [
@@ -87,21 +57,6 @@ MOONS = """\
 | energy | none | 1 of 2 (1 diverged) | none | -4.00e+09 | 75.0 % | 1 unbounded, 1 diverged | 0.900 | 3.00e+09 | 3.00e+09 | 0.0100 |
 | log | uniform | 2 of 3 (1 killed) | infinite | 3.00 (n = 1) | 75.0 ± 0 % | 2 healthy | 0.900 ± 0 | 0.205 ± 0.064 | 0.205 ± 0.064 | 0.0100 ± 0 |
 | perceptron | quadrature | 0 of 1 (1 failed) | 0 | – | – | – | – | – | – | – |"""
-
-
-def written(folder, records, refused=(), command="ebm sweep x.toml"):
-    """Records as a sweep leaves them on disk; the folder."""
-    cells = [{"id": r["id"], "config": r["config"], "refused": ""} for r in records]
-    cells += [{"id": f"r{n}", "config": config, "refused": reason} for n, (config, reason) in enumerate(refused)]
-    folder.mkdir()
-    store.save_manifest(folder, {"created": "2026-01-01T00:00:00Z", "command": command, "cells": cells})
-    for one in records:
-        run = store.claim(folder, one["id"], one["config"])
-        if one["metrics"]:
-            store.save_result(run, one)
-        elif one["status"] == "failed":
-            store.save_failure(run, {"kind": "failed", "message": "ValueError: a | b"})
-    return folder
 
 
 @pytest.fixture

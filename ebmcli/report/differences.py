@@ -50,12 +50,16 @@ def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
         [
             *rows.names(shown[i].key), shown[nearest[i]].name, Value(str(found[i].n), found[i].n),
             Value(stats.text(found[i]), found[i].mean), Value(stats.probability(adjusted[i]), adjusted[i]),
-            finding(name, found[i], adjusted[i]) + ("" if shown[i].survived else ", of the runs that survived"),
+            finding(name, found[i], adjusted[i]) + _survivors(found[i], shown[i], shown[nearest[i]]),
         ]
         for i in others
     ]  # fmt: skip
     heads = ["loss", "negatives", *list(shown[0].key)[3:], "against", "shared seeds"]
     return Table(f"Differences to {baseline} in {heading(name, True)}", [*heads, "difference", "p", "finding"], lines)
+
+
+def _survivors(found: Difference, *pair: Row) -> str:
+    return ", of the runs that survived" if found.n > 1 and not all(row.survived for row in pair) else ""
 
 
 def _shared(row: Row, base: Row) -> tuple[bool, int]:
