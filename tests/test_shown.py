@@ -1,6 +1,7 @@
-"""A report as a reader meets it: HTML in a real browser, LaTeX set by a real TeX. Without these programs the tests fail:
-they are marked `shown` and run only when asked for."""
+"""A report as a reader meets it: HTML in a real browser, LaTeX set by a real TeX. Without these programs the tests
+fail: they are marked `shown` and run only when asked for."""
 
+import html
 import json
 import re
 import shutil
@@ -19,15 +20,21 @@ const kl = heads.indexOf("kl"), found = { before: cells(table, kl) };
 press(table, kl); found.up = cells(table, kl); found.told = table.tHead.rows[0].cells[kl].getAttribute("aria-sort");
 press(table, kl); found.down = cells(table, kl);
 press(table, 0); found.names = cells(table, 0);
-found.wide = document.documentElement.scrollWidth > window.innerWidth;
+found.width = window.innerWidth; found.wide = document.documentElement.scrollWidth > window.innerWidth;
 found.scrolls = [...document.querySelectorAll(".wide")].some((one) => one.scrollWidth > one.clientWidth);
 found.back = getComputedStyle(document.body).backgroundColor;
 found.text = getComputedStyle(document.querySelector("td")).color;
 found.maths = document.querySelector("math").getBoundingClientRect().height;
 found.picture = document.querySelector("img").naturalWidth;
 found.requests = performance.getEntriesByType("resource").filter((one) => !one.name.startsWith("data:")).length;
-document.body.innerHTML = ""; document.title = JSON.stringify(found);
+parent.postMessage(JSON.stringify(found), "*");
 </script>"""
+
+
+# A window is never narrower than 500 pixels: the page stands in a frame that is.
+FRAME = """<!DOCTYPE html><meta name="color-scheme" content="light dark"><title>{}</title>
+<script>addEventListener("message", (event) => {{ document.title = event.data; }});</script>
+<iframe src="report.html" width="{}" height="900" style="border: 0"></iframe>"""
 
 
 def program(*names):
@@ -61,13 +68,19 @@ def seen(request, page):
         "--disable-gpu",
     ]
     command += ["--blink-settings=preferredColorScheme=0"] if dark else []
-    command += [f"--window-size={max(width, 500)},900", "--dump-dom", f"file://{page}"]
+    (page.parent / "frame.html").write_text(FRAME.format("nothing came", width))
+    command += [
+        "--window-size=1400,900",
+        "--virtual-time-budget=10000",
+        "--dump-dom",
+        f"file://{page.parent}/frame.html",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
     assert title, done.stderr
-    import html
-
-    return json.loads(html.unescape(title[1])), dark
+    found = json.loads(html.unescape(title[1]))
+    assert found["width"] == width
+    return found, dark
 
 
 def test_a_page_can_be_read_and_sorted_on_any_screen(seen):
