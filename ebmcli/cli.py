@@ -35,6 +35,7 @@ GRID = (
     ("energy", "--energy", "Energy; see `ebm list energies`. [default: by task]"),
     ("seed", "--seeds", "Seeds, as 0..4 or 0,1,7. [default: 0]"),
     ("steps", "--steps", "Optimiser steps. [default: by task]"),
+    ("budget", "--budget", "Energy evaluations of every run, from which its steps follow; instead of --steps."),
     ("batch_size", "--batch-size", "Examples a step. [default: by task]"),
     ("lr", "--lr", "Learning rate. [default: by task]"),
     ("margin", "--margin", "Margin m of the margin losses. [default: 1]"),

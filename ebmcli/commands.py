@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ebmcli import experiment, origins, plan, stats, store
 from ebmcli import report as reports
-from ebmcli.config import Grid
+from ebmcli.config import Grid, words
 from ebmcli.display import console, print_table
 from ebmcli.errors import UsageError
 
@@ -43,8 +43,7 @@ def run(grid: Grid, options: Options) -> int:
     planned = plan.plan(grid, options.yes)
     _refuse_nothing(planned)
     config = planned.runs[0].config
-    words = "-".join(str(config[name]) for name in ("loss", "sampler", "task"))
-    folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
+    folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words(config)}")
     resume = options.command if options.name else f"{options.command} --name {folder.name}"
     return _carry_out(planned, folder, options, resume, origins.said(grid))
 

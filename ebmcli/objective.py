@@ -17,6 +17,9 @@ FILLED = {
 }
 
 
+IMPOSSIBLE = 1e30  # the log density that leaves a negative no share in any softmax
+
+
 class Weights(NamedTuple):
     """What is learned."""
 
@@ -118,17 +121,24 @@ def energies_of(
 ) -> Energies:
     """The Energies of every example of a batch: its fields with a leading axis B."""
     model = bind(energy, weights.energy)
+    batch = encoded(model, batch)
     positive = jax.vmap(model.apply)(batch.x, batch.y)
     size = len(positive)
     found: dict[str, Any] = dict.fromkeys(Energies._fields)
     if negatives.y is not None and needs:
-        others = scored(model, batch, negatives.y)
+        others, possible = scored(model, batch, negatives.y), None
+        if model.feasible is not None:  # what is no answer to x has no energy: it counts as y does, and has no density
+            possible = _each(model.feasible, batch, negatives.y)
+            others = jnp.where(possible, others, positive[:, None])
         if "negatives" in needs:
             shape = (size, others.shape[-1])
             found["negatives"] = jnp.broadcast_to(others, shape)
             found["distance"] = _pairs(task.distance, batch.y, negatives.y, batch)
             log_q, found["log_q_positive"] = _log_q(negatives, batch)
             found["log_q"] = jnp.broadcast_to(log_q, shape)
+            if possible is not None:
+                found["distance"] = jnp.where(possible, found["distance"], 0)
+                found["log_q"] = jnp.where(possible, found["log_q"], IMPOSSIBLE)
         if "partition" in needs:
             found["free"] = jnp.broadcast_to(_free(model, batch, others, negatives.log_weight, beta), (size,))
         if "minimum" in needs:
@@ -136,6 +146,11 @@ def energies_of(
     if "log_q" in needs:
         found["log_z"] = jnp.broadcast_to(weights.log_z, (size,))  # type: ignore[arg-type]
     return Energies(**found | {"positive": positive, "beta": jnp.full(size, beta)})
+
+
+def encoded(model: Energy, batch: Batch) -> Batch:
+    """The batch with what the energy makes of each x in its place: worked out once, and differentiated once."""
+    return batch if model.encode is None else batch._replace(x=jax.vmap(model.encode)(batch.x))
 
 
 def _shared(batch: Batch, y: Any) -> bool:
@@ -148,23 +163,23 @@ def _pairs(function: Callable[..., Array], examples: Any, y: Any, batch: Batch) 
     return jax.vmap(jax.vmap(function, (None, 0)), (0, None if _shared(batch, y) else 0))(examples, y)
 
 
-def _each(function: Callable[..., Array], y: Any, batch: Batch) -> Array:
-    """The function of each negative, [K] or [B, K]."""
-    over = jax.vmap(function)
+def _each(function: Callable[..., Array], batch: Batch, y: Any) -> Array:
+    """A function of question and answer, of each negative: [K] where neither depends on the example, else [B, K]."""
+    if batch.x is not None:
+        return _pairs(function, batch.x, y, batch)
+    over = jax.vmap(partial(function, None))
     return over(y) if _shared(batch, y) else jax.vmap(over)(y)
 
 
 def scored(model: Energy, batch: Batch, y: Any) -> Array:
     """Energies of the negatives: [K] where neither they nor the energy depend on the example, else [B, K]."""
-    if batch.x is None:
-        return _each(partial(model.apply, None), y, batch)
-    return _pairs(model.apply, batch.x, y, batch)
+    return _each(model.apply, batch, y)
 
 
 def _log_q(negatives: Negatives, batch: Batch) -> tuple[Array, Array]:
     """The log densities of the negatives, [K] or [B, K], and of the right answers, [B]; 0 where they are not known."""
-    log_q = negatives.log_q or (lambda y: jnp.zeros(()))
-    return _each(log_q, negatives.y, batch), jax.vmap(log_q)(batch.y)
+    log_q = negatives.log_q or (lambda x, y: jnp.zeros(()))
+    return _each(log_q, batch, negatives.y), jax.vmap(log_q)(batch.x, batch.y)
 
 
 def _free(model: Energy, batch: Batch, others: Array, log_weight: Array | None, beta: Array) -> Array:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ebmcli.config import AXES, DEFAULT, SEED, Grid
-from ebmcli.registry import KINDS, Unit, units
+from ebmcli.config import AXES, DEFAULT, SEED, Grid, following
+from ebmcli.registry import KINDS, Unit, known
 from ebmcli.trainer import SETTINGS
 
 Said = Mapping[str, Any]
@@ -14,10 +14,11 @@ FLAG = "command line"
 
 def said(flags: Grid, file: Grid | None = None, path: Path | None = None) -> dict[str, Any]:
     """What a command was told, as a manifest keeps it."""
-    found: dict[str, Any] = {"flags": {"axes": flags.axes, "settings": flags.settings}}
+    found: dict[str, Any] = {"flags": {"axes": flags.axes, "settings": flags.settings, "budget": flags.budget}}
     if file:
         tables = {f"{kind}.{name}": table for (kind, name), table in file.special.items()}
         found["file"] = {"name": str(path), "axes": file.axes, "settings": file.settings, "tables": tables}
+        found["file"]["budget"] = file.budget
     return found
 
 
@@ -43,6 +44,8 @@ def _given(name: str, value: Any, config: Mapping[str, Any], said: Said | None) 
         return ""
     if name in flags.get("settings", {}):
         return FLAG
+    if name == "steps" and (budget := flags.get("budget") or file.get("budget")):
+        return f"follows from the budget of {budget:,} energy evaluations"
     for table in _tables(config, file):
         if name in file["tables"][table]:
             return f"{file['name']}, [{table}]"
@@ -62,16 +65,19 @@ def _tables(config: Mapping[str, Any], file: Mapping[str, Any]) -> list[str]:
 
 def _default(name: str, value: Any, config: Mapping[str, Any], said: Said | None) -> str:
     """Whose default it is; where today's is another one, or nobody knows, it says so."""
-    found = {kind: units(kind).get(config[kind]) for kind in KINDS}
+    found = {kind: known(kind, config[kind]) for kind in KINDS}
     if name in KINDS:
         choice = {"sampler": "chosen for the loss and the task", "energy": "chosen for the task and the loss"}
         return choice.get(name, "default") if said or name in choice else "given"
     if name == "margin_distance":
         return "follows the negatives"
-    energy, loss = found["energy"], found["loss"]
-    rule = energy.nonnegative if energy else False
-    if isinstance(rule, Mapping) and name in rule and loss and "nonnegative" in loss.needs | loss.wants:
-        return "follows the loss"
+    task, energy, loss = found["task"], found["energy"], found["loss"]
+    if name == "data" and task and task.file:
+        return "digest of the file"
+    if energy and loss and name in energy.parameters:
+        default = energy.parameters[name].default
+        if value != default and value == following(energy, loss, name, default):
+            return "follows the loss"
     told, default = _owner(name, found)
     if value == default:
         return told

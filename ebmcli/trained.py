@@ -9,15 +9,21 @@ import numpy as np
 from ebmcli.errors import UsageError
 from ebmcli.lazy import jax, jnp
 from ebmcli.registry import find
+from ebmcli.types import Energy, bind
 
 
 def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]:
     """(x, y) of a batch -> [B] energies. params: the run's params.npz. Raises UsageError where that is not there."""
-    unit = find("energy", config["energy"]).build(config, find("task", config["task"]).build(config).space)
-    weights = jax.tree.map(jnp.asarray, _nested(_read(params)))
-    single = jax.jit(jax.vmap(lambda x, y: unit.apply(weights["energy"], x, y)))
-    without = jax.jit(jax.vmap(lambda y: unit.apply(weights["energy"], None, y)))
+    trained = model(config, params)
+    single = jax.jit(jax.vmap(trained.apply))
+    without = jax.jit(jax.vmap(lambda y: trained.apply(None, y)))
     return lambda x, y: without(jnp.asarray(y)) if x is None else single(jax.tree.map(jnp.asarray, x), jnp.asarray(y))
+
+
+def model(config: Mapping[str, Any], params: Path) -> Energy:
+    """The energy of one example with its parameters filled in: `model.apply(x, y)`, and what else it computes."""
+    unit = find("energy", config["energy"]).build(config, find("task", config["task"]).build(config).space)
+    return bind(unit, jax.tree.map(jnp.asarray, _nested(_read(params)))["energy"])
 
 
 def _read(params: Path) -> dict[str, np.ndarray]:

@@ -4,16 +4,17 @@ The static half (a Program) goes in by closure, the array half (a lane: seed, lo
 that many runs share one compiled program. Knows no unit by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Le
 
 from ebmcli.lazy import Array, jax, jnp, optax
-from ebmcli.objective import Choice, Progress, Weights, contrasted, energies_of, viewed
+from ebmcli.objective import Choice, Progress, Weights, contrasted, encoded, energies_of, viewed
 from ebmcli.registry import Unit, parameters_of
-from ebmcli.types import Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
+from ebmcli.types import Batch, Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
 
 # The array half of a run: `seed` [] uint32, `loss` [] int32 (branch), `loss_values` [P] float32 (its hyperparameters in
 # the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all others.
@@ -91,20 +92,27 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
     """One update of the parameters."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
-    batch = task.draw(_stream(key, DATA, state.step), data, program.setting("batch_size"))
+    batch = _lesson(task, lane, state)(_stream(key, DATA, state.step), data, program.setting("batch_size"))
     choice, beta = Choice(program.losses, lane["loss"], lane["loss_values"]), lane["values"]["beta"]
     if "view" in program.needs:
         chains = state.chains
         progress, gradient = viewed(choice, energy, state.params, beta, batch, _stream(key, VIEW, state.step))
     else:
         model = bind(energy, state.params.energy)
-        negatives, chains = sampler.draw(_stream(key, NEGATIVES, state.step), state.chains, model, batch)
+        negatives, chains = sampler.draw(
+            _stream(key, NEGATIVES, state.step), state.chains, model, encoded(model, batch)
+        )
         progress, gradient = contrasted(choice, program.needs, energy, task, state.params, beta, batch, negatives)
     updates, optimiser = _optimiser(program, lane).update(gradient, state.optimiser, state.params)
     healthy = jnp.isfinite(progress.loss) & jnp.isfinite(optax.tree.norm(gradient))
     diverged = jnp.where(healthy, state.diverged, state.step)
     params = optax.apply_updates(state.params, updates)
     return State(params, optimiser, chains, state.step + 1, diverged), progress
+
+
+def _lesson(task: Task, lane: Lane, state: State) -> Callable[..., Batch]:
+    """How the batch of this step is drawn."""
+    return partial(task.lesson, done=state.step / lane["values"]["steps"]) if task.lesson else task.draw
 
 
 def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) -> tuple[State, Progress]:
@@ -130,7 +138,7 @@ def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -
     key = jax.random.key(lane["seed"])
     model = bind(energy, state.params.energy)
     batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
-    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, batch)
+    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encoded(model, batch))
     needs = frozenset() if negatives.y is None else frozenset({"negatives"})
     seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
     found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}

@@ -35,6 +35,21 @@ class Word(NamedTuple):
     mask: Array  # [T] bool, true for the letters that are there
 
 
+class Strip(NamedTuple):
+    """The x of a word whose letters are not cut apart: its ink, column by column, and how much of it is the strip."""
+
+    image: Array  # [W, H] 0 or 1
+    width: Array  # [] int32, at most W; what lies past it does not count
+
+
+class Aligned(NamedTuple):
+    """Where an energy finds the letters of an answer on a strip."""
+
+    table: Array  # [L, C] the energy of each symbol in each window, the last one for what stands between letters
+    state: Array  # [L] 2k + 1 in a window that reads letter k, 2k after k letters, -1 past the end of the strip
+    column: Array  # [L] the middle of each window, in pixels
+
+
 class Energies(NamedTuple):
     """The energies of ONE example: all that a loss may look at. A field that no loss of the program needs is None."""
 
@@ -64,7 +79,7 @@ class Negatives(NamedTuple):
 
     y: Any
     log_weight: Array | None = None  # [K] log volume that a node stands for, where the nodes cover all answers
-    log_q: Callable[[Any], Array] | None = None  # (y) -> [] log density of the distribution that drew them, if known
+    log_q: Callable[[Any, Any], Array] | None = None  # (x, y) -> [] log density of what drew them, if known
 
 
 class Energy(NamedTuple):
@@ -77,6 +92,15 @@ class Energy(NamedTuple):
     best_different: Callable[..., Any] | None = None
     # (params, x, y, reward) -> the y- other than y with the lowest F(x, y-) - reward * hamming(y, y-)
     reconstruct: Callable[..., Any] | None = None  # (params, x, y) -> y as the energy would have it
+    sample: Callable[..., Any] | None = None
+    # (params, key, x, beta, count) -> y [count, ...], exact independent draws of exp(-beta F) / Z
+    n_best: Callable[..., Any] | None = None
+    # (params, x, y, count) -> y- [count, ...], the answers other than y of lowest energy, distinct, the lowest first
+    encode: Callable[..., Any] | None = None
+    # (params, x) -> what F makes of x whatever the answer; the other functions take it in place of x
+    feasible: Callable[..., Array] | None = None
+    # (params, x, y) -> [] bool, whether y is an answer to x at all: else it has no energy; None: every y is
+    align: Callable[..., Aligned] | None = None  # (params, x, y) -> where the letters of y lie
 
 
 def bind(energy: Energy, params: Any) -> Energy:
@@ -110,7 +134,27 @@ class Labels(NamedTuple):
     size: int
 
 
-Space = Box | Labels | None  # of the answers of a task; None where they are sequences
+class Strings(NamedTuple):
+    """The answers of a sequence task: labels below `labels`, padded to `length`.
+
+    fixed: x knows how long its answer is, x.mask [length] says so; else an answer has 1 to `length` labels.
+    """
+
+    labels: int
+    length: int
+    fixed: bool
+
+    @property
+    def padding(self) -> int:
+        """What stands where no label is."""
+        return 0 if self.fixed else -1
+
+    def present(self, x: Any, y: Array) -> Array:
+        """[length] bool: which labels of an answer to x are there."""
+        return x.mask if self.fixed else y >= 0
+
+
+Space = Box | Labels | Strings  # of the answers of a task
 
 
 class Setting(NamedTuple):
@@ -151,5 +195,7 @@ class Task(NamedTuple):
     probe: Callable[..., dict[str, Array]]  # (model, data, targets) -> arrays, on the device
     measure: Callable[..., dict[str, float | None]]  # (probed, fine, beta, margin) -> measures, on the host
     keep: Callable[..., dict[str, Any]]  # (probed) -> the arrays that a picture needs, from the fine probe
-    space: Space = None
+    space: Space
     examples: int | None = None  # in the training set; None where data are drawn afresh
+    lesson: Callable[..., Batch] | None = None
+    # (key, data, size, done) -> the batch of a training step, where it depends on the share of the steps that is done

@@ -1,16 +1,17 @@
 """Chains of labels against brute force over all answers."""
 
-from functools import cache
+from functools import cache, partial
 from itertools import product
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from ebmcli import registry
 from ebmcli.energies import chain
-from ebmcli.types import Word
+from ebmcli.types import Strings, Word
 
 SHAPES = [(1, 4), (2, 2), (3, 4), (4, 3), (5, 3)]  # positions, labels
 EACH = 60  # random chains of a shape
@@ -124,6 +125,58 @@ def test_best_different_answer(positions, labels, around, reward, integers):
         np.testing.assert_allclose(energy_found[i] - reward * wrong[i].sum(), lowest, rtol=1e-9, atol=1e-9)
 
 
+FOUR = partial(chain.n_best, count=4)
+
+
+@pytest.mark.parametrize("integers", [False, True], ids=["distinct", "ties"])
+@pytest.mark.parametrize(("positions", "labels"), SHAPES)
+def test_n_best_answers(positions, labels, integers):
+    """Distinct, none of them y, in order, with the lowest energies of all; y where there are no more."""
+    unary, transition, mask, y = instances(positions, labels, integers)
+    y = np.where(np.arange(EACH)[:, None] % 2, y, double(chain.best, unary, transition, mask))
+    y = np.where(mask, y, 1)  # some padding that is to be kept
+    found = double(FOUR, unary, transition, mask, y)
+    energies = double(jax.vmap(chain.chain_energy, (None, None, None, 0)), unary, transition, mask, found)
+    assert found.dtype == y.dtype
+    assert (found == y[:, None])[np.broadcast_to(~mask[:, None], found.shape)].all()
+    missing = 0
+    for i in range(EACH):
+        every, energy = brute(unary[i], transition[i], mask[i])
+        others = np.sort(energy[(every != y[i, : every.shape[1]]).any(axis=1)])[:4]
+        same = (found[i] == y[i]).all(axis=1)
+        assert same.tolist() == [False] * len(others) + [True] * (4 - len(others))
+        assert len(np.unique(found[i, : len(others)], axis=0)) == len(others)
+        np.testing.assert_allclose(energies[i, : len(others)], others, rtol=1e-9, atol=1e-9)
+        missing += same.sum()
+    assert bool(missing) == (min(labels**positions, labels) < 5)
+
+
+@pytest.mark.parametrize("beta", [0.4, 2.0])
+@pytest.mark.parametrize(("positions", "labels"), SHAPES)
+def test_samples_are_drawn_as_the_model_says(positions, labels, beta):
+    """A chi-square over all answers, the words of all chains together; 0 past the word's end."""
+    unary, transition, mask, _ = instances(positions, labels)
+    draws = 500
+
+    def draw(key, unary, transition, mask):
+        return chain.sample(key, unary, transition, mask, beta, draws)
+
+    found = double(draw, jax.random.split(jax.random.key(0), EACH), unary, transition, mask)
+    assert (found[np.broadcast_to(~mask[:, None], found.shape)] == 0).all()
+    apart, freedom = 0.0, 0
+    for i in range(EACH):
+        every, energy = brute(unary[i], transition[i], mask[i])
+        expected = draws * np.exp(-beta * (energy - free_energies(energy, beta)))
+        weights = labels ** np.arange(every.shape[1])[::-1]
+        counts = np.bincount(found[i, :, : every.shape[1]] @ weights, minlength=len(every))
+        few = expected < 5  # a chi-square needs as many: such answers together are one
+        cells = [np.append(c[~few], c[few].sum()) if few.any() else c for c in (counts, expected)]
+        kept = cells[1] > 0
+        apart += (np.square(cells[0] - cells[1])[kept] / cells[1][kept]).sum()
+        freedom += kept.sum() - 1
+    assert stats.chi2.sf(apart, freedom) > 1e-3
+
+
 marginals = jax.grad(chain.free_energy, (0, 1))
 
 
@@ -166,7 +219,7 @@ def test_extreme_tables_stay_finite():
 
 # --- the registered energy ------------------------------------------------------------------------------------------
 
-LINEAR = registry.find("energy", "linear-chain").build({}, None)
+LINEAR = registry.find("energy", "linear-chain").build({}, Strings(26, 3, fixed=True))
 
 
 def word(length, positions=3, seed=0):

@@ -17,7 +17,7 @@ from scipy import optimize, stats
 
 from ebmcli import objective, registry
 from ebmcli.objective import Weights
-from ebmcli.types import Batch, Box, Energy, Labels, Negatives, Setting, Word, bind
+from ebmcli.types import Batch, Box, Energy, Labels, Negatives, Setting, Strings, Word, bind
 
 SAMPLERS = registry.units("sampler")
 BOX, LABELS = Box(-5.0, 5.0), Labels(7)
@@ -111,7 +111,8 @@ def sampler(name, setting, **values):
 BOWL = energy_of(lambda y: jnp.sum(jnp.square(y - 1.0)))
 PLANE = Batch(None, jnp.zeros((SIZE, 2)))
 TASK = registry.find("task", "moons").build({})
-LINEAR = registry.find("energy", "linear-chain").build({}, None)
+STRINGS = Strings(26, 3, fixed=True)
+LINEAR = registry.find("energy", "linear-chain").build({}, STRINGS)
 
 
 @cache
@@ -132,7 +133,7 @@ def words(size=SIZE, positions=3):
 def scene(answers, conditional, reward=0.0):
     """A setting, a model that looks at its question if it has one, and a batch. Points are in one dimension then."""
     if answers == "sequence":
-        return (at(None, reward=reward, conditional=True), *words()[1:])
+        return (at(STRINGS, reward=reward, conditional=True), *words()[1:])
     x = jax.random.normal(KEY, (SIZE, 3)) if conditional else None
 
     def apply(x, y):
@@ -243,13 +244,13 @@ def test_uniform_on_a_box(space):
     np.testing.assert_allclose(y.mean(axis=0), flat.mean(), atol=4 * flat.std() / np.sqrt(len(y)))
     covariance = np.cov(y.T).reshape(space.dims, space.dims)
     np.testing.assert_allclose(covariance, flat.var() * np.eye(space.dims), atol=4 * flat.var() / np.sqrt(len(y)))
-    np.testing.assert_allclose(found.log_q(found.y[0]), -space.dims * np.log(width), rtol=1e-6)
+    np.testing.assert_allclose(found.log_q(None, found.y[0]), -space.dims * np.log(width), rtol=1e-6)
 
 
 def test_uniform_among_labels():
     found = sampler("uniform", at(LABELS), negatives=20_000).draw(KEY, (), None, None)[0]
     assert stats.chisquare(np.bincount(found.y, minlength=LABELS.size)).pvalue > 1e-3
-    np.testing.assert_allclose(found.log_q(found.y[0]), -np.log(LABELS.size), rtol=1e-6)
+    np.testing.assert_allclose(found.log_q(None, found.y[0]), -np.log(LABELS.size), rtol=1e-6)
 
 
 FINE = 512  # cells a side of the grid on which densities are summed
@@ -269,7 +270,7 @@ def gaussian_program(conditional):
     def program(data, forget):
         mean, root, outside = drawer.init(KEY, Batch(None, data))
         found, _ = drawer.draw(KEY, (mean, root, jnp.where(forget, 1e-6, outside)), BOWL, PLANE)
-        return mean, root @ root.T, found.y.reshape(-1, 2), jnp.exp(jax.vmap(found.log_q)(fine_grid()))
+        return mean, root @ root.T, found.y.reshape(-1, 2), jnp.exp(jax.vmap(partial(found.log_q, None))(fine_grid()))
 
     return lambda *given: [np.asarray(found, np.float64) for found in program(*given)]
 
@@ -321,7 +322,7 @@ def test_gaussian_on_a_line():
     @jax.jit
     def draw():
         found, _ = drawer.draw(KEY, drawer.init(KEY, data), BOWL, data)
-        return found.y, jax.vmap(found.log_q)(y)
+        return found.y, jax.vmap(partial(found.log_q, None))(y)
 
     found, log_q = draw()
     normal = stats.norm(np.mean(data.y), np.std(data.y, ddof=1))
@@ -431,7 +432,7 @@ def test_sequence_negatives_against_all_words(name, reward, margin_distance):
     params, model, batch = words()
     task = registry.find("task", "letters").build({"margin_distance": margin_distance})
     # Only loss-augmented looks at the reward of its setting.
-    drawer = sampler(name, at(None, reward=reward or 3.0, conditional=True))
+    drawer = sampler(name, at(STRINGS, reward=reward or 3.0, conditional=True))
     needs = frozenset({"negatives", "partition", "minimum"})
 
     @jax.jit
@@ -654,7 +655,7 @@ def mean_loss(loss, name, energy, space, negatives):
         batch = Batch(jnp.zeros((len(data), 1)), data)  # a question that nobody reads
         drawer = sampler(name, at(space, beta, size=len(data), conditional=True), negatives=negatives)
         found, _ = drawer.draw(KEY, drawer.init(KEY, batch), energy, batch)
-        told = Negatives(found.y, log_q=lambda y: known * found.log_q(y))
+        told = Negatives(found.y, log_q=lambda x, y: known * found.log_q(x, y))
         weights = Weights(parameter, parameter)  # one of the two is read
         energies = objective.energies_of(unit.needs | {"negatives"}, energy, weights, TASK, batch, told, beta)
         return jax.vmap(unit.function)(energies).mean()

@@ -1,12 +1,13 @@
 """Chains of labels: an energy that is a sum over positions and neighbouring pairs can be searched exactly."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NamedTuple
+
+from annotated_types import Ge, Le
 
 from ebmcli.lazy import Array, jax, jnp, nn
 from ebmcli.registry import energy
 from ebmcli.types import Energy, Space, Word
-
-LABELS = 26
 
 
 def chain_energy(unary: Array, transition: Array, mask: Array, y: Array) -> Array:
@@ -19,52 +20,97 @@ def chain_energy(unary: Array, transition: Array, mask: Array, y: Array) -> Arra
     return jnp.sum(jnp.where(mask, local, 0)) + jnp.sum(jnp.where(mask[1:], pairs, 0))
 
 
-def free_energy(unary: Array, transition: Array, mask: Array, beta: Array) -> Array:
-    """[]: -(1/beta) log of the sum over all C^length answers of exp(-beta F), by the forward algorithm."""
+Fold = Callable[[Array], Array]  # [..., C] -> [...]
 
-    def step(reach, position):
+
+def ahead(unary: Array, transition: Array, mask: Array, fold: Fold) -> Array:
+    """[T, C]: of all ways to go on from label c at position t, the energies of t and what follows, folded: the lowest
+    (Viterbi) or the free energy (the backward algorithm)."""
+
+    def step(after, position):
         local, present = position
-        onward = -jax.nn.logsumexp(-beta * (reach[:, None] + transition), axis=0) / beta + local
-        return jnp.where(present, onward, reach), None
+        here = local + after
+        return jnp.where(present, fold(transition + here), after), here
 
-    reach, _ = jax.lax.scan(step, unary[0], (unary[1:], mask[1:]))
-    return -jax.nn.logsumexp(-beta * reach) / beta
+    return jax.lax.scan(step, jnp.zeros_like(unary[0]), (unary, mask), reverse=True)[1]
+
+
+def _lowest(energies: Array) -> Array:
+    return jnp.min(energies, axis=-1)
+
+
+def _soft(beta: Array) -> Fold:
+    return lambda energies: -jax.nn.logsumexp(-beta * energies, axis=-1) / beta
+
+
+def free_energy(unary: Array, transition: Array, mask: Array, beta: Array) -> Array:
+    """[]: -(1/beta) log of the sum over all C^length answers of exp(-beta F)."""
+    return _soft(beta)(ahead(unary, transition, mask, _soft(beta))[0])
+
+
+def sample(key: Array, unary: Array, transition: Array, mask: Array, beta: Array, count: int) -> Array:
+    """[count, T]: independent draws of exp(-beta F) / Z, letter by letter given what may follow; 0 where padded."""
+    free = ahead(unary, transition, mask, _soft(beta))
+
+    def step(enter, position):
+        noise, free, present = position
+        label = jnp.where(present, jnp.argmax(noise - beta * (enter + free)), 0)
+        return transition[label], label
+
+    def draw(noise):
+        return jax.lax.scan(step, jnp.zeros_like(unary[0]), (noise, free, mask))[1]
+
+    return jax.vmap(draw)(jax.random.gumbel(key, (count, *unary.shape), unary.dtype)).astype(jnp.int32)
+
+
+def _completed(transition: Array, mask: Array, best: Array, answer: Array, leaves: Array, other: Array) -> Array:
+    """[T]: the best answer that leaves this one at position `leaves`, for the label `other`."""
+
+    def step(enter, position):
+        t, best, now, present = position
+        label = jnp.where(t == leaves, other, jnp.where((t < leaves) | ~present, now, jnp.argmin(enter + best)))
+        return transition[label], label
+
+    along = (jnp.arange(len(answer)), best, answer, mask)
+    return jax.lax.scan(step, jnp.zeros_like(best[0]), along)[1].astype(answer.dtype)
+
+
+def n_best(unary: Array, transition: Array, mask: Array, y: Array, count: int, reward: Array | float = 0.0) -> Array:
+    """[count, T]: the answers other than y with the lowest F - reward * hamming(y, answer), distinct, the lowest first.
+
+    y itself stands for those that are missing where there are fewer. Padded as y is. All answers but y fall into sets
+    by where they leave y and for which label; the best of a set is known from `ahead`, and once it is taken, what is
+    left of its set falls apart in the same way (Lawler 1972; Nilsson & Goldberger 2001).
+    """
+    place, labels = jnp.arange(unary.shape[0]), jnp.arange(unary.shape[1])
+    local = unary - reward * (labels != y[:, None])
+    best = ahead(local, transition, mask, _lowest)
+
+    def sets(answer: Array, since: Array | int) -> Array:
+        """[T, C]: the lowest energies of those that leave the answer after `since`, there for another label."""
+        enter = jnp.concatenate([jnp.zeros_like(unary[:1]), transition[answer[:-1]]])
+        paid = jnp.cumsum(jnp.take_along_axis(enter + local, answer[:, None], axis=1)[:, 0])
+        energy = jnp.append(0, paid[:-1])[:, None] + enter + best
+        left = (place > since) & mask
+        return jnp.where(left[:, None] & (labels != answer[:, None]), energy, jnp.inf)
+
+    def take(state, row):
+        energies, answers = state  # [count, T, C], [count, T]: of y and of what was taken
+        lowest = jnp.argmin(energies)
+        parent, leaves, other = jnp.unravel_index(lowest, energies.shape)
+        there = energies.ravel()[lowest] < jnp.inf
+        found = jnp.where(there, _completed(transition, mask, best, answers[parent], leaves, other), y)
+        energies = energies.at[parent, leaves, other].set(jnp.inf)
+        energies = energies.at[row].set(jnp.where(there, sets(found, leaves), jnp.inf), mode="drop")
+        return (energies, answers.at[row].set(found, mode="drop")), found
+
+    untaken = jnp.full((count, *unary.shape), jnp.inf, local.dtype).at[0].set(sets(y, -1))
+    return jax.lax.scan(take, (untaken, jnp.tile(y, (count, 1))), 1 + jnp.arange(count))[1]
 
 
 def best_different(unary: Array, transition: Array, mask: Array, y: Array, reward: Array | float) -> Array:
-    """[T]: the answer other than y with the lowest F - reward * hamming(y, answer), exactly; y where padded.
-
-    Viterbi over pairs (label, has the path left y yet?): `same` is the energy of y so far, `left[c]` the lowest
-    energy of a path that differs from y somewhere before or here and has label c here.
-    """
-    labels = unary.shape[1]
-    local = unary - reward * (jnp.arange(labels) != y[:, None])
-    elsewhere = jnp.arange(labels) != y[:, None]  # [T, C]
-
-    def forward(carry, position):
-        same, left = carry
-        before, now, local, elsewhere, present = position
-        stay = jnp.min(left[:, None] + transition, axis=0)
-        leave = jnp.where(elsewhere, same + transition[before], jnp.inf)
-        pointer = jnp.where(leave < stay, labels, jnp.argmin(left[:, None] + transition, axis=0))
-        onward = (same + transition[before, now] + local[now], jnp.minimum(stay, leave) + local)
-        return jax.tree.map(lambda new, old: jnp.where(present, new, old), onward, carry), pointer
-
-    start = (local[0, y[0]], jnp.where(elsewhere[0], local[0], jnp.inf))
-    positions = (y[:-1], y[1:], local[1:], elsewhere[1:], mask[1:])
-    (_, left), pointers = jax.lax.scan(forward, start, positions)
-
-    def backward(carry, position):
-        label, on_y = carry
-        pointer, now, before, present = position
-        emitted = jnp.where(present & ~on_y, label, now)
-        came_from = pointer[label]
-        onward = (jnp.where(came_from == labels, before, came_from), on_y | (came_from == labels))
-        return jax.tree.map(lambda new, old: jnp.where(present, new, old), onward, carry), emitted
-
-    end = (jnp.argmin(left), jnp.array(False))
-    (label, on_y), tail = jax.lax.scan(backward, end, (pointers, y[1:], y[:-1], mask[1:]), reverse=True)
-    return jnp.concatenate([jnp.where(on_y, y[0], label)[None], tail]).astype(y.dtype)
+    """[T]: the answer other than y with the lowest F - reward * hamming(y, answer); y where padded."""
+    return n_best(unary, transition, mask, y, 1, reward)[0]
 
 
 def best(unary: Array, transition: Array, mask: Array) -> Array:
@@ -75,22 +121,53 @@ def best(unary: Array, transition: Array, mask: Array) -> Array:
     return jnp.where(lower, zeros, other)
 
 
-@energy(sequence="free best_different argmin", reference="Lafferty et al. 2001; Taskar et al. 2003")
-def linear_chain(space: Space) -> Energy:
-    """F(x, y) = - sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]"""
-    readout = nn.Dense(LABELS)
+# --- energies of words -----------------------------------------------------------------------------------------------
 
-    def tables(params, x: Word) -> tuple[Array, Array, Array]:
-        local: Any = readout.apply(params["letter"], x.letters)
-        return -local, -params["transition"], x.mask
+EXACT = "free best_different argmin sample n_best"  # what a chain computes
+Order = Annotated[int, Ge(0), Le(1)]  # letters that a letter looks back at
+Head = Literal["free", "softplus"]
 
-    def init(key, x: Word, y):
-        return {"letter": readout.init(key, x.letters), "transition": jnp.zeros((LABELS, LABELS))}
+
+class Scanned(NamedTuple):
+    """What a chain makes of a word: the energy of each letter at each position."""
+
+    unary: Array  # [T, C]
+    mask: Array  # [T] bool
+
+
+def _chain(space: Any, scores: Callable[..., Array], init: Callable[..., Any], head: Head, order: int) -> Energy:
+    """F(x, y) = sum over t of h(-scores(x_t)[y_t]) + h(-A[y_t-1, y_t]), h the head.
+
+    scores: (params, letters [T, 128]) -> [T, C].
+    """
+    above = jax.nn.softplus if head == "softplus" else lambda energy: energy
+
+    def encode(params, x: Word) -> Scanned:
+        return Scanned(above(-scores(params["letter"], x.letters)), x.mask)
+
+    def tables(params, x: Word | Scanned) -> tuple[Array, Array, Array]:
+        seen = x if isinstance(x, Scanned) else encode(params, x)
+        free = params["transition"] if order else jnp.zeros((space.labels, space.labels))
+        return seen.unary, above(-free), seen.mask
+
+    def first(key, x: Word, y):
+        params = {"letter": init(key, x.letters)}
+        return params | ({"transition": jnp.zeros((space.labels, space.labels))} if order else {})
 
     return Energy(
-        init=init,
+        init=first,
         apply=lambda params, x, y: chain_energy(*tables(params, x), y),
         free=lambda params, x, beta: free_energy(*tables(params, x), beta),
         argmin=lambda params, x: best(*tables(params, x)),
         best_different=lambda params, x, y, reward: best_different(*tables(params, x), y, reward),
+        sample=lambda params, key, x, beta, count: sample(key, *tables(params, x), beta, count),
+        n_best=lambda params, x, y, count: n_best(*tables(params, x), y, count),
+        encode=encode,
     )
+
+
+@energy(sequence=EXACT, nonnegative={"head": "softplus"}, reference="Lafferty et al. 2001; Taskar et al. 2003")
+def linear_chain(space: Space, head: Head = "free", order: Order = 1) -> Energy:
+    """F(x, y) = - sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]; softplus of each with that head; A = 0 at order 0"""
+    readout: Any = nn.Dense(space.labels)  # type: ignore[union-attr]
+    return _chain(space, readout.apply, readout.init, head, order)

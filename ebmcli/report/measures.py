@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ebmcli.registry import units
+from ebmcli.registry import known
 
 HEADINGS = {
     "gap_q50": "gap",
@@ -16,6 +16,9 @@ HEADINGS = {
     "mse_log_density": "mse of log-density",
     "exact_match": "exact match",
     "energy_evaluations": "energy evaluations",
+    "branches_found": "answers found",
+    "reject_at_1pct": "rejected at 1 %",
+    "alignment_error": "error of the alignment",
 }
 LOWER, HIGHER = "↓", "↑"
 # The measures of accuracy, and which way is better; a figure that belongs to the task, not to the model, has none.
@@ -33,10 +36,14 @@ BETTER = {
     "cer": LOWER,
     "wer": LOWER,
     "exact_match": HIGHER,
+    "reject_at_1pct": LOWER,
+    "decoder_gap": LOWER,
+    "alignment_error": LOWER,
     "word_list_cer": "",
     "error": LOWER,
     "bayes_error": "",
     "answer_error": LOWER,
+    "branches_found": HIGHER,
 }
 WORSE = {"violation_rate": LOWER}  # of the margin: what a comparison may call worse beside the measures of accuracy
 NOTES = {
@@ -62,6 +69,11 @@ NOTES = {
     "high_quality": "high quality: the model's mass within 3 sd of a centre; a perfect model has 0.99.",
     "bayes_error": "bayes error: that of the true posterior on the same points, which is what can be reached.",
     "cer": "cer, wer: share of letters and of words that are read wrong.",
+    "reject_at_1pct": "rejected at 1 %: share of the words that must be rejected, those of smallest gap first, so that "
+    "the wrong answers left are 1 % of all words.",
+    "decoder_gap": "decoder gap: by how much more words the greedy decoder reads wrong than the exact one.",
+    "alignment_error": "error of the alignment: distance in pixels from the columns of a letter to where they are.",
+    "branches_found": "answers found: share of the right answers to a question that are inferred.",
     "word_list_cer": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
     "every figure on this task contains that much of the list.",
 }  # by heading of a column or name of a measure
@@ -76,7 +88,7 @@ def heading(name: str, arrow: bool = False) -> str:
 
 def main(task: str) -> str:
     """The main measure of a task: the first but auroc, which all healthy energies share."""
-    unit = units("task").get(task)
+    unit = known("task", task)
     measures = unit.measures if unit else ()
     return next((name for name in measures if name != "auroc"), "auroc")
 
@@ -84,7 +96,7 @@ def main(task: str) -> str:
 def accuracy(task: str, present: Iterable[str]) -> list[str]:
     """The measures of accuracy that these runs have, the main one first, then the others that the task names."""
     there = set(present)
-    unit = units("task").get(task)
+    unit = known("task", task)
     names = dict.fromkeys([main(task), *(unit.measures if unit else ()), *BETTER])
     return [name for name in names if name in there]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ebmcli import stats, store
-from ebmcli.registry import units
+from ebmcli.registry import known
 from ebmcli.report.measures import heading
 from ebmcli.report.model import Cell, Table, Value
 from ebmcli.stats import Mean
@@ -56,7 +56,7 @@ def in_order(records: Iterable[Record], name: str) -> list[str]:
 
 def summary(task: str, records: Sequence[Record], average: Average) -> Table:
     """Margin, verdict and the measures that the task names, in one line a row."""
-    unit = units("task").get(task)
+    unit = known("task", task)
     measures = unit.measures if unit else ()
     heads = ["loss", "negatives", *varying(records), "n", "promised", "gap", "gap ≥ m", "verdict"]
     lines: list[list[Cell]] = []
@@ -90,7 +90,7 @@ def described(key: Mapping[str, Any]) -> str:
 
 def negatives(key: Mapping[str, Any]) -> str:
     """The sampler, and whether the loss looks at what it draws."""
-    unit = units("loss").get(key["loss"])
+    unit = known("loss", key["loss"])
     ignored = unit is not None and not needs_negatives(unit) and key["sampler"] != "none"
     return f"{key['sampler']} (ignored)" if ignored else key["sampler"]
 
@@ -139,7 +139,7 @@ def verdicts(members: Sequence[Record]) -> str:
 
 def promised(record: Record) -> str:
     """The margin of the loss's formula, with the value that m has."""
-    unit = units("loss").get(record["config"]["loss"])
+    unit = known("loss", record["config"]["loss"])
     if unit is None:
         return "?"
     margin = f"{record['config'].get('margin', 'm'):g}" if "margin" in record["config"] else "m"

@@ -5,7 +5,7 @@ from typing import Any
 from ebmcli.lazy import Array, jax, jnp
 from ebmcli.registry import sampler
 from ebmcli.samplers import nodes_of, reflect, uniformly
-from ebmcli.types import Batch, Box, Count, Negatives, Positive, Sampler, Setting
+from ebmcli.types import Batch, Box, Count, Negatives, Positive, Sampler, Setting, Strings
 
 
 def _still(key: Any, first: Any) -> tuple[()]:
@@ -19,19 +19,41 @@ def none(at: Setting) -> Sampler:
     return Sampler(_still, lambda key, state, model, batch: (Negatives(None), state), 0, 0)
 
 
-@sampler(continuous="negatives log_q independent", finite="negatives log_q independent")
+KNOWN = "negatives log_q independent"
+
+
+@sampler(continuous=KNOWN, finite=KNOWN, sequence=KNOWN)
 def uniform(at: Setting, negatives: Count = 256) -> Sampler:
-    """K answers drawn uniformly: on the box of the task, or among all labels, the right one included"""
+    """K answers drawn uniformly: on the box of the task, among all labels, y included, or random words"""
     space = at.space
+    if isinstance(space, Strings):
+        return _random_words(at, space, negatives)
     log_q = -space.log_volume if isinstance(space, Box) else -jnp.log(space.size)  # type: ignore[union-attr]
 
     def draw(key, state, model, batch):
-        return Negatives(uniformly(key, at.shape(negatives), space), log_q=lambda y: log_q), state
+        return Negatives(uniformly(key, at.shape(negatives), space), log_q=lambda x, y: log_q), state
 
     return Sampler(_still, draw, evaluations=at.total(negatives), gradients=0)
 
 
-@sampler(continuous="negatives log_q independent")
+def _random_words(at: Setting, space: Strings, negatives: int) -> Sampler:
+    """Letters drawn uniformly; so is the length, from 1 to the longest, unless x says it."""
+
+    def draw(key, state, model, batch):
+        spelling, ending = jax.random.split(key)
+        y = jax.random.randint(spelling, (*at.shape(negatives), space.length), 0, space.labels)
+        length = jax.random.randint(ending, (*at.shape(negatives), 1), 1, space.length + 1)
+        there = batch.x.mask[:, None] if space.fixed else jnp.arange(space.length) < length
+        return Negatives(jnp.where(there, y, space.padding), log_q=log_q), state
+
+    def log_q(x, y):
+        lengths = 1 if space.fixed else space.length
+        return -space.present(x, y).sum() * jnp.log(space.labels) - jnp.log(lengths)
+
+    return Sampler(_still, draw, evaluations=at.total(negatives), gradients=0)
+
+
+@sampler(continuous=KNOWN)
 def gaussian(at: Setting, negatives: Count = 256) -> Sampler:
     """K points of a Gaussian with mean and covariance of the data; what falls outside the box is redrawn uniformly"""
     box: Any = at.space
@@ -50,7 +72,7 @@ def gaussian(at: Setting, negatives: Count = 256) -> Sampler:
         within = ((y >= box.low) & (y <= box.high)).all(axis=-1, keepdims=True)
         y = jnp.where(within, y, uniformly(redrawn, at.shape(negatives), box))
         flat = jnp.log(outside) - box.log_volume
-        return Negatives(y, log_q=lambda y: jnp.logaddexp(_normal(y, mean, root), flat)), state
+        return Negatives(y, log_q=lambda x, y: jnp.logaddexp(_normal(y, mean, root), flat)), state
 
     return Sampler(init, draw, evaluations=at.total(negatives), gradients=0)
 
@@ -74,14 +96,18 @@ def noise(at: Setting, per_example: Count = 8, spread: Positive = 0.5) -> Sample
     return Sampler(_still, draw, evaluations=at.batch_size * per_example, gradients=0)
 
 
-@sampler(continuous="negatives independent", finite="negatives independent", conditional=True)
+@sampler(continuous="negatives independent", finite="negatives independent", sequence="negatives", conditional=True)
 def in_batch(at: Setting) -> Sampler:
-    """the right answers of the other examples of the batch"""
+    """the right answers of the other examples of the batch; of words whose length x knows, cut or continued as y"""
 
     def draw(key, state, model, batch):
         place = jnp.arange(at.batch_size)
         others = (place[:, None] + 1 + place[:-1]) % at.batch_size  # all but its own
-        return Negatives(batch.y[others]), state
+        y = batch.y[others]
+        if isinstance(at.space, Strings) and at.space.fixed:
+            both = batch.x.mask[others] & batch.x.mask[:, None]
+            y = jnp.where(both, y, batch.y[:, None])  # few words of a batch are as long as y
+        return Negatives(y), state
 
     return Sampler(_still, draw, evaluations=at.batch_size * (at.batch_size - 1), gradients=0)
 

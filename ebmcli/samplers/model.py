@@ -6,14 +6,22 @@ from ebmcli.lazy import Array, jax, jnp
 from ebmcli.objective import scored
 from ebmcli.registry import sampler
 from ebmcli.samplers import nodes_of
-from ebmcli.types import Batch, Box, Count, Energy, Negatives, Sampler, Setting
+from ebmcli.types import Batch, Box, Count, Energy, Negatives, Sampler, Setting, Steps, Strings
 
 UNPENALISED = {"alpha": 0.0}  # exact samples bound `ml` below without a penalty
 
 
-@sampler(continuous="negatives model", finite="negatives model", defaults=UNPENALISED)
+@sampler(
+    needs="sample",
+    continuous="negatives model",
+    finite="negatives model",
+    sequence="negatives model",
+    defaults=UNPENALISED,
+)
 def exact(at: Setting, negatives: Count = 256, table: Count = 32) -> Sampler:
-    """K answers drawn from the model: among all labels, or among table^D points, one in each cell of the box"""
+    """K answers drawn from the model: of all labels, all words, or table^D points, one in each cell of the box"""
+    if isinstance(at.space, Strings):
+        return _words(at, negatives)
     space: Any = at.space
     count = table**space.dims if isinstance(space, Box) else space.size
 
@@ -36,7 +44,40 @@ def exact(at: Setting, negatives: Count = 256, table: Count = 32) -> Sampler:
     return Sampler(lambda key, first: (), draw, evaluations=summed + at.total(negatives), gradients=0)
 
 
-@sampler(finite="negatives model", defaults=UNPENALISED, reference="Geman & Geman 1984")
-def gibbs(at: Setting, negatives: Count = 256) -> Sampler:
-    """K answers, each label resampled given all others; an answer of one label is then an exact sample of the model"""
-    return exact(at, negatives)
+def _words(at: Setting, negatives: int) -> Sampler:
+    """Words drawn by the energy's own dynamic programme, of which an example needs one."""
+
+    def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
+        keys = jax.random.split(key, at.batch_size)
+        y = jax.vmap(lambda key, x: model.sample(key, x, at.beta, negatives))(keys, batch.x)  # type: ignore[misc]
+        return Negatives(jax.lax.stop_gradient(y)), state
+
+    return Sampler(lambda key, first: (), draw, evaluations=at.batch_size + at.total(negatives), gradients=0)
+
+
+@sampler(finite="negatives model", sequence="negatives model", defaults=UNPENALISED, reference="Geman & Geman 1984")
+def gibbs(at: Setting, negatives: Count = 256, chain_steps: Steps = 1) -> Sampler:
+    """K answers: each letter of y resampled given all others, chain_steps times; of one label, exact samples"""
+    if not isinstance(at.space, Strings):  # one label: what it was before does not matter
+        return exact(at, negatives)
+    space = at.space
+    visits = chain_steps * space.length
+
+    def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
+        def chain(key: Array, x: Any, y: Array) -> Array:
+            there, labels = space.present(x, y), jnp.arange(space.labels, dtype=y.dtype)
+
+            def visit(time: Array, y: Array) -> Array:
+                place = time % space.length
+                energies = jax.vmap(lambda label: model.apply(x, y.at[place].set(label)))(labels)
+                label = jax.random.categorical(jax.random.fold_in(key, time), -at.beta * energies)
+                return jnp.where(there[place], y.at[place].set(labels[label]), y)
+
+            return jax.lax.fori_loop(0, visits, visit, y)
+
+        keys = jax.random.split(key, (at.batch_size, negatives))
+        y = jax.vmap(jax.vmap(chain, (0, None, None)))(keys, batch.x, batch.y)
+        return Negatives(jax.lax.stop_gradient(y)), state
+
+    total = at.total(negatives)
+    return Sampler(lambda key, first: (), draw, evaluations=total * (visits * space.labels + 1), gradients=0)

@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 from ebmcli.lazy import jax, jnp
 from ebmcli.metrics import margin, sequence
 from ebmcli.registry import task
-from ebmcli.types import Batch, Task, Traced, Word
+from ebmcli.types import Batch, Strings, Task, Traced, Word
 
 FOLDS = 10
 LABELS = 26
@@ -61,14 +61,18 @@ def examples(data, index) -> Batch:
     conditional=True,
     energy="linear-chain",
     samplers={
+        "log_q": "uniform",
+        "independent": "uniform",
+        "model": "exact",
         "partition": "exhaustive",
         "minimum": "exhaustive",
+        "all": "n-best",
         "distance": "loss-augmented",
         "negatives": "most-offending",
         "": "none",
     },
     measures="cer wer word_list_cer",
-    defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1},
+    defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1, "negatives": 8},
     reference="Taskar, Guestrin, Koller, Max-Margin Markov Networks (2003)",
 )
 def letters(
@@ -99,7 +103,8 @@ def letters(
         }
 
     trained = int((~tested(protocol, fold)).sum()) if isinstance(fold, int) else None
-    return Task(words, draw, distance, _targets, _probe, measure, keep, examples=trained)
+    space = Strings(LABELS, words()["label"].shape[1], fixed=True)
+    return Task(words, draw, distance, _targets, _probe, measure, keep, space, trained)
 
 
 def _targets(fine: bool) -> dict[str, np.ndarray]:
