@@ -1,6 +1,6 @@
 """From what a user says (flags, an experiment file) to cells: runs with every hyperparameter resolved.
 
-default of the unit < default of the task < top level of the file < its tables < flag.
+default of the unit < of the sampler < of the task < of the energy < top level of the file < its tables < flag.
 """
 
 import hashlib
@@ -10,18 +10,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ebmcli.errors import UsageError, unknown
-from ebmcli.registry import KINDS, Parameter, Unit, find, units
+from ebmcli.registry import EVERY, KINDS, Parameter, Unit, find, units
 from ebmcli.trainer import SETTINGS
+from ebmcli.values import parameter, values
 
-AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "energy", "seeds": "seed"}
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
 BUDGET = Parameter("budget", None, Annotated[int, Ge(1), Le(10**15)])
 DEFAULT = "default"  # the sampler or energy that suits the rest of the cell
@@ -46,78 +44,6 @@ class Grid:
         settings = {name: values for name, values in base.settings.items() if name not in said} | self.settings
         budget = self.budget or (None if "steps" in self.settings else base.budget)
         return Grid(base.axes | self.axes, settings, special | self.special, budget)
-
-
-# --- names and values ------------------------------------------------------------------------------------------------
-
-
-@lru_cache
-def parameters() -> dict[str, Parameter]:
-    """Every hyperparameter by name. A name means one thing: units of different kinds share none (a test)."""
-    owned = [unit.parameters for kind in KINDS for unit in units(kind).values()]
-    return {name: one for table in [SETTINGS, *owned] for name, one in table.items()}
-
-
-def parameter(name: str) -> Parameter:
-    """The hyperparameter of that name (dashes allowed), or a UsageError that suggests one."""
-    known = parameters()
-    plain = name.replace("-", "_")
-    axes = {axis: plural for plural, axis in AXES.items()}
-    if plain in axes:
-        flag = "seeds" if plain == "seed" else plain
-        raise UsageError(f"{name} is no hyperparameter: say --{flag}, or {axes[plain]} = ... in an experiment file")
-    if plain not in known:
-        raise unknown("hyperparameter", name, known)
-    return known[plain]
-
-
-@lru_cache
-def _adapter(annotation: Any) -> TypeAdapter:
-    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
-
-
-def checked(parameter: Parameter, value: Any) -> Any:
-    """The value, if it is of the hyperparameter's type and in its range; else a UsageError."""
-    try:
-        return _adapter(parameter.annotation).validate_python(value)
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].replace("Input should be", "must be")
-        raise UsageError(f"{parameter.name}: {message}, found {value!r}") from None
-
-
-def parse(text: str) -> Any:
-    """A number where it reads as one, else the text itself."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
-def values(parameter: Parameter, given: Any) -> list[Any]:
-    """A list of checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`."""
-    tokens: list[Any] = []
-    for item in given if isinstance(given, list) else [given]:
-        if isinstance(item, str):
-            tokens += [one for text in item.split(",") for one in _range(text.strip())]
-        else:
-            tokens.append(item)
-    if not tokens or "" in tokens:
-        raise UsageError(f"{parameter.name}: the list is empty or has an empty entry")
-    return [checked(parameter, token) for token in tokens]
-
-
-def _range(text: str) -> list[Any]:
-    ends = re.fullmatch(r"(\d+)\.\.(\d+)", text)
-    if not ends:
-        return [parse(text)]
-    first, last = int(ends[1]), int(ends[2])
-    if last < first:
-        raise UsageError(f"{text}: a range runs upwards, write {last}..{first}")
-    if last - first >= 100_000:
-        raise UsageError(f"{text}: a range has at most 100,000 values")
-    return list(range(first, last + 1))
 
 
 def names(kind: str, given: Any) -> list[str]:
@@ -265,18 +191,28 @@ def _resolved(
     grid: Grid, task: Unit, energy: Unit, loss: Unit, sampler: Unit, fixed: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """The product over all hyperparameters that this combination has, and over the seeds."""
+    defaults = sampler.defaults | task.defaults | energy.defaults  # type: ignore[operator]
     axes: dict[str, list[Any]] = {}
     for owner in (None, task, energy, sampler, loss):
         for name, one in (SETTINGS if owner is None else owner.parameters).items():
-            default = task.defaults.get(name, sampler.defaults.get(name, one.default))
+            default = defaults.get(name, one.default)
             if owner is energy:
                 default = following(energy, loss, name, default)
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
             axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
     head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}
     for chosen in itertools.product(*axes.values()):
-        for seed in grid.axes.get("seed", [0]):
-            yield head | {"seed": seed} | dict(zip(axes, chosen, strict=True))
+        for seed, config in itertools.product(
+            grid.axes.get("seed", [0]), _every(task, dict(zip(axes, chosen, strict=True)))
+        ):
+            yield head | {"seed": seed} | config
+
+
+def _every(task: Unit, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The configuration; or where it says `all` of a hyperparameter, one for each value that the task can have."""
+    asked = [name for name, value in config.items() if value == EVERY and parameter(name).repeats]
+    found = [config | {name: one} for name in asked for one in parameter(name).every]
+    return [one for one in found if not task.impossible(one)] if asked else [config]
 
 
 def following(energy: Unit, loss: Unit, name: str, default: Any) -> Any:

@@ -5,9 +5,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ebmcli.config import AXES, BUDGET, Grid, grid, parameters
+from ebmcli.config import BUDGET, Grid, grid
 from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import KINDS
+from ebmcli.values import AXES, parameters
 
 
 def load(path: Path) -> Grid:

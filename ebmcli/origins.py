@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ebmcli.config import AXES, DEFAULT, SEED, Grid, following
+from ebmcli.config import DEFAULT, SEED, Grid, following
 from ebmcli.registry import KINDS, Unit, known
 from ebmcli.trainer import SETTINGS
+from ebmcli.values import AXES
 
 Said = Mapping[str, Any]
 FLAG = "command line"
@@ -88,7 +89,7 @@ def _owner(name: str, found: Mapping[str, Unit | None]) -> tuple[str, Any]:
     """(whose default, the default)."""
     if name == "seed":
         return "default", SEED.default
-    for kind in ("task", "sampler"):
+    for kind in ("energy", "task", "sampler"):
         unit = found[kind]
         if unit and name in unit.defaults:
             return f"default of {kind} {unit.name}", unit.defaults[name]

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ebmcli.config import Grid, cells, parameters, run_id
+from ebmcli.config import Grid, cells, run_id
 from ebmcli.errors import UsageError
 from ebmcli.registry import find, units
 from ebmcli.trainer import Program, parts
 from ebmcli.validity import Judgement, judge, offers
+from ebmcli.values import parameters
 
 MOST_CELLS = 10_000  # more are refused without --yes
 # Rough costs on one core, for estimates only: measured on the default settings, and stated as rough wherever shown.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebmcli import config, experiment, plan, registry
+from ebmcli import config, experiment, plan, registry, values
 from ebmcli.config import grid
 from ebmcli.errors import UsageError
 
@@ -77,7 +77,7 @@ def test_names_of_hyperparameters_mean_one_thing():
 def test_every_default_lies_in_its_range(kind):
     for unit in registry.units(kind).values():
         for one in unit.parameters.values():
-            assert config.checked(one, one.default) == one.default
+            assert values.checked(one, one.default) == one.default
 
 
 @pytest.mark.parametrize(
@@ -236,3 +236,15 @@ def test_a_budget_and_steps_exclude_each_other_and_the_flag_wins(tmp_path):
     file.write_text('losses = ["hinge"]\nbudget = 6144\nsteps = 4\n')
     with pytest.raises(UsageError, match="leave out steps"):
         experiment.load(file)
+
+
+def test_all_folds_are_those_that_the_protocol_has():
+    """Ten of them, or five groups of words; and `all` stands for no other hyperparameter."""
+    asked = {"fold": "all", "protocol": "large,held-out-words"}
+    cells = resolve(asked, task="letters", loss="hinge,nll")
+    folds = {
+        protocol: [c["fold"] for c in cells if c["protocol"] == protocol] for protocol in ("large", "held-out-words")
+    }
+    assert folds == {"large": [*range(10)] * 2, "held-out-words": [*range(5)] * 2}
+    with pytest.raises(UsageError, match="steps"):
+        config.grid({"loss": "hinge"}, {"steps": "all"})

@@ -19,6 +19,7 @@ from ebmcli import report
 from ebmcli.errors import UsageError
 from ebmcli.registry import units
 from ebmcli.report import Wanted, details, differences, maths
+from ebmcli.report import rows as rows_of
 from ebmcli.report.latex import escape as tex
 from ebmcli.report.markdown import escape
 from ebmcli.report.measures import BETTER
@@ -346,6 +347,19 @@ def test_differences_to_a_baseline_say_what_can_be_said():
 def test_a_difference_over_survivors_says_so():
     lost = [*seeds("log", "pcd", [0.01 + n / 10 for n in NOISE]), record("log", "pcd", 9, status="diverged")]
     assert findings(lost)["log"][1] == "better, of the runs that survived"
+
+
+def test_folds_repeat_runs_as_seeds_do_and_are_paired():
+    noise = iter([0.004, -0.003, 0.001, 0.002] * 2)
+    found = [
+        record(loss, "exhaustive", 0, task="letters", config={"fold": fold}, cer=at + 0.1 * fold + next(noise) * sign)
+        for loss, at, sign in (("nll", 0.2, 1), ("hinge", 0.3, -1))
+        for fold in range(4)
+    ]
+    rows = details.of_task(found)
+    assert [len(row.members) for row in rows] == [4, 4]
+    assert details.contest(rows, "cer") == details.Contest([1, 2], 0)
+    assert "fold 3, seed 0" in rows_of.told_repeat(found[3])
 
 
 def test_a_row_is_compared_with_the_baseline_of_its_own_negatives():

@@ -61,9 +61,7 @@ def trellis(
         return dynamic.word_energy(unit * x.table, x.windows, y, optional, soft) / unit
 
     def n_best(x: Scanned, y, count):
-        found, energies = dynamic.best_words(
-            x.table, x.windows, optional, count + 1 + SEARCHED * soft, len(y)
-        )
+        found, energies = dynamic.best_words(x.table, x.windows, optional, count + 1 + SEARCHED * soft, len(y))
         if soft:  # there is no exact search: the lowest sums among the words of the best paths
             there = energies < dynamic.FAR / 2
             energies = jnp.where(there, jax.vmap(apply, (None, 0))(x, found), dynamic.FAR)

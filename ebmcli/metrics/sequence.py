@@ -20,7 +20,9 @@ def edit_distances(predicted: np.ndarray, label: np.ndarray) -> np.ndarray:
     from rapidfuzz.distance import Levenshtein
 
     pairs = zip(predicted, label, strict=True)
-    return np.array([Levenshtein.distance(found[found >= 0].tolist(), right[right >= 0].tolist()) for found, right in pairs])
+    return np.array(
+        [Levenshtein.distance(found[found >= 0].tolist(), right[right >= 0].tolist()) for found, right in pairs]
+    )
 
 
 def collapsed(symbols: np.ndarray, separator: int) -> np.ndarray:

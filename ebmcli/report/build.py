@@ -14,8 +14,9 @@ from ebmcli.report.model import Block, Command, Formulas, Heading, Items, Pictur
 from ebmcli.report.rows import Record
 
 ALWAYS = (
-    "Means over n seeds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] of a BCa bootstrap); a "
-    "figure without one is of a single run: n = 1, no interval."
+    "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] of "
+    "a BCa bootstrap); a figure without one is of a single run: n = 1, no interval. Folds share data: over them "
+    "intervals are too narrow and tests find too much."
 )
 MIDDLE = (
     "Interquartile means: the quarter of the runs at either end is left out (below four runs none is). ± is a 95 % "
@@ -29,8 +30,8 @@ RANKS = (
     "rank."
 )
 PAIRED = (
-    "difference: the row minus the baseline, paired over shared seeds, with its own 95 % interval; p: Student's paired "
-    "test, adjusted over the table (Holm); not significant: p ≥ 0.05."
+    "difference: the row minus the baseline, paired over shared seeds and folds, with its own 95 % interval; p: "
+    "Student's paired test, adjusted over the table (Holm); not significant: p ≥ 0.05."
 )
 TRACED = (
     "Every row of the tables above with its runs: `ebm show RUN` prints the configuration of a run with the origin of "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ebmcli import stats
+from ebmcli.registry import repeated
 from ebmcli.report import rows
 from ebmcli.report.details import Row, by_seed
 from ebmcli.report.differences import finding
@@ -110,12 +111,12 @@ def _measured(first: Row, second: Row) -> list[tuple[Row, str, stats.Mean, stats
 
 def _lost(first: Row, second: Row) -> list[str]:
     """The runs that were healthy and are no more."""
-    now = {member["config"]["seed"]: member for member in second.members}
+    now = {rows.repeat(member): member for member in second.members}
     found = []
     for member in first.members:
-        after: Any = now.get(member["config"]["seed"])
+        after: Any = now.get(rows.repeat(member))
         if after and _state(member) == "healthy" and _state(after) != "healthy":
-            found.append(f"{first.key['task']}: {first.name}, seed {member['config']['seed']}: {_state(after)}")
+            found.append(f"{first.key['task']}: {first.name}, {rows.told_repeat(member)}: {_state(after)}")
     return found
 
 
@@ -129,10 +130,11 @@ def _differing(first: Sequence[Record], second: Sequence[Record], names: Sequenc
         {name: {rows.setting(r["config"].get(name)) for r in records} for r in records for name in r["config"]}
         for records in (first, second)
     ]
+    repeats = frozenset().union(*(repeated(task) for task in rows.in_order([*first, *second], "task")))
     told = [
         f"{name} {', '.join(sorted(values[0][name]))} → {', '.join(sorted(values[1][name]))}"
         for name in values[0]
-        if name in values[1] and name not in (*names, "seed") and values[0][name] != values[1][name]
+        if name in values[1] and name not in (*names, *repeats) and values[0][name] != values[1][name]
     ]
     codes = [sorted({r["provenance"]["code"] for r in records if r["provenance"]}) for records in (first, second)]
     return told + ([f"code {', '.join(codes[0])} → {', '.join(codes[1])}"] if codes[0] != codes[1] else [])

@@ -77,7 +77,7 @@ def collapse(shown: Sequence[Row]) -> Table:
         for verdict, members in sorted(found.items(), key=lambda one: -len(one[1])):
             first = members[0]
             why = first["metrics"].get("verdict_reason") or first.get("reason") or "–"
-            seed = f" (seed {first['config']['seed']})" if why != "–" else ""
+            seed = f" ({rows.told_repeat(first)})" if why != "–" else ""
             runs = Value(f"{len(members)} of {len(row.members)}", len(members) / len(row.members))
             lines.append([*rows.names(row.key), verdict, runs, f"{why}{seed}"])
     return Table("Collapse", [*_heads(shown)[:-1], "verdict", "runs", "reason"], lines)
@@ -93,13 +93,15 @@ def present(shown: Sequence[Row]) -> list[str]:
 
 
 def by_seed(shown: Sequence[Row], name: str) -> np.ndarray:
-    """[rows, seeds] of a measure; NaN where there is none."""
-    seeds = sorted({member["config"]["seed"] for row in shown for member in row.members})
-    found = np.full((len(shown), len(seeds)), np.nan)
+    """[rows, repeats] of a measure, over seeds and folds; NaN where there is none."""
+    repeats = {
+        one: place for place, one in enumerate(dict.fromkeys(rows.repeat(m) for row in shown for m in row.members))
+    }
+    found = np.full((len(shown), len(repeats)), np.nan)
     for line, row in zip(found, shown, strict=True):
         for member in row.members:
             value = member["metrics"].get(name) if member["status"] == "done" else None
-            line[seeds.index(member["config"]["seed"])] = np.nan if value is None else value
+            line[repeats[rows.repeat(member)]] = np.nan if value is None else value
     return found
 
 

@@ -75,7 +75,7 @@ NOTES = {
     "alignment_error": "error of the alignment: distance in pixels from the columns of a letter to where they are.",
     "branches_found": "answers found: share of the right answers to a question that are inferred.",
     "word_list_cer": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
-    "every figure on this task contains that much of the list.",
+    "every figure on this task contains that much of the list. On held-out words it has no right answer to read.",
 }  # by heading of a column or name of a measure
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ebmcli import stats, store
-from ebmcli.registry import known
+from ebmcli.registry import known, repeated
 from ebmcli.report.measures import heading
 from ebmcli.report.model import Cell, Table, Value
 from ebmcli.stats import Mean
@@ -18,7 +18,8 @@ CONFOUNDERS = ("energy", "head")  # follow the loss: where they differ, a table 
 
 
 def groups(records: Sequence[Record]) -> list[tuple[dict[str, Any], list[Record]]]:
-    """The records of each row, with what tells it from the others: everything that varies, the seed excepted."""
+    """The records of each row, with what tells it from the others: everything that varies, but for what repeats runs:
+    the seed, and the fold of a cross-validation."""
     varied = varying(records)
     found: dict[tuple, tuple[dict[str, Any], list[Record]]] = {}
     for record in records:
@@ -39,7 +40,22 @@ def varying(records: Sequence[Record]) -> list[str]:
     varied = {name for place in seen.values() for name, values in place.items() if len(values) > 1}
     varied |= {name for name in CONFOUNDERS if len({str(r["config"].get(name)) for r in records}) > 1}
     order = [name for record in records for name in record["config"]]
-    return [name for name in dict.fromkeys(order) if name in varied - {"seed"}]
+    repeats = frozenset().union(*(repeated(task) for task in in_order(records, "task")))
+    return [name for name in dict.fromkeys(order) if name in varied - repeats]
+
+
+def repeat(record: Record) -> tuple:
+    """Which of the repeated runs of a row it is: what is the same in two rows is compared."""
+    config = record["config"]
+    return tuple(config.get(name) for name in sorted(repeated(config["task"])))
+
+
+def told_repeat(record: Record) -> str:
+    """The same in words: seed 0, or fold 3, seed 0 where the fold is not the first."""
+    config = record["config"]
+    return ", ".join(
+        f"{name} {config[name]}" for name in sorted(repeated(config["task"])) if name == "seed" or config.get(name)
+    )
 
 
 def tables(records: Sequence[Record], average: Average = stats.mean) -> list[Table]:
@@ -154,10 +170,10 @@ def reasons(records: Sequence[Record], task: str) -> list[str]:
     """Why runs of a task were not called healthy: a line a row of its table and verdict."""
     found: dict[str, str] = {}
     for key, members in groups([record for record in records if record["config"]["task"] == task]):
-        for measured, seed in ((member["metrics"], member["config"]["seed"]) for member in members):
+        for measured, which in ((member["metrics"], told_repeat(member)) for member in members):
             if measured.get("verdict") not in (None, "healthy"):
                 name = f"{described(key)}: {measured['verdict']}"
-                found.setdefault(name, f"{name}, {measured.get('verdict_reason')} (seed {seed}).")
+                found.setdefault(name, f"{name}, {measured.get('verdict_reason')} ({which}).")
     return list(found.values())
 
 

@@ -161,7 +161,9 @@ def _probe(model, data, targets, inside, fold):
     size = size if inside else len(data["fold"]) - size
 
     def word(target):
-        number = jnp.minimum(target["number"], size - 1)  # past the set its last word stands for those that are not there
+        number = jnp.minimum(
+            target["number"], size - 1
+        )  # past the set its last word stands for those that are not there
         place = trained_or_tested(data["start"], fold, number, inside)
         key, longest = jax.random.fold_in(jax.random.key(TESTED), place), target["guess"].size
         x, y, centre = joined(key, data, data["first"][place], data["length"][place], longest)

@@ -23,7 +23,9 @@ USUAL = range(2, 7)  # those that exact_match is about
 EACH = {True: 100, False: 20}  # test words of a length
 HELLO = 20  # strips of that word
 TRAINED, TESTED = 7, 11  # seeds
-BLOCK = 20  # test words that are looked at side by side: all numbers of them are multiples, a rest would be compiled anew
+BLOCK = (
+    20  # test words that are looked at side by side: all numbers of them are multiples, a rest would be compiled anew
+)
 Longest = Annotated[int, Ge(2), Le(14)]
 Jitter = Annotated[int, Ge(0), Le(FURTHEST), Traced]
 Limit = Annotated[Steps, Traced]
@@ -114,7 +116,9 @@ def _tests(fine: bool) -> dict[str, np.ndarray]:
     longest = max(LENGTHS if fine else USUAL)
 
     def spelled(length: int, count: int) -> np.ndarray:
-        return np.pad(rng.integers(0, strips.LABELS, (count, length)), ((0, 0), (0, longest - length)), constant_values=-1)
+        return np.pad(
+            rng.integers(0, strips.LABELS, (count, length)), ((0, 0), (0, longest - length)), constant_values=-1
+        )
 
     usual = np.concatenate([spelled(n, EACH[fine]) for n in USUAL])
     if not fine:
@@ -147,7 +151,10 @@ def _groups() -> dict[str, np.ndarray]:
 
 def _strip(letters: Array, target: dict[str, Array], jitter: Array, noise: Array) -> tuple[Strip, Array]:
     """The strip of a test word, in the condition that it is read in."""
-    shifts, shares = (jnp.array([*column, own]) for column, own in zip(zip(*CONDITIONS.values(), strict=True), (jitter, noise), strict=True))
+    shifts, shares = (
+        jnp.array([*column, own])
+        for column, own in zip(zip(*CONDITIONS.values(), strict=True), (jitter, noise), strict=True)
+    )
     key = jax.random.fold_in(jax.random.key(TESTED), target["number"])
     return rendered(letters, key, target["label"], shifts[target["condition"]], shares[target["condition"]])
 
