@@ -172,9 +172,11 @@ def test_nothing_heavy_is_imported_to_help_to_list_or_to_report(here):
         "import sys; from ebmcli.cli import app\n"
         "try: app(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "heavy = ('jax', 'jaxlib', 'flax', 'optax', 'matplotlib', 'pandas')\n"
+        "heavy = ('jax', 'jaxlib', 'flax', 'optax', 'matplotlib', 'pandas', 'scipy.stats')\n"
         "print([m for m in heavy if m in sys.modules], file=sys.stderr)"
     )
-    for command in (["--help"], ["list", "losses"], ["report", "first"], ["sweep", "x.toml", "--help"]):
+    commands = ["--help", "list losses", "report first", "sweep x.toml --help", "status", "compare first x", "export"]
+    commands += [f"report x --format {format} --baseline log" for format in ("html", "latex", "csv")]
+    for command in [one.split() for one in commands]:
         done = subprocess.run([sys.executable, "-c", code, *command], cwd=folder, capture_output=True, text=True)
         assert done.stderr.strip().splitlines()[-1] == "[]", (command, done.stderr)

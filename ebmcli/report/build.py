@@ -14,8 +14,8 @@ from ebmcli.report.model import Block, Command, Formulas, Heading, Items, Pictur
 from ebmcli.report.rows import Record
 
 ALWAYS = (
-    "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] of "
-    "a BCa bootstrap); a figure without one is of a single run: n = 1, no interval. Folds share data: over them "
+    "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] "
+    "of a BCa bootstrap); a figure without one is of a single run: n = 1, no interval. Folds share data: over them "
     "intervals are too narrow and tests find too much."
 )
 MIDDLE = (
