@@ -413,7 +413,7 @@ def test_interquartile_means_leave_out_the_ends(sweep):
 @pytest.mark.parametrize(
     ("name", "formula"),
     [
-        ("hinge", "[m + F^{+} - F^{-}]_{+}"),
+        ("hinge", "[m + F^{+} - F^{-}] _{+}"),
         ("nll", r"F^{+} + \tfrac{1}{\beta} \log \sum_{y} \exp (-\beta F(y))"),
         ("square-exp", r"(F^{+})^{2} + \gamma \exp (-\mathrm{rate} F^{-})"),
         ("sliced-score-matching", r"\tfrac{1}{2} |\beta \nabla _{y} F|^{2} - \beta u'\, (\nabla _{y}^{2} F) u, u a"
@@ -428,11 +428,13 @@ def test_formulas_are_maths(name, formula):
 @pytest.mark.parametrize("name", units("loss"))
 def test_every_formula_can_be_set(name):
     from latex2mathml.converter import convert
+    from markdown_it import MarkdownIt
 
     unit = units("loss")[name]
     formula = maths.latex(unit.formula, unit.parameters)
     assert formula.count("{") == formula.count("}")
     assert "merror" not in convert(formula)
+    assert "<em>" not in MarkdownIt("commonmark").render(f"- {name}: ${formula}$")
     words = set(
         re.findall(r"[a-zA-Z]{2,}", re.sub(r"\\(text|mathrm|operatorname|mathcal)\{[^}]*\}|\\[a-zA-Z]+", " ", formula))
     )

@@ -15,7 +15,7 @@ PATTERNS = (
     (r"\b(\d)/(\d)\b", lambda m: f"\\tfrac{{{m[1]}}}{{{m[2]}}} "),
     (r"sqrt\((\w+)\)", lambda m: f"\\sqrt{{{m[1]}}} "),
     (r"N\((\d), (\d)\)", lambda m: f"\\mathcal{{N}}({m[1]}, {m[2]})"),
-    (r"\]\+", lambda _: "]_{+}"),
+    (r"\]\+", lambda _: "] _{+}"),  # without the blank, markdown may take two of them for emphasis
     (r"(?<![A-Za-z])[FGhy][+-](?![\w(])", lambda m: _signed(m[0])),
     (r"\^(\d)", lambda m: f"^{{{m[1]}}}"),
     (r"_([A-Za-z])(?![A-Za-z])", lambda m: f"_{{{m[1]}}}"),
