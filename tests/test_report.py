@@ -165,7 +165,7 @@ def test_html_has_the_same_cells_and_nothing_from_elsewhere(sweep):
 def test_latex_and_csv_cells_stand_in_columns(sweep):
     folder = sweep(RECORDS, REFUSED)
     for table in re.findall(r"\\begin\{tabular\}.*?\\end\{tabular\}", of(folder, "latex", baseline="hinge"), re.DOTALL):
-        columns = re.sub(r"p\{9cm\}", "p", re.search(r"\{tabular\}\{(.*)\}", table)[1])
+        columns = re.sub(r"p\{7cm\}", "p", re.search(r"\{tabular\}\{(.*)\}", table)[1])
         rows = [line for line in table.splitlines() if line.endswith(r"\\")]
         assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
 

@@ -18,6 +18,7 @@ SPECIAL = {
     "β": r"\ensuremath{\beta}", "α": r"\ensuremath{\alpha}", "↓": r"\ensuremath{\downarrow}", "*": r"\ensuremath{^{*}}",
     "↑": r"\ensuremath{\uparrow}", "²": r"\ensuremath{^{2}}", "[": "{[}", "]": "{]}",
 }  # fmt: skip
+LONG, LETTERS = 60, 92  # of a cell before it is broken into lines; of a line of a page, roughly
 LEVELS = {1: "section", 2: "subsection", 3: "subsubsection"}
 
 
@@ -58,20 +59,40 @@ def _listed(kind: str, lines: Sequence[str]) -> str:
 
 
 def _table(table: Table, task: str) -> str:
-    lines = [" & ".join(map(escape, table.columns)) + r" \\", r"\midrule"]
-    lines += [" & ".join(map(_cell, row)) + r" \\" for row in table.rows]
-    columns = "".join(_column(table, place) for place in range(len(table.columns)))
-    inside = "\n".join([f"\\begin{{tabular}}{{{columns}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}"])
-    shrunk = f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{inside}}}"
     caption = task if table.heading in (task, "Runs") else f"{task}: {table.heading}"
-    return _float("table", shrunk, caption)
+    pieces = "\n\\par\\medskip\n".join(_tabular(table, places) for places in _pieces(table))
+    return _float("table", f"\\footnotesize\n{pieces}", caption)
+
+
+def _pieces(table: Table) -> list[list[int]]:
+    """The columns of a table, in as many parts as a page asks for; each begins with what tells rows apart."""
+    lines = [table.columns, *table.rows]
+    widths = [min(LONG, max(len(str(line[place])) for line in lines)) + 2 for place in range(len(table.columns))]
+    lead = list(range(2 if table.columns[1:2] == ["negatives"] else 1))
+    found, taken = [list(lead)], sum(widths[: len(lead)])
+    for place in range(len(lead), len(widths)):
+        if taken + widths[place] > LETTERS and len(found[-1]) > len(lead):
+            found.append(list(lead))
+            taken = sum(widths[: len(lead)])
+        found[-1].append(place)
+        taken += widths[place]
+    return found
+
+
+def _tabular(table: Table, places: Sequence[int]) -> str:
+    """Some columns of a table, made smaller where they are still wider than the page."""
+    lines = [" & ".join(escape(table.columns[place]) for place in places) + r" \\", r"\midrule"]
+    lines += [" & ".join(_cell(row[place]) for place in places) + r" \\" for row in table.rows]
+    columns = "".join(_column(table, place) for place in places)
+    inside = "\n".join([f"\\begin{{tabular}}{{{columns}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}"])
+    return f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{inside}}}"
 
 
 def _column(table: Table, place: int) -> str:
     """Figures stand right, words left, prose in a paragraph."""
     cells = [row[place] for row in table.rows]
-    if any(len(str(cell)) > 60 for cell in cells):
-        return "p{9cm}"
+    if any(len(str(cell)) > LONG for cell in cells):
+        return "p{7cm}"
     return "r" if any(isinstance(cell, Value) and cell.number is not None for cell in cells) else "l"
 
 
@@ -91,4 +112,5 @@ def _cell(cell: Cell) -> str:
 def escape(text: str) -> str:
     """Text that LaTeX sets as it is; what its standard fonts lack becomes a question mark."""
     plain = " ".join(text.split())
-    return "".join(SPECIAL.get(one) or (one if one.isascii() and one.isprintable() else "?") for one in plain)
+    told = "".join(SPECIAL.get(one) or (one if one.isascii() and one.isprintable() else "?") for one in plain)
+    return re.sub(r"(?<![\w}])-(?=\d)", r"\\ensuremath{-}", told)
