@@ -197,7 +197,7 @@ def _resolved(
         for name, one in (SETTINGS if owner is None else owner.parameters).items():
             default = defaults.get(name, one.default)
             if owner is energy:
-                default = _following(energy, loss, name, default)
+                default = following(energy, loss, name, default)
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
             axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
     head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}
@@ -215,7 +215,7 @@ def _every(task: Unit, config: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in found if not task.impossible(one)] if asked else [config]
 
 
-def _following(energy: Unit, loss: Unit, name: str, default: Any) -> Any:
+def following(energy: Unit, loss: Unit, name: str, default: Any) -> Any:
     """The default of a hyperparameter of the energy, as a head is, which may follow what the loss needs or wants."""
     asked = loss.needs | loss.wants
     if isinstance(energy.nonnegative, Mapping) and "nonnegative" in asked:

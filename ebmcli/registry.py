@@ -257,6 +257,11 @@ def find(kind: str, name: str) -> Unit:
     return replace(unit, name=name, function=partial(unit.function, file), defaults=defaults)
 
 
+def known(kind: str, name: str) -> Unit | None:
+    """The unit that a result speaks of, or None where it is registered no more; the file of a task is not looked at."""
+    return units(kind).get(name.partition(":")[0])
+
+
 @lru_cache
 def digest(file: str) -> str:
     """12 hexadecimal digits of the SHA-256 of a file, or nothing where it cannot be read."""
