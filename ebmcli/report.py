@@ -22,6 +22,7 @@ HEADINGS = {
     "high_quality": "high quality",
     "bayes_error": "bayes error",
     "word_list_cer": "cer of the word list",
+    "reject_at_1pct": "reject at 1 %",
 }
 NOTES = {
     "promised": "promised: the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
@@ -38,6 +39,8 @@ NOTES = {
     "bayes error": "bayes error: that of the true posterior on the same points, which is what can be reached.",
     "cer of the word list": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
     "every figure on this task contains that much of the list. On held-out words it has no right answer to read.",
+    "reject at 1 %": "reject at 1 %: the share of words to reject, those first whose second answer is nearest to what "
+    "is read, so that wrong words are 1 % of all.",
 }
 
 

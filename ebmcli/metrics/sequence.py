@@ -13,3 +13,25 @@ def exact_match(predicted: np.ndarray, label: np.ndarray, length: np.ndarray) ->
     """The share of words without a wrong letter."""
     present = np.arange(label.shape[1]) < length[:, None]
     return float(np.mean(~((predicted != label) & present).any(axis=1)))
+
+
+def exact_match_by_length(predicted: np.ndarray, label: np.ndarray, length: np.ndarray) -> dict[str, float]:
+    """`exact_match_3` and so on: the same of the words of each length."""
+    lengths = np.unique(length)
+    return {f"exact_match_{n}": exact_match(*(a[length == n] for a in (predicted, label, length))) for n in lengths}
+
+
+def reject_curve(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(share rejected [N + 1], share of all that are wrong and not rejected [N + 1]), the least sure rejected first.
+
+    confidence, wrong: [N]. Of equally sure answers the right ones are rejected first, so that ties help nobody.
+    """
+    order = np.lexsort((wrong, confidence))
+    left = wrong.sum() - np.concatenate([[0], np.cumsum(wrong[order])])
+    return np.arange(len(wrong) + 1) / len(wrong), left / len(wrong)
+
+
+def reject_at(confidence: np.ndarray, wrong: np.ndarray, share: float = 0.01) -> float:
+    """The share of answers to reject so that at most this share of all of them is wrong and not rejected."""
+    rejected, error = reject_curve(confidence, wrong)
+    return float(rejected[np.argmax(error <= share + 1e-12)])
