@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ebmcli import cli_reading, completion
-from ebmcli.errors import UsageError
+from ebmcli.errors import Broken, UsageError
 
 app = typer.Typer(
     name="ebm",
@@ -51,6 +51,8 @@ GRID = (
     ("fold", "--fold", "letters: a fold, 0 to 9, or all; held-out-words has 0 to 4. [default: 0]"),
 )
 AXES = ("task", "loss", "sampler", "energy", "seed")
+TIMEOUT = "Longest time of a launch (a run a device), compiling included; its runs are tried once more, one by one."
+RETRY = "Runs of an earlier command to run again: failed, killed (also timeout, oom, crashed), diverged, or none."
 # What holds for the whole command. (name, type, default, option)
 WHOLE = (
     ("set", list[str] | None, None, typer.Option("--set", metavar="NAME=VALUE", help="Any hyperparameter.")),
@@ -61,6 +63,9 @@ WHOLE = (
     ("no_compile_cache", bool, False, typer.Option("--no-compile-cache", help="Keep no compiled programs.")),
     ("no_pictures", bool, False, typer.Option("--no-pictures", help="Draw no pictures.")),
     ("yes", bool, False, typer.Option("--yes", help="Run a grid of more than 10,000 runs.")),
+    ("timeout", float | None, None, typer.Option("--timeout", metavar="SECONDS", min=1, help=TIMEOUT)),
+    ("retry", str, "failed,killed", typer.Option("--retry", metavar="WHICH", help=RETRY)),
+    ("fail_fast", bool, False, typer.Option("--fail-fast", help="Stop at the first run that fails or is killed.")),
 )  # fmt: skip
 
 
@@ -200,6 +205,8 @@ def main() -> None:
         app()
     except UsageError as error:
         _stop(str(error), 2)
+    except Broken as error:
+        _stop(str(error.args[0]), 1)
     except BrokenPipeError:  # `ebm report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -11,11 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
-from ebmcli import experiment, origins, plan, stats, store
+from ebmcli import experiment, origins, plan, stats, store, supervise
 from ebmcli import report as reports
+from ebmcli import sweep as sweep_
 from ebmcli.config import Grid, words
 from ebmcli.display import console, print_table
-from ebmcli.errors import UsageError
+from ebmcli.errors import UsageError, unknown
 
 OK, UNFINISHED, INTERRUPTED = 0, 3, 130
 SHOWN_REFUSALS = 3
@@ -33,6 +34,9 @@ class Options:
     no_compile_cache: bool
     no_pictures: bool
     yes: bool
+    timeout: float | None = None
+    retry: str = "failed,killed"
+    fail_fast: bool = False
 
 
 # --- run and sweep ---------------------------------------------------------------------------------------------------
@@ -95,37 +99,56 @@ def _fresh(root: Path, name: str) -> Path:
 def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str, said: dict[str, Any]) -> int:
     """Run what is missing; print the table, or the records. resume: the command that goes on after an interruption.
     said: for the manifest, from flags and file."""
-    from ebmcli import engine, sweep
     from ebmcli.progress import Bar
 
     err = console(stderr=True)
     for line in _remarks(planned):
         err.print(line)
+    retry = _retry(options.retry)
     folder.mkdir(parents=True, exist_ok=True)
     if store.held(folder / "lock"):
         err.print(f"another ebm works in {folder}: waiting for it to end")
-    interrupted = False
-    with store.locked(folder / "lock"), Bar(err, quiet=options.json) as bar:
-        missing = sweep.prepare(planned, folder, options.command, said)
-        finished = len(planned.runs) - len(missing)
-        if finished:
-            err.print(
-                f"{finished} of {len(planned.runs)} runs are already in {folder}" + ("" if missing else ": all there")
-            )
-        if missing:
-            engine.start(options.devices, None if options.no_compile_cache else engine.cache_folder())
-        bar.begin(len(planned.runs), finished)
-        try:
-            sweep.carry_out(missing, folder, bar, pictures=not options.no_pictures)
-        except sweep.Interrupted:
-            interrupted = True
+    stop: list[str] = []
+    try:
+        with store.locked(folder / "lock") as lock, Bar(err, quiet=options.json) as bar:
+            missing = sweep_.prepare(planned, folder, options.command, said, retry)
+            finished = len(planned.runs) - len(missing)
+            if finished:
+                there = f"{finished} of {len(planned.runs)} runs are already in {folder}"
+                err.print(there + ("" if missing else ": all there"))
+            bar.begin(len(planned.runs), finished)
+            how = supervise.How(
+                options.devices, not options.no_compile_cache, not options.no_pictures, options.timeout,
+                options.fail_fast,
+            )  # fmt: skip
+            with supervise.stoppable() as stop:
+                supervise.work(missing, folder, how, bar, stop, lock=lock)
+    except (sweep_.Interrupted, KeyboardInterrupt):  # the latter while it waits
+        stop = stop or ["signal"]
+    return _tell(planned, folder, options, resume, stop, err)
+
+
+def _tell(planned: plan.Plan, folder: Path, options: Options, resume: str, stop: Sequence[str], err: Console) -> int:
+    """Print what is there now, and why it is not all; the exit code."""
     wanted = {cell.id for cell in planned.cells}
     records = [record for record in store.records(folder) if record["id"] in wanted]
     _print_results(records, folder, options, err)
-    if interrupted:
+    left = [record for record in records if record["status"] not in (*store.FINISHED, "refused")]
+    if left and "signal" in stop:
         err.print(f"interrupted: what is finished is saved, `{resume}` goes on from there", markup=False)
         return INTERRUPTED
-    return OK if all(record["status"] in (*store.FINISHED, "refused") for record in records) else UNFINISHED
+    if left and stop:
+        err.print(f"stopped at the first failure (--fail-fast): `{resume}` goes on from there", markup=False)
+    return UNFINISHED if left else OK
+
+
+def _retry(text: str) -> list[str]:
+    """The kinds of --retry."""
+    kinds = [one.strip() for one in text.split(",")]
+    for one in kinds:
+        if one not in (*sweep_.RETRY, "none"):
+            raise unknown("--retry", one, [*sweep_.RETRY, "none"])
+    return [one for one in kinds if one != "none"]
 
 
 def _remarks(planned: plan.Plan) -> list[str]:
