@@ -54,7 +54,8 @@ def _strike(name: str) -> None:
     if name == wanted and _passed[name] == int(nth):
         if action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        raise OSError(getattr(errno, action), os.strerror(getattr(errno, action)))
+        number = getattr(errno, action)
+        raise OSError(number, os.strerror(number), name)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def set_aside(run: Path) -> None:
 def tidy(sweep: Path) -> None:
     """Remove what writers that were killed left behind; the caller holds the sweep's lock."""
     for litter in [*sweep.glob(".*"), *sweep.glob("runs/.*"), *sweep.glob("runs/*/.*")]:
-        shutil.rmtree(litter) if litter.is_dir() else litter.unlink()
+        shutil.rmtree(litter) if litter.is_dir() else litter.unlink(missing_ok=True)  # it may be in one that is gone
 
 
 def append_curve(run: Path, measures: Mapping[str, Any]) -> None:

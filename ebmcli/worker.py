@@ -2,9 +2,10 @@
 
     python -m ebmcli.worker SWEEP_FOLDER
 
-The first line of its stdin is what it is to do, as JSON (see Orders); a line `stop` ends it after the current chunk,
-and the end of stdin, which is that of its parent, at once. On stdout it writes a JSON object a line: the events of a
-sweep.Watcher, and last of all `over` with what became of it. supervise.py is the other end.
+The first line of its stdin is what it is to do, as JSON: `runs` (ids of the manifest), `devices`, `cache`, `pictures`.
+A line `stop` ends it after the current chunk, and the end of stdin, which is that of its parent, at once. On stdout it
+writes a JSON object a line: the events of a sweep.Watcher, and last of all `over` with what became of it. supervise.py
+is the other end.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import IO, Any
 
 from ebmcli import engine, sweep
 from ebmcli.errors import UsageError
@@ -28,15 +29,6 @@ from ebmcli.plan import Cell
 from ebmcli.registry import units
 
 PR_SET_PDEATHSIG = 1
-
-
-class Orders(TypedDict):
-    """What a worker is told."""
-
-    runs: list[str]  # ids of the manifest
-    devices: int | None
-    cache: bool
-    pictures: bool
 
 
 class _Teller:
@@ -79,7 +71,7 @@ def main() -> None:
         teller.say(**_outcome(Path(sys.argv[1]), json.loads(line), teller, _listen()))
 
 
-def _outcome(folder: Path, orders: Orders, teller: _Teller, stop: Sequence[bool]) -> Mapping[str, Any]:
+def _outcome(folder: Path, orders: Mapping[str, Any], teller: _Teller, stop: Sequence[bool]) -> Mapping[str, Any]:
     """Carry the orders out; the last event."""
     try:
         engine.start(orders["devices"], engine.cache_folder() if orders["cache"] else None)
