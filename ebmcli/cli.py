@@ -65,6 +65,10 @@ WHOLE = (
     ("yes", bool, False, typer.Option("--yes", help="Run a grid of more than 10,000 runs.")),
     ("timeout", float | None, None, typer.Option("--timeout", metavar="SECONDS", min=1, help=TIMEOUT)),
     ("retry", str, "failed,killed", typer.Option("--retry", metavar="WHICH", help=RETRY)),
+    ("executor", str, "local", typer.Option("--executor", metavar="WHERE", help="local, dask or slurm.")),
+    ("scheduler", str | None, None, typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask cluster.")),
+    ("job", list[str] | None, None, typer.Option("--job", metavar="NAME=VALUE", help="slurm: a setting of its jobs, "
+        "as slurm_partition=cpu or timeout_min=60.")),
     ("fail_fast", bool, False, typer.Option("--fail-fast", help="Stop at the first run that fails or is killed.")),
 )  # fmt: skip
 
@@ -112,14 +116,23 @@ def _asked(said: dict[str, Any]) -> tuple[Any, Any]:
 
 @app.command()
 @_shared
-def run(**said: Any) -> None:
+def run(
+    repeat: Annotated[
+        str | None,
+        typer.Option(
+            "--repeat", metavar="RUN", help="Train a recorded run again and compare.", autocompletion=completion.runs
+        ),
+    ] = None,
+    **said: Any,
+) -> None:
     """Train one loss, or a few; print margin, collapse and accuracy.
 
     One flag is enough: --loss hinge.
     """
     from ebmcli import commands
 
-    raise typer.Exit(commands.run(*_asked(said)))
+    asked = _asked(said)
+    raise typer.Exit(commands.repeat(repeat, *asked) if repeat else commands.run(*asked))
 
 
 @app.command()
@@ -175,6 +188,19 @@ def check(
     from ebmcli import check as conditions
 
     raise typer.Exit(conditions.check(losses or [], json))
+
+
+@app.command()
+def doctor(
+    results: cli_reading.Results = cli_reading.ROOT,
+    devices: Annotated[int | None, typer.Option("--devices", min=1, max=1024, help="As of run.")] = None,
+    no_compile_cache: Annotated[bool, typer.Option("--no-compile-cache", help="As of run.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at versions, devices, memory, locks, renames and the compilation cache; say what to do where one is bad."""
+    from ebmcli import doctor as looking
+
+    raise typer.Exit(looking.doctor(results, devices, not no_compile_cache, json))
 
 
 def _version(wanted: bool) -> None:

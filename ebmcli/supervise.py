@@ -76,12 +76,11 @@ class Worker:
     """A worker process and what it says."""
 
     def __init__(self, folder: Path, lock: IO | None = None):
-        there = os.pathsep.join(path or os.getcwd() for path in sys.path)
         self.kills = _kills()
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ebmcli.worker", str(folder)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-            env={**os.environ, "PYTHONPATH": there},
+            env=environment(),
             start_new_session=True,  # Ctrl-C is ours alone
             pass_fds=[lock.fileno()] if lock else [],
         )  # fmt: skip
@@ -127,6 +126,11 @@ class Worker:
         return Cause("crashed", f"its worker died of {name}{last}", words)
 
 
+def environment() -> dict[str, str]:
+    """That of a child which imports what we import, and nothing of the folder in which it is started (python -P)."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+
+
 def _kills() -> int:
     """Processes that the kernel has killed for lack of memory since it started."""
     with suppress(OSError, ValueError), open("/proc/vmstat") as file:
@@ -136,7 +140,7 @@ def _kills() -> int:
 
 @contextmanager
 def stoppable() -> Iterator[list[str]]:
-    """A flag that the first Ctrl-C, SIGTERM or SIGHUP raises, to end after the chunk; a second ends us and the worker."""
+    """A flag that the first Ctrl-C, SIGTERM or SIGHUP raises: the chunk ends; a second ends us and the worker."""
     stop: list[str] = []
 
     def first(number: int, _: Any) -> None:

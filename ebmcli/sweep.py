@@ -26,9 +26,6 @@ AGAIN = ("failed", "killed")  # what a command does again unless it is told othe
 class Watcher(Protocol):
     """Who is told how a sweep goes on."""
 
-    def begin(self, total: int, finished: int) -> None:
-        """So many runs in all, so many of them already there."""
-
     def chunk(self, cells: Sequence[Cell], share: float) -> None:
         """A launch has done this share of its work; 0 while it compiles."""
 

@@ -41,9 +41,6 @@ class _Teller:
         self.out.write(json.dumps(event) + "\n")
         self.out.flush()
 
-    def begin(self, total: int, finished: int) -> None:
-        """The parent knows."""
-
     def chunk(self, cells: Sequence[Cell], share: float) -> None:
         """A launch has done this share of its work."""
         self.say(launch=[cell.id for cell in cells], share=share)
