@@ -106,8 +106,10 @@ class Worker:
         self.process.wait()
         with suppress(BrokenPipeError):
             self.process.stdin.close()  # type: ignore[union-attr]
-        for thread in self.threads:  # a child of a worker may hold its stderr open: it is not waited for
+        for thread, pipe in zip(self.threads, (self.process.stdout, self.process.stderr), strict=True):
             thread.join(1.0)
+            if not thread.is_alive():  # a child of the worker may hold its stderr open: it is not waited for
+                pipe.close()  # type: ignore[union-attr]
 
     def cause(self, course: _Course, how: How) -> Cause:
         """What it died of."""
@@ -168,7 +170,7 @@ def work(
 
     lock: the open file of the sweep's lock, which the workers hold with us.
     """
-    batches, tried, barren = deque([list(cells)]), Counter[str](), 0
+    batches, tried, barren = deque([list(cells)] if cells else []), Counter[str](), 0
     while batches:
         batch = batches.popleft()
         course, cause = _watch(worker or Worker(folder, lock), batch, how, watcher, stop)

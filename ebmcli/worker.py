@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from ebmcli import engine, sweep
 from ebmcli.errors import UsageError
+from ebmcli.lazy import jax
 from ebmcli.plan import Cell
 from ebmcli.registry import units
 
@@ -72,6 +73,11 @@ def _outcome(folder: Path, orders: Mapping[str, Any], teller: _Teller, stop: Seq
     """Carry the orders out; the last event."""
     try:
         engine.start(orders["devices"], engine.cache_folder() if orders["cache"] else None)
+        jax.devices()
+    except Exception as error:  # whatever its backends raise: no run can be blamed
+        asked = ", ".join(f"{name}={os.environ[name]}" for name in ("JAX_PLATFORMS", "XLA_FLAGS") if name in os.environ)
+        return _broken(error, f"jax does not start{asked and f' with {asked}'}: ")
+    try:
         sweep.carry_out(sweep.cells_of(folder, orders["runs"]), folder, teller, orders["pictures"], stop)
     except sweep.Interrupted:
         return {"over": "interrupted"}
@@ -79,10 +85,14 @@ def _outcome(folder: Path, orders: Mapping[str, Any], teller: _Teller, stop: Seq
         return {"over": "usage", "message": str(error)}
     except OSError as error:
         return {"over": "disk", "error": [error.errno, error.strerror or str(error), error.filename]}
-    except Exception as error:  # jax that does not start: no run can be blamed
-        text = (str(error).splitlines() or [""])[0]
-        return {"over": "broken", "message": f"{type(error).__name__}: {text}", "traceback": traceback.format_exc()}
+    except Exception as error:  # ours
+        return _broken(error)
     return {"over": "done"}
+
+
+def _broken(error: Exception, what: str = "") -> Mapping[str, Any]:
+    text = f"{what}{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return {"over": "broken", "message": text.removesuffix(": "), "traceback": traceback.format_exc()}
 
 
 def _die_with_parent() -> None:
