@@ -21,13 +21,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from ebmcli import engine, sweep
-from ebmcli.errors import UsageError
-from ebmcli.lazy import jax
-from ebmcli.plan import Cell
-from ebmcli.registry import units
+if TYPE_CHECKING:  # the rest is imported once we are sure to die with our parent
+    from ebmcli.plan import Cell
 
 PR_SET_PDEATHSIG = 1
 
@@ -42,11 +39,11 @@ class _Teller:
         self.out.write(json.dumps(event) + "\n")
         self.out.flush()
 
-    def chunk(self, cells: Sequence[Cell], share: float) -> None:
+    def chunk(self, cells: Sequence["Cell"], share: float) -> None:
         """A launch has done this share of its work."""
         self.say(launch=[cell.id for cell in cells], share=share)
 
-    def end(self, cell: Cell, status: str, reason: str) -> None:
+    def end(self, cell: "Cell", status: str, reason: str) -> None:
         """A run is saved."""
         self.say(end=cell.id, status=status, reason=reason)
 
@@ -61,6 +58,8 @@ def main() -> None:
     faulthandler.enable()
     teller = _Teller(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)  # what a loss prints must not stand between the events
+    from ebmcli.registry import units
+
     with contextlib.redirect_stderr(io.StringIO()):  # a plugin that is skipped: the parent has said so
         units("loss")
     import_module("jax")  # while the parent makes its plan
@@ -71,6 +70,10 @@ def main() -> None:
 
 def _outcome(folder: Path, orders: Mapping[str, Any], teller: _Teller, stop: Sequence[bool]) -> Mapping[str, Any]:
     """Carry the orders out; the last event."""
+    from ebmcli import engine, sweep
+    from ebmcli.errors import UsageError
+    from ebmcli.lazy import jax
+
     try:
         engine.start(orders["devices"], engine.cache_folder() if orders["cache"] else None)
         jax.devices()

@@ -56,6 +56,11 @@ def workers(process):
     return [int(one) for one in children if b"ebmcli.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
+def started(pid):
+    """Whether a worker has come as far as to import jax."""
+    return "jaxlib" in Path(f"/proc/{pid}/maps").read_text()
+
+
 def alive(pid):
     with contextlib.suppress(OSError):
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()

@@ -1,6 +1,7 @@
 """Faults of processes (docs/faults.md), provoked for real: signals, crashes, hangs, a lack of memory."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import random
@@ -13,7 +14,22 @@ import time
 from pathlib import Path
 
 import pytest
-from shell import PATIENCE, ROOT, SMALL, alive, ebm, finish, outcome, results, start, states, trained, until, workers
+from shell import (
+    PATIENCE,
+    ROOT,
+    SMALL,
+    alive,
+    ebm,
+    finish,
+    outcome,
+    results,
+    start,
+    started,
+    states,
+    trained,
+    until,
+    workers,
+)  # fmt: skip
 
 from ebmcli import disk, store
 
@@ -74,14 +90,14 @@ def test_a_grid_of_a_million_cells_is_refused_with_its_size(here):
 def test_a_killed_worker_costs_its_launch_and_the_next_command_runs_only_that(here):
     arguments = ["--loss", "hinge,log,square-square", "--seeds", "0,1", "--devices", "2", "--steps", "2000"]
     process = start(here, "sweep", "--sampler", "uniform", *SMALL, *arguments, "--no-pictures", "--name", "x")
-    until(lambda: len(results(here)) == 2, process)
-    done = len(results(here))
+    runs = here / "results" / "x" / "runs"
+    until(lambda: len(results(here)) == 2 and len(list(runs.glob("*/curves.jsonl"))) > 2, process)
     (worker,) = workers(process)
     os.kill(worker, signal.SIGKILL)
     _, err = finish(process, 3)
     lost = [one["id"] for one in store.records(here / "results" / "x") if one["status"] == "killed"]
     assert 1 <= len(lost) <= 2, err
-    assert len(results(here)) == 6 - len(lost) > done
+    assert len(results(here)) == 6 - len(lost)
     before = {path: path.stat().st_mtime_ns for path in results(here)}
     _, err = trained(here, *arguments)
     assert f"{6 - len(lost)} of 6 runs are already" in err
@@ -91,8 +107,7 @@ def test_a_killed_worker_costs_its_launch_and_the_next_command_runs_only_that(he
 
 def test_a_worker_dies_with_its_parent_within_two_seconds(here):
     process = start(here, "sweep", "--loss", "hinge", "--sampler", "hangs", *SMALL[:-2], "--name", "x")
-    until(lambda: workers(process) and list((here / "results" / "x").glob("sweep.json")), process)
-    time.sleep(1)
+    until(lambda: any(map(started, workers(process))), process)
     (worker,) = workers(process)
     process.kill()
     process.communicate()
@@ -235,8 +250,7 @@ def test_sigterm_and_sighup_end_after_the_chunk_with_the_table(here, number):
 
 def test_a_second_signal_ends_at_once_and_leaves_the_store_intact(here):
     process = start(here, "sweep", "--loss", "hinge", "--sampler", "hangs,uniform", *SMALL[:-2], "--name", "x")
-    until(lambda: workers(process) and list((here / "results" / "x").glob("sweep.json")), process)
-    time.sleep(0.5)
+    until(lambda: any(map(started, workers(process))), process)
     (worker,) = workers(process)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
@@ -247,3 +261,21 @@ def test_a_second_signal_ends_at_once_and_leaves_the_store_intact(here):
     time.sleep(2)
     assert not alive(worker)
     assert set(states(here)) == {"hangs", "uniform"}
+
+
+# --- the list --------------------------------------------------------------------------------------------------------
+
+
+def test_every_fault_of_the_list_has_tests_that_exist():
+    """docs/faults.py names them; docs/faults.md is its table."""
+    spec = importlib.util.spec_from_file_location("faults", ROOT.parent / "docs" / "faults.py")
+    faults = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(faults)
+    assert len(faults.FAULTS) == 25
+    written = (ROOT.parent / "docs" / "faults.md").read_text()
+    for number, (fault, happens, row) in enumerate(faults.FAULTS, start=1):
+        assert f"| {number} | {fault} | {happens} |" in written
+        assert faults.functions(row)
+        for file, function in faults.functions(row):
+            assert f"def {function}(" in (ROOT / f"{file}.py").read_text()
+    assert "failed" not in faults.table({key: ["passed"] for *_, row in faults.FAULTS for key in faults.functions(row)})

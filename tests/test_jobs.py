@@ -48,14 +48,13 @@ def calm(tmp_path_factory):
     return folder
 
 
-def test_a_launch_that_is_repeated_trains_nothing_again(tmp_path, calm):
+def test_a_launch_that_is_repeated_trains_nothing_again(tmp_path, calm, monkeypatch):
+    monkeypatch.delattr(supervise, "Worker")  # none is started
     shutil.copytree(calm / "results", tmp_path / "results")
     folder = tmp_path / "results" / "x"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     runs = [one["id"] for one in store.records(folder)]
-    began = time.monotonic()
     jobs.launch(str(folder), runs, {"devices": 2})
-    assert time.monotonic() - began < 5
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
