@@ -17,6 +17,9 @@ FILLED = {
 }
 
 
+IMPOSSIBLE = 1e30  # the log density that leaves a negative no share in any softmax
+
+
 class Weights(NamedTuple):
     """What is learned."""
 
@@ -123,13 +126,19 @@ def energies_of(
     size = len(positive)
     found: dict[str, Any] = dict.fromkeys(Energies._fields)
     if negatives.y is not None and needs:
-        others = scored(model, batch, negatives.y)
+        others, possible = scored(model, batch, negatives.y), None
+        if model.feasible is not None:  # what is no answer to x has no energy: it counts as y does, and has no density
+            possible = _each(model.feasible, batch, negatives.y)
+            others = jnp.where(possible, others, positive[:, None])
         if "negatives" in needs:
             shape = (size, others.shape[-1])
             found["negatives"] = jnp.broadcast_to(others, shape)
             found["distance"] = _pairs(task.distance, batch.y, negatives.y, batch)
             log_q, found["log_q_positive"] = _log_q(negatives, batch)
             found["log_q"] = jnp.broadcast_to(log_q, shape)
+            if possible is not None:
+                found["distance"] = jnp.where(possible, found["distance"], 0)
+                found["log_q"] = jnp.where(possible, found["log_q"], IMPOSSIBLE)
         if "partition" in needs:
             found["free"] = jnp.broadcast_to(_free(model, batch, others, negatives.log_weight, beta), (size,))
         if "minimum" in needs:

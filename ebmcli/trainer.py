@@ -4,8 +4,9 @@ The static half (a Program) goes in by closure, the array half (a lane: seed, lo
 that many runs share one compiled program. Knows no unit by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Le
@@ -13,7 +14,7 @@ from annotated_types import Ge, Le
 from ebmcli.lazy import Array, jax, jnp, optax
 from ebmcli.objective import Choice, Progress, Weights, contrasted, encoded, energies_of, viewed
 from ebmcli.registry import Unit, parameters_of
-from ebmcli.types import Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
+from ebmcli.types import Batch, Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
 
 # The array half of a run: `seed` [] uint32, `loss` [] int32 (branch), `loss_values` [P] float32 (its hyperparameters in
 # the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all others.
@@ -91,7 +92,7 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
     """One update of the parameters."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
-    batch = task.draw(_stream(key, DATA, state.step), data, program.setting("batch_size"))
+    batch = _lesson(task, lane, state)(_stream(key, DATA, state.step), data, program.setting("batch_size"))
     choice, beta = Choice(program.losses, lane["loss"], lane["loss_values"]), lane["values"]["beta"]
     if "view" in program.needs:
         chains = state.chains
@@ -107,6 +108,11 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
     diverged = jnp.where(healthy, state.diverged, state.step)
     params = optax.apply_updates(state.params, updates)
     return State(params, optimiser, chains, state.step + 1, diverged), progress
+
+
+def _lesson(task: Task, lane: Lane, state: State) -> Callable[..., Batch]:
+    """How the batch of this step is drawn."""
+    return partial(task.lesson, done=state.step / lane["values"]["steps"]) if task.lesson else task.draw
 
 
 def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) -> tuple[State, Progress]:

@@ -36,6 +36,21 @@ class Word(NamedTuple):
     mask: Array  # [T] bool, true for the letters that are there
 
 
+class Strip(NamedTuple):
+    """The x of a word whose letters are not cut apart: its ink, column by column, and how much of it is the strip."""
+
+    image: Array  # [W, H] 0 or 1
+    width: Array  # [] int32, at most W; what lies past it does not count
+
+
+class Aligned(NamedTuple):
+    """Where an energy finds the letters of an answer on a strip."""
+
+    table: Array  # [L, C] the energy of each symbol in each window, the last one for what stands between letters
+    state: Array  # [L] 2k + 1 in a window that reads letter k, 2k after k letters, -1 past the end of the strip
+    column: Array  # [L] the middle of each window, in pixels
+
+
 class Energies(NamedTuple):
     """The energies of ONE example: all that a loss may look at. A field that no loss of the program needs is None."""
 
@@ -83,7 +98,10 @@ class Energy(NamedTuple):
     n_best: Callable[..., Any] | None = None
     # (params, x, y, count) -> y- [count, ...], the answers other than y of lowest energy, distinct, the lowest first
     encode: Callable[..., Any] | None = None
-    # (params, x) -> what F makes of x whatever the answer; the functions above take it in place of x
+    # (params, x) -> what F makes of x whatever the answer; the other functions take it in place of x
+    feasible: Callable[..., Array] | None = None
+    # (params, x, y) -> [] bool, whether y is an answer to x at all: else it has no energy; None: every y is
+    align: Callable[..., Aligned] | None = None  # (params, x, y) -> where the letters of y lie
 
 
 def bind(energy: Energy, params: Any) -> Energy:
@@ -180,3 +198,5 @@ class Task(NamedTuple):
     keep: Callable[..., dict[str, Any]]  # (probed) -> the arrays that a picture needs, from the fine probe
     space: Space
     examples: int | None = None  # in the training set; None where data are drawn afresh
+    lesson: Callable[..., Batch] | None = None
+    # (key, data, size, done) -> the batch of a training step, where it depends on the share of the steps that is done

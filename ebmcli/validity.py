@@ -52,10 +52,10 @@ def judge(config: Mapping[str, Any]) -> Judgement:
     """The judgement of one configuration."""
     task, loss, sampler, energy = (find(kind, config[kind]) for kind in ("task", "loss", "sampler", "energy"))
     cell = _Cell(task, loss, sampler, energy, config)
-    for rule in (_mismatch, _unmet, _unsought, _unbounded_below):
+    for rule in (_mismatch, _missettled, _unmet, _unsought, _unbounded_below):
         if reason := rule(cell):
             return Judgement("refuse", reason)
-    for rule in (_ignored, _penalised, _unwanted, _distance):
+    for rule in (_ignored, _penalised, _unwanted, _approximate, _distance):
         if reason := rule(cell):
             return Judgement("warn", reason)
     return Judgement("run")
@@ -111,6 +111,17 @@ def _mismatch(cell: _Cell) -> str:
     missing = sampler.needs - energy.gives[task.answers]
     if missing and task.answers == "sequence":  # the others are searched by evaluating the energy
         return f"{sampler.name} needs {COMPUTES[min(missing)]}, which {energy.name} does not compute"
+    return ""
+
+
+def _missettled(cell: _Cell) -> str:
+    """The energy serves a need at another of its settings alone."""
+    loss, sampler, energy, config = cell[1:]
+    for need in sorted((loss.needs | sampler.needs) & energy.only.keys()):
+        for name, value in energy.only[need].items():
+            if config[name] != value:
+                who, what = (loss, OFFERS[need]) if need in loss.needs else (sampler, COMPUTES[need])
+                return f"{who.name} needs {what}, {energy.name} has it with --set {name}={value} alone"
     return ""
 
 
@@ -175,6 +186,15 @@ def _unwanted(cell: _Cell) -> str:
             return f"with the most offending answer alone {cell.loss.name} is the log loss"
         names = {"loss": cell.loss.name, "sampler": cell.sampler.name, "energy": cell.energy.name}
         return WARNINGS[want].format(better=cell.that_give(want) or "other losses", **names)
+    return ""
+
+
+def _approximate(cell: _Cell) -> str:
+    setting = cell.energy.only.get("minimum", {})
+    if "negatives" in cell.loss.needs and cell.sampler.needs & {"best_different", "n_best"}:
+        for name, value in setting.items():
+            if cell.config[name] != value:
+                return f"{cell.sampler.name} is exact with --set {name}={value} alone, here it looks at a few answers"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Measures of predicted label sequences whose length is known (segmented words)."""
+"""Measures of predicted label sequences: first of segmented words, whose length is known, then of any, padded with -1."""
 
 import numpy as np
 
@@ -13,6 +13,26 @@ def exact_match(predicted: np.ndarray, label: np.ndarray, length: np.ndarray) ->
     """The share of words without a wrong letter."""
     present = np.arange(label.shape[1]) < length[:, None]
     return float(np.mean(~((predicted != label) & present).any(axis=1)))
+
+
+def edit_distances(predicted: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """[N]: letters put in, left out or changed (Levenshtein) between answers [N, T] that are padded with -1."""
+    from rapidfuzz.distance import Levenshtein
+
+    pairs = zip(predicted, label, strict=True)
+    return np.array(
+        [Levenshtein.distance(found[found >= 0].tolist(), right[right >= 0].tolist()) for found, right in pairs]
+    )
+
+
+def collapsed(symbols: np.ndarray, separator: int) -> np.ndarray:
+    """[N, L]: the word of each row of symbols, padded with -1: repeats merged, the separator and -1 dropped."""
+    before = np.pad(symbols[:, :-1], ((0, 0), (1, 0)), constant_values=separator)
+    kept = (symbols != before) & (symbols != separator) & (symbols >= 0)
+    word = np.full(symbols.shape, -1)
+    row, _ = np.nonzero(kept)
+    word[row, (np.cumsum(kept, axis=1) - 1)[kept]] = symbols[kept]
+    return word
 
 
 def exact_match_by_length(predicted: np.ndarray, label: np.ndarray, length: np.ndarray) -> dict[str, float]:

@@ -1,0 +1,93 @@
+"""Windows of a strip against the letters of a word, whose alignment is latent (LeCun et al. 1998; Graves et al. 2006)."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from ebmcli.energies import alignment as dynamic
+from ebmcli.lazy import Array, jax, jnp, nn
+from ebmcli.registry import energy
+from ebmcli.types import Aligned, Count, Energy, Space, Strip
+
+WINDOW, STRIDE = 18, 6  # pixels: a word of n letters of 18 pixels has 3n - 1 windows or more, and needs 2n
+SEARCHED = 4  # best paths' words beyond those asked for, among which the lowest sums are sought
+
+
+class Scanned(NamedTuple):
+    """What the network makes of a strip."""
+
+    table: Array  # [L, C + 1] the energy of each symbol in each window; the last stands between letters
+    windows: Array  # [] int32, how many of the L windows lie on the strip
+
+
+def patches(image: Array) -> Array:
+    """[L, WINDOW * H]: the windows of a strip [W, H]: slices and one matrix product are a convolution, and far faster."""
+    steps = len(image) // STRIDE
+    blocks = image[: steps * STRIDE].reshape(steps, -1)
+    overlap = WINDOW // STRIDE
+    return jnp.concatenate([blocks[i : steps - overlap + 1 + i] for i in range(overlap)], axis=1)
+
+
+@energy(
+    sequence="free best_different argmin sample n_best",
+    nonnegative={"head": "softplus", "alignment": "best"},
+    follows={"alignment": {"partition": "sum", "model": "sum", "independent": "sum", "log_q": "sum"}},
+    only={"partition": {"alignment": "sum"}, "sample": {"alignment": "sum"}, "minimum": {"alignment": "best"}},
+    reference="LeCun, Bottou, Bengio, Haffner 1998; Graves et al. 2006 for the optional blank",
+)
+def trellis(
+    space: Space,
+    beta: Array,
+    hidden: Count = 256,
+    head: Literal["free", "softplus"] = "free",
+    alignment: Literal["best", "sum"] = "best",
+    blank: Literal["forced", "optional"] = "forced",
+) -> Energy:
+    """F(x, y) = min over alignments z of sum over windows i of E_i(y_z(i)), or -(1/beta) log sum over z of exp(-beta ...)"""
+    soft, optional = alignment == "sum", blank == "optional"
+    labels, length = space.labels, space.length  # type: ignore[union-attr]
+    net: Any = nn.Sequential([nn.Dense(hidden), nn.relu, nn.Dense(hidden), nn.relu, nn.Dense(labels + 1)])
+    unit = beta if soft else 1.0  # of the energies that the dynamic programmes see
+
+    def encode(params, x: Strip) -> Scanned:
+        table = net.apply(params, patches(x.image))
+        above = jax.nn.softplus(table) if head == "softplus" else table
+        return Scanned(above, (x.width - WINDOW) // STRIDE + 1)
+
+    def scanned(function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of a scanned strip as one that also takes the strip itself."""
+        return lambda params, x, *rest: function(x if isinstance(x, Scanned) else encode(params, x), *rest)
+
+    def apply(x: Scanned, y):
+        return dynamic.word_energy(unit * x.table, x.windows, y, optional, soft) / unit
+
+    def n_best(x: Scanned, y, count):
+        found, energies = dynamic.best_words(x.table, x.windows, optional, count + 1 + SEARCHED * soft, len(y))
+        if soft:  # there is no exact search: the lowest sums among the words of the best paths
+            there = energies < dynamic.FAR / 2
+            energies = jnp.where(there, jax.vmap(apply, (None, 0))(x, found), dynamic.FAR)
+            order = jnp.argsort(energies)
+            found, energies = found[order], energies[order]
+        return dynamic.others(found, energies, y)[:count]
+
+    def argmin(x: Scanned):
+        return n_best(x, jnp.full(length, -2), 1)[0]  # -2: other than no word
+
+    def sample(key, x: Scanned, beta, count):
+        return dynamic.sample(key, beta * x.table, x.windows, optional, count, length)
+
+    def align(x: Scanned, y):
+        column = STRIDE * jnp.arange(len(x.table)) + WINDOW / 2
+        return Aligned(x.table, dynamic.best_path(x.table, x.windows, y, optional), column)
+
+    return Energy(
+        init=lambda key, x, y: net.init(key, patches(x.image)),
+        apply=scanned(apply),
+        free=scanned(lambda x, beta: dynamic.all_words(beta * x.table, x.windows, optional, True) / beta),
+        argmin=scanned(argmin),
+        best_different=scanned(lambda x, y, reward: n_best(x, y, 1)[0]),
+        sample=lambda params, key, x, beta, count: scanned(lambda x: sample(key, x, beta, count))(params, x),
+        n_best=scanned(n_best),
+        encode=encode,
+        feasible=scanned(lambda x, y: dynamic.feasible(x.windows, y, optional)),
+        align=scanned(align),
+    )

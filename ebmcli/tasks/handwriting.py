@@ -1,0 +1,172 @@
+"""Handwritten words whose letters are not cut apart: the letters of the Stanford OCR set, put side by side again."""
+
+from functools import lru_cache
+from importlib import resources
+from typing import Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from ebmcli import strips
+from ebmcli.lazy import jax, jnp
+from ebmcli.registry import task
+from ebmcli.types import Batch, Share, Strip, Task, Traced
+
+FOLDS = 10
+ZOOM = 2  # letters of 16 x 8 pixels are drawn at twice their size
+ACROSS, HEIGHT = 8 * ZOOM, 16 * ZOOM
+GAP, DROP, ENDS = 4, 4, 4  # pixels: the widest gap between letters, the deepest vertical shift, free at both ends
+TESTED = 11  # seed of the gaps and shifts of test words
+LOOKED = {True: 740, False: 100}  # test words that are looked at: of these so many are there, as the fold has them
+EVERY = {("large", True): 1, ("large", False): 8, ("small", True): 9, ("small", False): 72}  # of the test set
+BLOCK = 20  # test words that are looked at side by side: LOOKED are multiples, a rest would be compiled anew
+Fold = Annotated[int, Ge(0), Le(FOLDS - 1), Traced]
+Longest = Annotated[int, Ge(2), Le(14)]
+
+
+@lru_cache
+def written() -> dict[str, np.ndarray]:
+    """The set, its words sorted by fold: pixels [52152, 16] uint8 (packed) and label [52152] of all letters; first
+    [6877], the place of a word's first letter, length [6877], fold [6877], and start [11], the first word of each fold."""
+    with resources.as_file(resources.files("ebmcli.tasks") / "data" / "letters.npz") as path, np.load(path) as file:
+        pixels, label, offset, fold = (file[name] for name in ("pixels", "label", "offset", "fold"))
+    order = np.argsort(fold, kind="stable")
+    return {
+        "pixels": pixels,
+        "label": label.astype(np.int32),
+        "first": offset[:-1][order].astype(np.int32),
+        "length": np.diff(offset)[order].astype(np.int32),
+        "fold": fold[order].astype(np.int32),
+        "start": np.searchsorted(fold[order], np.arange(FOLDS + 1)).astype(np.int32),
+    }
+
+
+def joined(key, data, place, count, longest: int):
+    """(the strip of `count` letters that begin at `place` in the set, their labels [T], the middles [T] of their
+    columns): random gaps between them, and all shifted down alike."""
+    letters = place + jnp.arange(longest)
+    packed = data["pixels"][jnp.minimum(letters, len(data["label"]) - 1)]
+    small = jnp.unpackbits(packed, axis=-1).reshape(longest, 16, 8).transpose(0, 2, 1)
+    spacing, dropping = jax.random.split(key)
+    drop = jax.random.randint(dropping, (), 0, DROP + 1)
+    large = jnp.repeat(jnp.repeat(small, ZOOM, axis=1), ZOOM, axis=2)
+    glyphs = jnp.roll(jnp.pad(large, ((0, 0), (0, 0), (0, DROP))), drop, axis=2)
+    start = ENDS + jnp.cumsum(ACROSS + jax.random.randint(spacing, (longest,), 0, GAP + 1)) - ACROSS
+    width = start[count - 1] + ACROSS + ENDS
+    image = strips.drawn(glyphs, start, count, _widest(longest))
+    y = jnp.where(jnp.arange(longest) < count, data["label"][letters], -1)
+    return Strip(image, width), y, start + ACROSS / 2
+
+
+def _widest(longest: int) -> int:
+    return 2 * ENDS + (ACROSS + GAP) * longest
+
+
+def trained_or_tested(start, fold, number, inside: bool):
+    """The word of that number inside the fold, or outside of it."""
+    first, end = start[fold], start[fold + 1]
+    return first + number if inside else jnp.where(number < first, number, number + end - first)
+
+
+def looked_at(protocol: str, fold: int, fine: bool) -> int:
+    """How many of the LOOKED test words are there."""
+    start = written()["start"]
+    inside = int(start[fold + 1] - start[fold])
+    size = inside if protocol == "large" else int(start[-1]) - inside
+    return len(range(0, size, EVERY[protocol, fine]))
+
+
+@task(
+    answers="sequence",
+    conditional=True,
+    energy="trellis",
+    samplers={
+        "log_q": "uniform",
+        "independent": "uniform",
+        "model": "exact",
+        "partition": "exhaustive",
+        "minimum": "exhaustive",
+        "all": "n-best",
+        "negatives": "most-offending",
+        "": "none",
+    },
+    measures="cer wer reject_at_1pct",
+    defaults={"steps": 4_000, "batch_size": 32, "lr": 1e-3, "negatives": 16},
+    reference="NYU Deep Learning, homework on energy-based models; letters of Taskar et al. 2003",
+)
+def handwriting(
+    protocol: Literal["small", "large"] = "large",
+    fold: Fold = 0,
+    vocabulary: Literal["pieces", "words"] = "pieces",
+    longest: Longest = 5,
+    single_letters: Share = 0.0,
+) -> Task:
+    """handwritten words on a strip, folds split as in `letters`; trained on `pieces` of 2 to `longest` letters or on whole
+    `words`, tested on whole words (`single_letters`: the share of the steps in which a piece is one letter)"""
+    widest = longest if vocabulary == "pieces" else int(written()["length"].max())
+    answers = strips.space(_widest(widest))
+
+    def lesson(key, data, size, done):
+        choosing, drawing = jax.random.split(key)
+        inside = data["start"][fold + 1] - data["start"][fold]
+        size_of_set = inside if protocol == "small" else len(data["fold"]) - inside
+        numbers = jax.random.randint(choosing, (size,), 0, size_of_set)
+        words = trained_or_tested(data["start"], fold, numbers, protocol == "small")
+
+        def example(key, word):
+            cutting, beginning, joining = jax.random.split(key, 3)
+            whole = data["length"][word]
+            piece = jax.random.randint(cutting, (), 2, jnp.minimum(longest, whole) + 1)
+            count = jnp.where(done < single_letters, 1, whole if vocabulary == "words" else piece)
+            place = data["first"][word] + jax.random.randint(beginning, (), 0, whole - count + 1)
+            x, y, _ = joined(joining, data, place, count, widest)
+            return Batch(x, jnp.pad(y, (0, answers.length - widest), constant_values=-1))
+
+        return jax.vmap(example)(jax.random.split(drawing, size), words)
+
+    def rows(fine):
+        return np.arange(looked_at(protocol, fold, fine))
+
+    def measure(probed, fine, beta, threshold):
+        some = strips.chosen(probed, rows(fine))
+        return strips.measures(some, some["label"], some["true_centre"], threshold)
+
+    return Task(
+        data=written,
+        draw=lambda key, data, size: lesson(key, data, size, 1.0),
+        distance=lambda y, other: (y != other).any().astype(jnp.float32),
+        targets=lambda fine: _targets(protocol, fine),
+        probe=lambda model, data, targets: _probe(model, data, targets, protocol == "large", fold),
+        measure=measure,
+        keep=lambda probed: strips.kept(probed, rows(True)),
+        space=answers,
+        examples=_training_words(protocol, fold) if isinstance(fold, int) else None,
+        lesson=lesson,
+    )
+
+
+def _training_words(protocol: str, fold: int) -> int:
+    inside = int((written()["fold"] == fold).sum())
+    return inside if protocol == "small" else len(written()["fold"]) - inside
+
+
+def _targets(protocol: str, fine: bool) -> dict[str, np.ndarray]:
+    """The numbers of the words in the test set, which the fold decides; and a random answer for each."""
+    number = EVERY[protocol, fine] * np.arange(LOOKED[fine])
+    return {"number": number, "guess": strips.guesses((len(number), int(written()["length"].max())))}
+
+
+def _probe(model, data, targets, inside, fold):
+    size = data["start"][fold + 1] - data["start"][fold]
+    size = size if inside else len(data["fold"]) - size
+
+    def word(target):
+        number = jnp.minimum(
+            target["number"], size - 1
+        )  # past the set its last word stands for those that are not there
+        place = trained_or_tested(data["start"], fold, number, inside)
+        key, longest = jax.random.fold_in(jax.random.key(TESTED), place), target["guess"].size
+        x, y, centre = joined(key, data, data["first"][place], data["length"][place], longest)
+        return strips.look(model, x, y, target["guess"]) | {"true_centre": centre, "label": y}
+
+    return strips.closest(jax.lax.map(word, targets, batch_size=BLOCK), targets["number"] < size)

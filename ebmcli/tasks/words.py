@@ -1,0 +1,181 @@
+"""Rendered words whose letters are not cut apart: the NYU course's homework on energy-based models."""
+
+from functools import lru_cache
+from importlib import resources
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from ebmcli import strips
+from ebmcli.lazy import Array, jax, jnp
+from ebmcli.registry import task
+from ebmcli.types import Batch, Share, Steps, Strip, Task, Traced
+
+PER_LETTER, EXTRA, LEFT, HEIGHT = 18, 6, 3, 32  # pixels: a strip has 18 a letter and 6 more, its text begins at 3
+ADVANCE = 12  # from letter to letter
+FURTHEST = 7  # that jitter shifts a word to the right
+NOISE = 0.1  # in the conditions that are called so
+CONDITIONS = {"clean": (0, 0.0), "jitter": (FURTHEST, 0.0), "noise": (0, NOISE), "both": (FURTHEST, NOISE)}
+OWN = -1  # the condition that a run is trained in
+LENGTHS = range(2, 11)  # of test words
+USUAL = range(2, 7)  # those that exact_match is about
+EACH = {True: 100, False: 20}  # test words of a length
+HELLO = 20  # strips of that word
+TRAINED, TESTED = 7, 11  # seeds
+BLOCK = (
+    20  # test words that are looked at side by side: all numbers of them are multiples, a rest would be compiled anew
+)
+Longest = Annotated[int, Ge(2), Le(14)]
+Jitter = Annotated[int, Ge(0), Le(FURTHEST), Traced]
+Limit = Annotated[Steps, Traced]
+
+
+@lru_cache
+def glyphs() -> np.ndarray:
+    """[26, 12, 32] 0 or 1: a to z in DejaVu Sans Mono at 20 points, column by column; data/README.md says how made."""
+    with resources.as_file(resources.files("ebmcli.tasks") / "data" / "glyphs.npz") as path, np.load(path) as file:
+        return np.unpackbits(file["glyphs"], axis=-1)
+
+
+def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) -> tuple[Strip, Array]:
+    """The strip of a word y [T], and the middles [T] of its letters, in pixels."""
+    count, longest = jnp.sum(y >= 0), len(y)
+    moving, inking = jax.random.split(key)
+    shift = jnp.floor(jax.random.uniform(moving) * (jitter + 1)).astype(jnp.int32)
+    start = LEFT + shift + ADVANCE * jnp.arange(longest)
+    width = PER_LETTER * longest + EXTRA
+    image = strips.drawn(letters[jnp.maximum(y, 0)], start, count, width)
+    added = jax.random.bernoulli(inking, noise, image.shape)
+    return Strip(jnp.maximum(image, added), PER_LETTER * count + EXTRA), start + ADVANCE / 2
+
+
+@task(
+    answers="sequence",
+    conditional=True,
+    energy="trellis",
+    samplers={
+        "log_q": "uniform",
+        "independent": "uniform",
+        "model": "exact",
+        "partition": "exhaustive",
+        "minimum": "exhaustive",
+        "all": "n-best",
+        "negatives": "most-offending",
+        "": "none",
+    },
+    measures="exact_match cer reject_at_1pct",
+    defaults={"steps": 3_000, "batch_size": 32, "lr": 1e-3, "negatives": 16},
+    reference="NYU Deep Learning, homework on energy-based models",
+)
+def words(
+    longest: Longest = 3, jitter: Jitter = 0, noise: Share = 0.0, train_words: Limit = 0, single_letters: Share = 0.0
+) -> Task:
+    """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found (`train_words` 0: new
+    words at every step; `single_letters`: the share of the steps in which a word is one letter)"""
+    answers = strips.space(PER_LETTER * longest + EXTRA)
+
+    def lesson(key, data, size, done):
+        numbers = jax.random.randint(key, (size,), 0, jnp.where(train_words > 0, train_words, 2**31 - 1))
+
+        def example(number):
+            spelling, ending, drawing = jax.random.split(jax.random.fold_in(jax.random.key(TRAINED), number), 3)
+            length = jnp.where(done < single_letters, 1, jax.random.randint(ending, (), 2, longest + 1))
+            y = jax.random.randint(spelling, (longest,), 0, strips.LABELS)
+            y = jnp.where(jnp.arange(longest) < length, y, -1)
+            x, _ = rendered(data["glyphs"], drawing, y, jitter, noise)
+            return Batch(x, jnp.pad(y, (0, answers.length - longest), constant_values=-1))
+
+        return jax.vmap(example)(numbers)
+
+    def probe(model, data, targets):
+        return _probe(model, data["glyphs"], targets, jitter, noise)
+
+    return Task(
+        data=lambda: {"glyphs": glyphs()},
+        draw=lambda key, data, size: lesson(key, data, size, 1.0),
+        distance=lambda y, other: (y != other).any().astype(jnp.float32),
+        targets=_tests,
+        probe=probe,
+        measure=lambda probed, fine, beta, threshold: _measures(probed, fine, threshold),
+        keep=lambda probed: strips.kept(probed, _usual(True)),
+        space=answers,
+        examples=train_words or None if isinstance(train_words, int) else None,
+        lesson=lesson,
+    )
+
+
+# --- the test words --------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _tests(fine: bool) -> dict[str, np.ndarray]:
+    """label [N, T], number [N] (of the random stream of a strip), condition [N]. First the words of the run's own
+    condition: each length, then doubled letters, then hello; then those of the usual lengths in every condition."""
+    rng = np.random.default_rng(TESTED)
+    longest = max(LENGTHS if fine else USUAL)
+
+    def spelled(length: int, count: int) -> np.ndarray:
+        return np.pad(
+            rng.integers(0, strips.LABELS, (count, length)), ((0, 0), (0, longest - length)), constant_values=-1
+        )
+
+    usual = np.concatenate([spelled(n, EACH[fine]) for n in USUAL])
+    if not fine:
+        return _numbered(usual, np.full(len(usual), OWN))
+    longer = np.concatenate([spelled(n, EACH[fine]) for n in LENGTHS if n not in USUAL])
+    doubled = np.concatenate([spelled(n, EACH[fine] // 4) for n in (3, 4, 5, 6)])
+    place = rng.integers(1, (doubled >= 0).sum(axis=1))
+    doubled[np.arange(len(doubled)), place] = doubled[np.arange(len(doubled)), place - 1]
+    hello = np.tile(np.array([*(ord(c) - ord("a") for c in "hello"), *[-1] * (longest - 5)]), (HELLO, 1))
+    own = np.concatenate([usual, longer, doubled, hello])
+    label = np.concatenate([own, *[usual] * len(CONDITIONS)])
+    condition = np.repeat([OWN, *range(len(CONDITIONS))], [len(own), *[len(usual)] * len(CONDITIONS)])
+    return _numbered(label, condition)
+
+
+def _numbered(label: np.ndarray, condition: np.ndarray) -> dict[str, np.ndarray]:
+    found = {"label": label.astype(np.int32), "guess": strips.guesses(label.shape)}
+    return found | {"number": np.arange(len(label)), "condition": condition}
+
+
+def _groups() -> dict[str, np.ndarray]:
+    """The fine test words by what they are: positions among those of the run's own condition, then by condition."""
+    per, usual = EACH[True], EACH[True] * len(USUAL)
+    found = {f"length_{n}": np.arange(per) + per * i for i, n in enumerate(LENGTHS)}
+    own = per * len(LENGTHS)
+    found |= {"doubled": own + np.arange(per), "hello": own + per + np.arange(HELLO)}
+    first = own + per + HELLO
+    return found | {name: first + usual * i + np.arange(usual) for i, name in enumerate(CONDITIONS)}
+
+
+def _strip(letters: Array, target: dict[str, Array], jitter: Array, noise: Array) -> tuple[Strip, Array]:
+    """The strip of a test word, in the condition that it is read in."""
+    shifts, shares = (
+        jnp.array([*column, own])
+        for column, own in zip(zip(*CONDITIONS.values(), strict=True), (jitter, noise), strict=True)
+    )
+    key = jax.random.fold_in(jax.random.key(TESTED), target["number"])
+    return rendered(letters, key, target["label"], shifts[target["condition"]], shares[target["condition"]])
+
+
+def _probe(model, letters, targets, jitter, noise):
+    def word(target):
+        x, centre = _strip(letters, target, jitter, noise)
+        return strips.look(model, x, target["label"], target["guess"]) | {"true_centre": centre}
+
+    return strips.closest(jax.lax.map(word, targets, batch_size=BLOCK), targets["condition"] == OWN)
+
+
+def _usual(fine: bool) -> np.ndarray:
+    """The words that the measures are about."""
+    return np.arange(EACH[fine] * len(USUAL))
+
+
+def _measures(probed: dict[str, np.ndarray], fine: bool, threshold: float) -> dict[str, float | None]:
+    label = _tests(fine)["label"]
+    some = strips.chosen(probed, _usual(fine))
+    found = strips.measures(some, label[_usual(fine)], some["true_centre"], threshold)
+    for name, rows in _groups().items() if fine else ():
+        found[f"exact_match_{name}"] = strips.exact_match(strips.chosen(probed, rows), label[rows])
+    return found
