@@ -1,4 +1,4 @@
-"""What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring what was read."""
+"""What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def guesses(shape: tuple[int, int]) -> np.ndarray:
 # --- what an energy makes of a test word -----------------------------------------------------------------------------
 
 
-def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Array]:
+def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
     """What the measures and the picture need of one word, on the device; guess [T]: random letters."""
     seen = x if model.encode is None else model.encode(x)
     others = model.n_best(seen, y, 2)  # type: ignore[misc]

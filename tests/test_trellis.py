@@ -172,7 +172,7 @@ def test_samplers_draw_words(name):
     """Letters first, then padding; what draws from the model or searches it gives words that fit, those that search
     never y."""
     model, params = parts(alignment="sum" if name in ("exact", "gibbs") else "best", blank="forced", head="free")
-    batch = Batch(jax.tree.map(lambda *leaves: jnp.stack(leaves), strip(36), strip(42, seed=2)),
+    batch = Batch(jax.tree.map(lambda *leaves: jnp.stack(leaves), strip(36), strip(48, seed=2)),
                   jnp.stack([padded((0, 1)), padded((2, 2, 1))]))  # fmt: skip
     at = Setting(2, SPACE, True, jnp.float32(1.0), jnp.float32(0.0))
     sampler = registry.find("sampler", name).build({"negatives": 40 if name != "n-best" else 5}, at)
@@ -203,7 +203,8 @@ def cell(loss, **settings):
 @pytest.mark.parametrize(
     ("losses", "alignment", "head"),
     [
-        (["energy", "perceptron", "hinge", "log", "lvq2", "mce", "simple", "square-square", "margin-sum"], "best", "free"),
+        (["energy", "perceptron", "hinge", "log", "lvq2", "mce", "simple", "square-square"], "best", "free"),
+        (["margin-sum"], "best", "free"),
         (["nll", "mee", "ml", "infonce", "pirl", "nce"], "sum", "free"),
         (["min-hinge", "square-hinge", "square-exp", "lvq2-ratio"], "best", "softplus"),
     ],
@@ -258,7 +259,9 @@ def test_lessons_begin_with_single_letters():
     for name in ("words", "handwriting"):
         task = registry.find("task", name).build({"single_letters": 0.5})
         data = jax.tree.map(jnp.asarray, task.data())
-        counts = {done: (task.lesson(jax.random.key(0), data, 64, done).y >= 0).sum(axis=1) for done in (0.0, 0.49, 0.5)}
+        counts = {
+            done: (task.lesson(jax.random.key(0), data, 64, done).y >= 0).sum(axis=1) for done in (0.0, 0.49, 0.5)
+        }
         assert set(counts[0.0].tolist()) == set(counts[0.49].tolist()) == {1}
         assert counts[0.5].min() == 2
         lane = {"values": {"steps": jnp.int32(100)}}

@@ -1,4 +1,4 @@
-"""Measures of predicted label sequences: first of segmented words, whose length is known, then of any, padded with -1."""
+"""Measures of predicted label sequences: of segmented words, whose length is known; then of any, padded with -1."""
 
 import numpy as np
 
@@ -20,7 +20,9 @@ def edit_distances(predicted: np.ndarray, label: np.ndarray) -> np.ndarray:
     from rapidfuzz.distance import Levenshtein
 
     pairs = zip(predicted, label, strict=True)
-    return np.array([Levenshtein.distance(found[found >= 0].tolist(), right[right >= 0].tolist()) for found, right in pairs])
+    return np.array(
+        [Levenshtein.distance(found[found >= 0].tolist(), right[right >= 0].tolist()) for found, right in pairs]
+    )
 
 
 def collapsed(symbols: np.ndarray, separator: int) -> np.ndarray:
@@ -34,7 +36,7 @@ def collapsed(symbols: np.ndarray, separator: int) -> np.ndarray:
 
 
 def reject_curve(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(share rejected [N + 1], share of all answers that are wrong and not rejected [N + 1]), the least sure rejected first.
+    """(share rejected [N + 1], share of all answers that are wrong and not rejected [N + 1]), the least sure first.
 
     confidence, wrong: [N]. Of equally sure answers the right ones are rejected first, so that ties help nobody.
     """

@@ -26,8 +26,11 @@ Longest = Annotated[int, Ge(2), Le(14)]
 
 @lru_cache
 def written() -> dict[str, np.ndarray]:
-    """The set, its words sorted by fold: pixels [52152, 16] uint8 (packed) and label [52152] of all letters; first
-    [6877], the place of a word's first letter, length [6877], fold [6877], and start [11], the first word of each fold."""
+    """The set, its words sorted by fold.
+
+    pixels [52152, 16] uint8 (packed) and label [52152] of all letters; of the words first [6877], the place of their
+    first letter, length [6877] and fold [6877]; start [11], the first word of each fold.
+    """
     with resources.as_file(resources.files("ebmcli.tasks") / "data" / "letters.npz") as path, np.load(path) as file:
         pixels, label, offset, fold = (file[name] for name in ("pixels", "label", "offset", "fold"))
     order = np.argsort(fold, kind="stable")
@@ -101,28 +104,15 @@ def handwriting(
     longest: Longest = 5,
     single_letters: Share = 0.0,
 ) -> Task:
-    """handwritten words on a strip, folds split as in `letters`; trained on `pieces` of 2 to `longest` letters or on whole
-    `words`, tested on whole words (`single_letters`: the share of the steps in which a piece is one letter)"""
-    widest = longest if vocabulary == "pieces" else int(written()["length"].max())
-    answers = strips.space(_widest(widest))
+    """handwritten words on a strip, trained on `pieces` of 2 to `longest` letters or on whole `words`, tested on words
 
-    def lesson(key, data, size, done):
-        choosing, drawing = jax.random.split(key)
-        inside = data["start"][fold + 1] - data["start"][fold]
-        size_of_set = inside if protocol == "small" else len(data["fold"]) - inside
-        numbers = jax.random.randint(choosing, (size,), 0, size_of_set)
-        words = trained_or_tested(data["start"], fold, numbers, protocol == "small")
-
-        def example(key, word):
-            cutting, beginning, joining = jax.random.split(key, 3)
-            whole = data["length"][word]
-            piece = jax.random.randint(cutting, (), 2, jnp.minimum(longest, whole) + 1)
-            count = jnp.where(done < single_letters, 1, whole if vocabulary == "words" else piece)
-            place = data["first"][word] + jax.random.randint(beginning, (), 0, whole - count + 1)
-            x, y, _ = joined(joining, data, place, count, widest)
-            return Batch(x, jnp.pad(y, (0, answers.length - widest), constant_values=-1))
-
-        return jax.vmap(example)(jax.random.split(drawing, size), words)
+    protocol, fold: as in `letters`, so that the words of training and test have other writers. single_letters: the
+    share of the steps, the first ones, in which a piece is one letter.
+    """
+    inside, most = protocol == "large", int(written()["length"].max())
+    lesson = _lessons(
+        not inside, fold, vocabulary == "pieces", longest if vocabulary == "pieces" else most, single_letters
+    )
 
     def rows(fine):
         return np.arange(looked_at(protocol, fold, fine))
@@ -136,13 +126,37 @@ def handwriting(
         draw=lambda key, data, size: lesson(key, data, size, 1.0),
         distance=lambda y, other: (y != other).any().astype(jnp.float32),
         targets=lambda fine: _targets(protocol, fine),
-        probe=lambda model, data, targets: _probe(model, data, targets, protocol == "large", fold),
+        probe=lambda model, data, targets: _probe(model, data, targets, inside, fold),
         measure=measure,
         keep=lambda probed: strips.kept(probed, rows(True)),
-        space=answers,
+        space=strips.space(_widest(longest if vocabulary == "pieces" else most)),
         examples=_training_words(protocol, fold) if isinstance(fold, int) else None,
         lesson=lesson,
     )
+
+
+def _lessons(inside: bool, fold, pieces: bool, longest: int, single_letters):
+    """(key, data, size, done) -> a batch: words inside the fold or outside of it, or pieces of them."""
+    places = strips.space(_widest(longest)).length
+
+    def lesson(key, data, size, done):
+        choosing, drawing = jax.random.split(key)
+        in_fold = data["start"][fold + 1] - data["start"][fold]
+        numbers = jax.random.randint(choosing, (size,), 0, in_fold if inside else len(data["fold"]) - in_fold)
+        words = trained_or_tested(data["start"], fold, numbers, inside)
+
+        def example(key, word):
+            cutting, beginning, joining = jax.random.split(key, 3)
+            whole = data["length"][word]
+            piece = jax.random.randint(cutting, (), 2, jnp.minimum(longest, whole) + 1)
+            count = jnp.where(done < single_letters, 1, piece if pieces else whole)
+            place = data["first"][word] + jax.random.randint(beginning, (), 0, whole - count + 1)
+            x, y, _ = joined(joining, data, place, count, longest)
+            return Batch(x, jnp.pad(y, (0, places - longest), constant_values=-1))
+
+        return jax.vmap(example)(jax.random.split(drawing, size), words)
+
+    return lesson
 
 
 def _training_words(protocol: str, fold: int) -> int:
@@ -161,7 +175,9 @@ def _probe(model, data, targets, inside, fold):
     size = size if inside else len(data["fold"]) - size
 
     def word(target):
-        number = jnp.minimum(target["number"], size - 1)  # past the set its last word stands for those that are not there
+        number = jnp.minimum(
+            target["number"], size - 1
+        )  # past the set its last word stands for those that are not there
         place = trained_or_tested(data["start"], fold, number, inside)
         key, longest = jax.random.fold_in(jax.random.key(TESTED), place), target["guess"].size
         x, y, centre = joined(key, data, data["first"][place], data["length"][place], longest)

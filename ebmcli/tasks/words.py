@@ -12,7 +12,7 @@ from ebmcli.lazy import Array, jax, jnp
 from ebmcli.registry import task
 from ebmcli.types import Batch, Share, Steps, Strip, Task, Traced
 
-PER_LETTER, EXTRA, LEFT, HEIGHT = 18, 6, 3, 32  # pixels: a strip has 18 a letter and 6 more, its text begins at 3
+PER_LETTER, EXTRA = 18, 6  # pixels: a strip has 18 a letter and 6 more
 ADVANCE = 12  # from letter to letter
 FURTHEST = 7  # that jitter shifts a word to the right
 NOISE = 0.1  # in the conditions that are called so
@@ -23,7 +23,9 @@ USUAL = range(2, 7)  # those that exact_match is about
 EACH = {True: 100, False: 20}  # test words of a length
 HELLO = 20  # strips of that word
 TRAINED, TESTED = 7, 11  # seeds
-BLOCK = 20  # test words that are looked at side by side: all numbers of them are multiples, a rest would be compiled anew
+BLOCK = (
+    20  # test words that are looked at side by side: all numbers of them are multiples, a rest would be compiled anew
+)
 Longest = Annotated[int, Ge(2), Le(14)]
 Jitter = Annotated[int, Ge(0), Le(FURTHEST), Traced]
 Limit = Annotated[Steps, Traced]
@@ -41,7 +43,7 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
     count, longest = jnp.sum(y >= 0), len(y)
     moving, inking = jax.random.split(key)
     shift = jnp.floor(jax.random.uniform(moving) * (jitter + 1)).astype(jnp.int32)
-    start = LEFT + shift + ADVANCE * jnp.arange(longest)
+    start = shift + ADVANCE * jnp.arange(longest)
     width = PER_LETTER * longest + EXTRA
     image = strips.drawn(letters[jnp.maximum(y, 0)], start, count, width)
     added = jax.random.bernoulli(inking, noise, image.shape)
@@ -69,8 +71,11 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
 def words(
     longest: Longest = 3, jitter: Jitter = 0, noise: Share = 0.0, train_words: Limit = 0, single_letters: Share = 0.0
 ) -> Task:
-    """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found (`train_words` 0: new
-    words at every step; `single_letters`: the share of the steps in which a word is one letter)"""
+    """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found
+
+    train_words: how many different ones there are, 0 for new ones at every step. single_letters: the share of the
+    steps, the first ones, in which a word is one letter.
+    """
     answers = strips.space(PER_LETTER * longest + EXTRA)
 
     def lesson(key, data, size, done):
@@ -114,7 +119,9 @@ def _tests(fine: bool) -> dict[str, np.ndarray]:
     longest = max(LENGTHS if fine else USUAL)
 
     def spelled(length: int, count: int) -> np.ndarray:
-        return np.pad(rng.integers(0, strips.LABELS, (count, length)), ((0, 0), (0, longest - length)), constant_values=-1)
+        return np.pad(
+            rng.integers(0, strips.LABELS, (count, length)), ((0, 0), (0, longest - length)), constant_values=-1
+        )
 
     usual = np.concatenate([spelled(n, EACH[fine]) for n in USUAL])
     if not fine:
@@ -147,7 +154,10 @@ def _groups() -> dict[str, np.ndarray]:
 
 def _strip(letters: Array, target: dict[str, Array], jitter: Array, noise: Array) -> tuple[Strip, Array]:
     """The strip of a test word, in the condition that it is read in."""
-    shifts, shares = (jnp.array([*column, own]) for column, own in zip(zip(*CONDITIONS.values(), strict=True), (jitter, noise), strict=True))
+    shifts, shares = (
+        jnp.array([*column, own])
+        for column, own in zip(zip(*CONDITIONS.values(), strict=True), (jitter, noise), strict=True)
+    )
     key = jax.random.fold_in(jax.random.key(TESTED), target["number"])
     return rendered(letters, key, target["label"], shifts[target["condition"]], shares[target["condition"]])
 
