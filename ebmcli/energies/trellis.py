@@ -45,7 +45,7 @@ def trellis(
     alignment: Literal["best", "sum"] = "best",
     blank: Literal["forced", "optional"] = "forced",
 ) -> Energy:
-    """F(x, y) = min over alignments z of sum over windows i of E_i(y_z(i)), or the soft minimum -(1/beta) log sum exp"""
+    """F(x, y) = min over alignments z of sum over windows i of E_i(y_z(i)), or the soft minimum over them"""
     inner: Any = [layer for _ in range(2) for layer in (nn.Dense(hidden), nn.relu)]
     lean = lambda key, shape, dtype: jnp.zeros(shape, dtype).at[-1].set(-LEAN)  # noqa: E731
     net: Any = nn.Sequential([*inner, nn.Dense(space.labels + 1, bias_init=lean)])  # type: ignore[union-attr]
