@@ -152,8 +152,8 @@ def _words(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) ->
 
 
 def _strip(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """The test word with the smallest gap: its ink, the energy of each symbol in each window above the lowest there, and
-    the best paths of the right answer and of the most offending one."""
+    """The test word with the smallest gap: its ink, the energy of each symbol above the lowest of its window, and the
+    best paths of the right answer and of the most offending one."""
     shown = {name.removeprefix("shown_"): array for name, array in arrays.items() if name.startswith("shown_")}
     windows = int((shown["state"] >= 0).sum())
     table, column = shown["table"][:windows].T, shown["column"][:windows]
