@@ -40,15 +40,15 @@ GRID = (
     ("lr", "--lr", "Learning rate. [default: by task]"),
     ("margin", "--margin", "Margin m of the margin losses. [default: 1]"),
     ("beta", "--beta", "Inverse temperature of the run. [default: 1]"),
-    ("head", "--head", "mlp: `free`, or `softplus` or `square` for F >= 0. [default: by loss]"),
+    ("head", "--head", "mlp, chains: `free`, or `softplus` or `square` for F >= 0. [default: by loss]"),
     ("weight_decay", "--weight-decay", "Decoupled weight decay. [default: by task]"),
     (
         "margin_distance",
         "--margin-distance",
         "letters: margin `hamming` (a wrong letter) or `constant`. [default: by negatives]",
     ),
-    ("protocol", "--protocol", "letters: `small` or `large` training set. [default: small]"),
-    ("fold", "--fold", "letters: the fold, 0 to 9. [default: 0]"),
+    ("protocol", "--protocol", "letters: `small`, `large` or `held-out-words`. [default: small]"),
+    ("fold", "--fold", "letters: a fold, 0 to 9, or all; held-out-words has 0 to 4. [default: 0]"),
 )
 AXES = ("task", "loss", "sampler", "energy", "seed")
 # What holds for the whole command. (name, type, default, option)

@@ -1,6 +1,6 @@
 """From what a user says (flags, an experiment file) to cells: runs with every hyperparameter resolved.
 
-default of the unit < default of the task < top level of the file < its tables < flag.
+default of the unit < of the sampler < of the task < of the energy < top level of the file < its tables < flag.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from annotated_types import Ge, Le
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ebmcli.errors import UsageError, unknown
-from ebmcli.registry import KINDS, Parameter, Unit, find, units
+from ebmcli.registry import EVERY, KINDS, Parameter, Unit, find, units
 from ebmcli.trainer import SETTINGS
 
 AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "energy", "seeds": "seed"}
@@ -100,7 +100,7 @@ def values(parameter: Parameter, given: Any) -> list[Any]:
             tokens.append(item)
     if not tokens or "" in tokens:
         raise UsageError(f"{parameter.name}: the list is empty or has an empty entry")
-    return [checked(parameter, token) for token in tokens]
+    return [token if token == EVERY and parameter.repeats else checked(parameter, token) for token in tokens]
 
 
 def _range(text: str) -> list[Any]:
@@ -242,18 +242,28 @@ def _resolved(
     grid: Grid, task: Unit, energy: Unit, loss: Unit, sampler: Unit, fixed: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """The product over all hyperparameters that this combination has, and over the seeds."""
+    defaults = sampler.defaults | task.defaults | energy.defaults  # type: ignore[operator]
     axes: dict[str, list[Any]] = {}
     for owner in (None, task, energy, sampler, loss):
         for name, one in (SETTINGS if owner is None else owner.parameters).items():
-            default = task.defaults.get(name, sampler.defaults.get(name, one.default))
+            default = defaults.get(name, one.default)
             if owner is energy:
                 default = _following(energy, loss, name, default)
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
             axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
     head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}
     for chosen in itertools.product(*axes.values()):
-        for seed in grid.axes.get("seed", [0]):
-            yield head | {"seed": seed} | dict(zip(axes, chosen, strict=True))
+        for seed, config in itertools.product(
+            grid.axes.get("seed", [0]), _every(task, dict(zip(axes, chosen, strict=True)))
+        ):
+            yield head | {"seed": seed} | config
+
+
+def _every(task: Unit, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The configuration; or where it says `all` of a hyperparameter, one for each value that the task can have."""
+    asked = [name for name, value in config.items() if value == EVERY and parameter(name).repeats]
+    found = [config | {name: one} for name in asked for one in parameter(name).every]
+    return [one for one in found if not task.impossible(one)] if asked else [config]
 
 
 def _following(energy: Unit, loss: Unit, name: str, default: Any) -> Any:

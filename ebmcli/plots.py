@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli import report, stats, store
+from ebmcli import report, stats, store, stripplots, wordplots
 from ebmcli.registry import find, units
 
 ABOVE = 12.0  # the surface is shown from its lowest value to this much above it (in units of 1/beta), or to its highest
-SHOWN_WORDS = 6
 SHOWN_NEGATIVES = 512
 LINEAR = 1e3  # margins or 1/beta, the larger: curves that range over more are shown on a logarithmic scale, both signs
 LARGEST = 1e39  # past any float32: no energy is that large
@@ -24,7 +23,7 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
 
     task = find("task", config["task"])
     question = _curve if task.conditional else _surface
-    sequence = _strip if "shown_table" in arrays else _words
+    sequence = stripplots.draw if "shown_table" in arrays else wordplots.draw
     draw = {"continuous": question, "finite": _regions, "sequence": sequence}[task.answers]
     figure = Figure(figsize=(11.4, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
@@ -124,58 +123,6 @@ def _regions(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) 
     axes.scatter(*arrays["x"].T, c=arrays["y"], s=8, edgecolors="black", linewidths=0.3, **colours)
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
     axes.set_title("colours: the label of lowest energy; points: the data", fontsize=10)
-
-
-def _words(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """Test words from the smallest gap to the largest, each with what was read; wrong letters in red."""
-    from ebmcli.tasks.letters import words
-
-    data = words()
-    gap = arrays["offending"] - arrays["right"]
-    order = np.argsort(gap)
-    chosen = order[np.linspace(0, len(order) - 1, SHOWN_WORDS).astype(int)]
-    for axes, row in zip(figure.subplots(SHOWN_WORDS, 1), chosen, strict=True):
-        word = arrays["word"][row]
-        length = data["length"][word]
-        pixels = np.unpackbits(data["pixels"][word, :length], axis=-1).reshape(length, 16, 8)
-        strip = np.pad(pixels, ((0, 0), (1, 1), (2, 2))).transpose(1, 0, 2).reshape(18, -1)
-        axes.imshow(1 - strip, cmap="gray", vmin=0, vmax=1)
-        for position in range(length):
-            found, right = arrays["found"][row, position], data["label"][word, position]
-            text = chr(97 + found) if found == right else f"{chr(97 + found)} ({chr(97 + right)})"
-            colour = "black" if found == right else "tab:red"
-            axes.text(12 * position + 6, 22, text, ha="center", va="top", fontsize=8, color=colour)
-        axes.set_ylabel(f"gap {gap[row]:.2g}", rotation=0, ha="right", va="center", fontsize=8)
-        axes.set(xticks=[], yticks=[], xlim=(0, 12 * int(data["length"].max())))
-        axes.spines[:].set_visible(False)
-    figure.suptitle("read (right letter), from the smallest gap to the largest", fontsize=10)
-
-
-def _strip(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """The test word with the smallest gap: its ink, the energy of each symbol above the lowest of its window, and the
-    best paths of the right answer and of the most offending one."""
-    shown = {name.removeprefix("shown_"): array for name, array in arrays.items() if name.startswith("shown_")}
-    windows = int((shown["state"] >= 0).sum())
-    table, column = shown["table"][:windows].T, shown["column"][:windows]
-    above = np.minimum(table - table.min(axis=0), ABOVE / config["beta"])
-    ink, energies = figure.subplots(2, 1, sharex=True, height_ratios=(1, 4))
-    ink.imshow(1 - shown["image"][: shown["width"]].T, cmap="gray", vmin=0, vmax=1, aspect="auto")
-    half = (column[1] - column[0]) / 2
-    extent = (column[0] - half, column[-1] + half, len(table) - 0.5, -0.5)
-    found = energies.imshow(above, extent=extent, aspect="auto", cmap="viridis", interpolation="nearest")
-    figure.colorbar(found, ax=energies, label=f"energy above the lowest of its window, up to {above.max():.3g}")
-    paths = (("y", "state", "right", "white", "-"), ("other", "other_state", "most offending", "tab:red", "--"))
-    for answer, state, name, colour, line in paths:
-        word, states = shown[answer], shown[state][:windows]
-        symbol = np.where(states % 2 == 1, word[np.minimum(states // 2, len(word) - 1)], len(table) - 1)
-        label = f"{name}: {''.join(chr(97 + letter) for letter in word if letter >= 0)}"
-        energies.plot(column, symbol, line, drawstyle="steps-mid", color=colour, linewidth=1.6, label=label)
-    ink.set(yticks=[], xlim=(0, int(shown["width"])))
-    energies.set_yticks(range(len(table)), [*(chr(97 + i) for i in range(len(table) - 1)), "_"], fontsize=7)
-    energies.set(xlabel="column, pixels", ylabel="symbol of a window (_: between letters)")
-    energies.legend(loc="upper right", fontsize=8, facecolor="0.5", framealpha=0.9)
-    gap = float((arrays["offending"] - arrays["right"]).min())
-    ink.set_title(f"the test word with the smallest gap, {gap:.3g}", fontsize=10)
 
 
 # --- how training went -----------------------------------------------------------------------------------------------

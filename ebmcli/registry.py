@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from ebmcli.errors import UsageError, unknown
-from ebmcli.types import Traced
+from annotated_types import Ge, Le
 
+from ebmcli.errors import UsageError, unknown
+from ebmcli.types import Repeat, Traced
+
+EVERY = "all"  # in place of the value of a hyperparameter that repeats: every one that it can have
 KINDS = {"loss": "losses", "sampler": "samplers", "energy": "energies", "task": "tasks"}
 
 
@@ -37,6 +40,17 @@ class Parameter:
     def traced(self) -> bool:
         """Whether it travels as an array (so that a new value compiles nothing) or is part of the program."""
         return self.type is float or Traced in getattr(self.annotation, "__metadata__", ())
+
+    @property
+    def repeats(self) -> bool:
+        """Whether runs that differ in it alone repeat one another, as those of several seeds do."""
+        return Repeat in getattr(self.annotation, "__metadata__", ())
+
+    @property
+    def every(self) -> range:
+        """All values of a hyperparameter that repeats."""
+        low, high = ([one for one in self.annotation.__metadata__ if isinstance(one, kind)] for kind in (Ge, Le))
+        return range(low[0].ge, high[0].le + 1)  # type: ignore
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,9 @@ class Unit:
     answers: str = ""  # task: continuous | finite | sequence
     energy: str = ""  # task: default energy
     samplers: Mapping[str, str] = field(default_factory=dict)  # task: default sampler by what a loss needs or wants
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # task, sampler: of hyperparameters of other units
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # task, sampler, energy: of other units' hyperparameters
     measures: tuple[str, ...] = ()  # task: the key measures of accuracy, that a report shows
+    impossible: Callable[[Mapping[str, Any]], str] = lambda config: ""  # task: why it has no such data, or nothing
 
     def build(self, values: Mapping[str, Any], *leading: Any) -> Any:
         """Call the unit with its arguments picked from `values`; what is missing has its default.
@@ -166,6 +181,7 @@ def energy(
     follows: Mapping[str, Mapping[str, str]] | None = None,
     only: Mapping[str, Mapping[str, str]] | None = None,
     conditional: bool = False,
+    defaults: Mapping[str, Any] | None = None,
     reference: str = "",
     **gives: str,
 ) -> Callable:
@@ -174,14 +190,15 @@ def energy(
     gives: what it computes exactly, by kind of answer. nonnegative: whether F >= 0, or the values of hyperparameters at
     which it is. follows: the defaults of hyperparameters that depend on what a loss needs or wants, {name: {need:
     value}}. only: what a loss or sampler needs and it serves at some settings alone, {need: {name: value}}.
-    conditional: it scores nothing without an x.
+    conditional: it scores nothing without an x. defaults: of training, in place of the task's.
     """
     rule = (
         nonnegative if isinstance(nonnegative, bool) else {name: tuple(at.split()) for name, at in nonnegative.items()}
     )
-    traits = {"gives": {kind: _set(names) for kind, names in gives.items()}, "conditional": conditional}
-    follow = {"follows": follows or {}, "only": only or {}}
-    return _register("energy", nonnegative=rule, reference=reference, **traits, **follow)
+    offers = {kind: _set(names) for kind, names in gives.items()}
+    traits: dict[str, Any] = {"gives": offers, "conditional": conditional}
+    traits |= {"defaults": defaults or {}, "follows": follows or {}, "only": only or {}}
+    return _register("energy", nonnegative=rule, reference=reference, **traits)
 
 
 def task(
@@ -193,15 +210,17 @@ def task(
     measures: str,
     conditional: bool = False,
     smooth: bool = True,
+    impossible: Callable[[Mapping[str, Any]], str] = lambda config: "",
     reference: str = "",
 ) -> Callable:
     """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough.
 
     samplers: the default negatives by what a loss needs or wants, the most particular first; "" where it needs none.
-    conditional: whether answers belong to an x. smooth: whether the data have a smooth density.
+    conditional: whether answers belong to an x. smooth: whether the data have a smooth density. impossible: of its
+    hyperparameters, why they do not go together, or nothing.
     """
     traits: dict[str, Any] = {"answers": answers, "energy": energy, "samplers": samplers, "defaults": defaults}
-    traits |= {"conditional": conditional, "smooth": smooth}
+    traits |= {"conditional": conditional, "smooth": smooth, "impossible": impossible}
     return _register("task", reference=reference, measures=tuple(measures.split()), **traits)
 
 
@@ -209,6 +228,12 @@ def units(kind: str) -> dict[str, Unit]:
     """All units of a kind by name, in the order in which their files and lines stand."""
     _load()
     return _units[kind]
+
+
+def repeated(task: str) -> frozenset[str]:
+    """What tells the runs of one row apart: the seed, and of some tasks the part of the data that was held out."""
+    unit = units("task").get(task)
+    return frozenset({"seed"} | {one.name for one in unit.parameters.values() if one.repeats} if unit else {"seed"})
 
 
 def find(kind: str, name: str) -> Unit:

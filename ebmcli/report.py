@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ebmcli import stats, store
-from ebmcli.registry import units
+from ebmcli.registry import repeated, units
 from ebmcli.validity import needs_negatives
 
 Record = Mapping[str, Any]
@@ -22,6 +22,7 @@ HEADINGS = {
     "high_quality": "high quality",
     "bayes_error": "bayes error",
     "word_list_cer": "cer of the word list",
+    "reject_at_1pct": "reject at 1 %",
 }
 NOTES = {
     "promised": "promised: the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
@@ -37,7 +38,9 @@ NOTES = {
     "high quality": "high quality: the model's mass within 3 sd of a centre; a perfect model has 0.99.",
     "bayes error": "bayes error: that of the true posterior on the same points, which is what can be reached.",
     "cer of the word list": "cer of the word list: what naive Bayes letters and the list of the training words reach; "
-    "every figure on this task contains that much of the list.",
+    "every figure on this task contains that much of the list. On held-out words it has no right answer to read.",
+    "reject at 1 %": "reject at 1 %: the share of words to reject, those first whose second answer is nearest to what "
+    "is read, so that wrong words are 1 % of all.",
 }
 
 
@@ -51,7 +54,8 @@ class Table:
 
 
 def groups(records: Sequence[Record]) -> list[tuple[dict[str, Any], list[Record]]]:
-    """The records of each row, with what tells it from the others: everything that varies, the seed excepted."""
+    """The records of each row, with what tells it from the others: everything that varies, but for what
+    repeats runs: the seed, and the fold of a cross-validation."""
     varied = _varied(records)
     found: dict[tuple, tuple[dict[str, Any], list[Record]]] = {}
     for record in records:
@@ -72,7 +76,8 @@ def _varied(records: Sequence[Record]) -> list[str]:
     varied = {name for place in seen.values() for name, values in place.items() if len(values) > 1}
     varied |= {name for name in CONFOUNDERS if len({str(r["config"].get(name)) for r in records}) > 1}
     order = [name for record in records for name in record["config"]]
-    return [name for name in dict.fromkeys(order) if name in varied - {"seed"}]
+    repeats = frozenset().union(*(repeated(task) for task in _in_order(records, "task")))
+    return [name for name in dict.fromkeys(order) if name in varied - repeats]
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
@@ -164,7 +169,12 @@ def markdown(sweep: Path) -> str:
         parts += ["\n".join(f"- {_escape(line)}" for line in reasons(records, table.heading))]
     columns = {column for table in shown for column in table.columns}
     notes = [text for column, text in NOTES.items() if column in columns]
-    parts += ["Means over n seeds with 95 % Student intervals. " + " ".join(notes) if shown else ""]
+    parts += [
+        "Means over n runs, of several seeds or folds, with 95 % Student intervals (too narrow over folds, which "
+        "share data). " + " ".join(notes)
+        if shown
+        else ""
+    ]
     for table in unfinished(records):
         parts += [f"## {table.heading}", _markdown(table)]
     return "\n\n".join(part for part in parts if part) + "\n"

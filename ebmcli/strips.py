@@ -49,7 +49,7 @@ def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
         "offending": first,
         "random": model.apply(seen, jnp.where(y >= 0, guess, -1)),
         # How far the next best answer lies above the one that is read: known without the truth.
-        "confidence": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
+        "sure": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
         "greedy": jnp.where(aligned.state < 0, -1, aligned.table.argmin(axis=1)),
         "centre": jnp.sum(reads * aligned.column, axis=1) / jnp.maximum(reads.sum(axis=1), 1),
         "shown": {
@@ -87,7 +87,7 @@ def measures(
         "auroc": float(np.mean(apart > 0) + np.mean(apart == 0) / 2),
         "energy_spread": float(np.std(apart)),
         "energy_level": float(np.mean(np.float64(right))),
-        "reject_at_1pct": sequence.reject_at(probed["confidence"], wrong),
+        "reject_at_1pct": sequence.reject_at(probed["sure"], wrong),
         "decoder_gap": float(greedy.mean() - wrong.mean()),
         "alignment_error": float(np.abs(probed["centre"] - centre)[label >= 0].mean()),
         **margin.summary(np.float64(offending) - right, threshold),

@@ -14,6 +14,7 @@ from ebmcli.lazy import Array
 # The range of a hyperparameter, read from its annotation. Floats travel as arrays (a new value compiles nothing);
 # integers and names are compiled in, unless marked Traced.
 Traced = "traced"
+Repeat = "repeat"  # runs that differ in it alone repeat one another, as those of several seeds do
 Positive = Annotated[float, Ge(1e-12), Le(1e12)]  # far inside what float32 can hold
 NonNegative = Annotated[float, Ge(0), Le(1e12)]
 Share = Annotated[float, Ge(0), Le(1)]

@@ -96,7 +96,9 @@ class _Cell(NamedTuple):
 
 def _mismatch(cell: _Cell) -> str:
     """These cannot work together whatever the loss."""
-    task, _, sampler, energy, _ = cell
+    task, _, sampler, energy, config = cell
+    if reason := task.impossible(config):
+        return reason
     answers = ANSWERS[task.answers]
     if task.answers not in energy.gives:
         return f"{energy.name} does not score {answers}, the answers of {task.name}"

@@ -190,3 +190,15 @@ def test_a_missing_file_and_a_folder(tmp_path):
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(UsageError, match=str(path)):
             experiment.load(path)
+
+
+def test_all_folds_are_those_that_the_protocol_has():
+    """Ten of them, or five groups of words; and `all` stands for no other hyperparameter."""
+    asked = {"fold": "all", "protocol": "large,held-out-words"}
+    cells = resolve(asked, task="letters", loss="hinge,nll")
+    folds = {
+        protocol: [c["fold"] for c in cells if c["protocol"] == protocol] for protocol in ("large", "held-out-words")
+    }
+    assert folds == {"large": [*range(10)] * 2, "held-out-words": [*range(5)] * 2}
+    with pytest.raises(UsageError, match="steps"):
+        config.grid({"loss": "hinge"}, {"steps": "all"})

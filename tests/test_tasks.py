@@ -1,6 +1,7 @@
 """Every registered task: its density, entropy and samples agree; `letters` is the published set, split as published."""
 
 from importlib import resources
+from itertools import product
 from typing import NamedTuple
 
 import jax
@@ -331,11 +332,6 @@ def raw():
         return {name: file[name] for name in file.files}
 
 
-def spelled(label, length):
-    """The words as strings."""
-    return ["".join(chr(97 + c) for c in row[:n]) for row, n in zip(label, length, strict=True)]
-
-
 def test_letters_is_the_published_set():
     """6,877 words, 55 distinct, all of them in every fold; 52,152 letters; n is the most frequent."""
     data = letters.words()
@@ -343,9 +339,9 @@ def test_letters_is_the_published_set():
     assert (len(data["length"]), int(data["length"].sum())) == (6_877, 52_152)
     assert (data["length"].min(), data["length"].max()) == (3, 14)
     assert np.bincount(data["fold"]).tolist() == PER_FOLD
-    assert np.diff(data["start"]).tolist() == PER_FOLD
+    assert np.diff(letters.split("small")["start"]).tolist() == PER_FOLD
     assert (data["fold"] == np.repeat(np.arange(10), PER_FOLD)).all(), "words are sorted by fold"
-    words = np.array(spelled(data["label"], data["length"]))
+    words = np.array(letters.spelled())
     assert len(set(words)) == 55
     assert all(len(set(words[data["fold"] == fold])) == 55 for fold in range(10))
     share = np.bincount(data["label"][present], minlength=26) / 52_152
@@ -378,21 +374,25 @@ def test_words_are_those_of_the_file(number):
     assert not pixels[end - first :].any()
 
 
-def numbered():
+def numbered(protocol):
     """The set with each word's number in place of its ink, so that draws can be counted fast."""
-    data = letters.words()
+    data = TASKS["letters"].build({"protocol": protocol}).data()
     number = np.arange(len(data["length"]))
     return {**data, "pixels": np.stack([number >> 8, number & 255], axis=-1).astype(np.uint8)[:, None]}
 
 
-@pytest.mark.parametrize("fold", FOLDS)
-@pytest.mark.parametrize("protocol", ["small", "large"])
+@pytest.mark.parametrize(
+    ("protocol", "fold"), [*product(["small", "large"], FOLDS), ("held-out-words", 0), ("held-out-words", 4)]
+)
 def test_draws_are_all_training_words_and_no_test_word(protocol, fold):
-    """Small trains on the fold, large on the other nine; evenly; and `tested` is the complement."""
-    data = numbered()
+    """Small trains on the fold, large on the other nine, held-out-words on all words that are not of the group; evenly;
+    and `tested` is the complement."""
+    data = numbered(protocol)
     here = data["fold"] == fold
+    if protocol == "held-out-words":
+        here = np.isin(letters.spelled(), letters.GROUPS[fold].split())
     trained = here if protocol == "small" else ~here
-    size = LARGEST if protocol == "large" else LARGEST // 8
+    size = LARGEST // 8 if protocol == "small" else LARGEST
     task = TASKS["letters"].build({"protocol": protocol, "fold": fold})
 
     def draw(fold, data):  # an array in a lane
@@ -408,9 +408,25 @@ def test_draws_are_all_training_words_and_no_test_word(protocol, fold):
     assert task.examples == trained.sum()
 
 
+def test_held_out_words_are_five_groups_of_eleven_that_leave_every_letter():
+    """They are the 55 words, dealt out in the first random order after which no group takes a letter away."""
+    words = sorted(set(letters.spelled()))
+    groups = [line.split() for line in letters.GROUPS]
+    assert sorted(word for group in groups for word in group) == words
+
+    def leaves_all(group):
+        return len({letter for word in words if word not in group for letter in word}) == 26
+
+    for seed in range(letters.GROUP_SEED + 1):
+        order = np.random.default_rng(seed).permutation(len(words))
+        dealt = [sorted(words[i] for i in order[first::5]) for first in range(5)]
+        assert all(map(leaves_all, dealt)) == (seed == letters.GROUP_SEED)
+    assert groups == dealt
+
+
 def test_draws_are_decided_by_the_key():
-    data = jax.tree.map(jnp.asarray, letters.words())
     task = TASKS["letters"].build({})
+    data = jax.tree.map(jnp.asarray, task.data())
     one, again, other = (task.draw(jax.random.key(seed), data, 50) for seed in (0, 0, 1))
     jax.tree.map(np.testing.assert_array_equal, one, again)
     assert (one.y != other.y).any()
@@ -424,9 +440,9 @@ def test_distance():
     assert TASKS["letters"].build({"margin_distance": "constant"}).distance(y, other) == 1
 
 
-@pytest.mark.parametrize(("protocol", "expected"), [("small", 0.0085), ("large", 0.0041)])
+@pytest.mark.parametrize(("protocol", "expected"), [("small", 0.0085), ("large", 0.0041), ("held-out-words", 0.6186)])
 def test_word_list_reference(protocol, expected):
-    """What naive Bayes and the list of words reach on fold 0."""
+    """What naive Bayes and the list of words reach on fold 0; the list has none of the held-out words."""
     assert round(letters.word_list_error(protocol, 0), 4) == expected
 
 

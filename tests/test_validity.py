@@ -81,8 +81,21 @@ TABLE = [
     ("line", "sliced-score-matching", "none", "refuse", "no lower bound"),
     ("cos", "denoising-score-matching", "none", "run", ""),
     ("parabola", "denoising-score-matching", "none", "run", ""),
-    ("letters", "min-hinge", "most-offending", "refuse", "never negative"),
-    ("letters", "nce", "most-offending", "refuse", "no negatives of letters do"),
+    *(("letters", loss, "loss-augmented", "run", "") for loss in ("min-hinge", "square-hinge")),
+    ("letters", "lvq2-ratio", "most-offending", "run", ""),
+    ("letters", "nce", "uniform", "run", ""),
+    *(("letters", "nce", name, "refuse", "use uniform") for name in ("most-offending", "corrupt", "exact", "in-batch")),
+    *(("letters", "hinge", name, "run", "") for name in ("n-best", "corrupt", "uniform", "in-batch", "exact", "gibbs")),
+    *(("letters", "ml", name, "run", "") for name in ("exact", "gibbs")),
+    *(("letters", "ml", name, "warn", "alpha") for name in ("uniform", "corrupt", "n-best", "in-batch")),
+    ("letters", "perceptron", "n-best", "run", ""),
+    ("letters", "perceptron", "corrupt", "refuse", "the lowest energy"),
+    ("letters", "nll", "n-best", "refuse", "another loss: infonce, or ml"),
+    ("letters", "infonce", "uniform", "run", ""),
+    *(("letters", "infonce", name, "warn", "the density q") for name in ("n-best", "corrupt", "gibbs", "in-batch")),
+    ("letters", "margin-sum", "n-best", "warn", "some of them"),
+    ("moons", "hinge", "n-best", "refuse", "does not draw points"),
+    ("classes", "hinge", "corrupt", "refuse", "does not draw labels"),
     ("letters", "infonce", "most-offending", "warn", "log loss"),
     ("letters", "margin-sum", "exhaustive", "refuse", "negatives one by one"),
     ("letters", "margin-sum", "loss-augmented", "warn", "some of them"),
@@ -117,6 +130,12 @@ def test_a_distance_margin_that_the_negatives_do_not_look_at_is_warned_of():
 def test_an_energy_that_cannot_score_the_answers_is_refused():
     (cell,), _ = config.cells(config.grid({"task": "moons", "loss": "hinge", "energy": "linear-chain"}, {}))
     assert judge(cell).verdict == "refuse"
+
+
+def test_a_fold_that_a_protocol_does_not_have_is_refused():
+    assert judgement("letters", "hinge", "loss-augmented", protocol="held-out-words", fold=4).verdict == "run"
+    found = judgement("letters", "hinge", "loss-augmented", protocol="held-out-words", fold=5)
+    assert (found.verdict, found.reason) == ("refuse", "held-out-words has folds 0 to 4, not 5")
 
 
 def test_no_pair_of_the_registry_falls_through():
@@ -160,8 +179,7 @@ BY_DEFAULT = {
     **dict.fromkeys(SMOOTH, PLANE),
     **dict.fromkeys(("checkerboard", "line", "cos", "parabola"), ROUGH),
     "classes": dict.fromkeys(SCORES, "refuse"),
-    "letters": dict.fromkeys([*SCORES, "nce", "min-hinge", "square-hinge", "lvq2-ratio"], "refuse")
-    | dict.fromkeys(["ml", "infonce", "pirl", "square-exp", "margin-sum"], "warn"),
+    "letters": dict.fromkeys(SCORES, "refuse") | {"margin-sum": "warn"},
 }
 
 
@@ -178,7 +196,10 @@ def test_losses_share_programs_and_hyperparameters_do_not_split_them():
     # none: the energy loss, the losses of a view, the reconstruction; langevin: the free head and the softplus one.
     assert sorted(names) == ["gaussian", "langevin", "langevin", "none", "none", "none", "pcd", "quadrature", "uniform"]
     letters = plan.plan(config.grid({"task": "letters", "loss": "all"}, {"fold": "0..9"}))
-    assert len(plan.programs(letters.runs)) == 5  # none, most-offending, loss-augmented, and exhaustive for each need
+    names = [program.sampler.name for program, _ in plan.programs(letters.runs)]
+    # exhaustive for each need; loss-augmented, and most-offending, with the free head and with the softplus one.
+    twice = ["exhaustive", "loss-augmented", "most-offending"]
+    assert sorted(names) == sorted(["none", "exact", "n-best", "uniform", *twice, *twice])
 
 
 def test_a_grid_of_everything_has_a_program_for_each_sampler_and_group_of_needs():

@@ -64,19 +64,20 @@ def gibbs(at: Setting, negatives: Count = 256, chain_steps: Steps = 1) -> Sample
     visits = chain_steps * space.length
 
     def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
-        def chain(key: Array, x: Any, y: Array) -> Array:
+        def chain(chance: Array, x: Any, y: Array) -> Array:
             there, labels = space.present(x, y), jnp.arange(space.labels, dtype=y.dtype)
 
             def visit(time: Array, y: Array) -> Array:
                 place = time % space.length
                 energies = jax.vmap(lambda label: model.apply(x, y.at[place].set(label)))(labels)
-                label = jax.random.categorical(jax.random.fold_in(key, time), -at.beta * energies)
-                return jnp.where(there[place], y.at[place].set(labels[label]), y)
+                below = jnp.cumsum(jax.nn.softmax(-at.beta * energies))
+                label = labels[jnp.argmax(below > chance[time] * below[-1])]
+                return jnp.where(there[place], y.at[place].set(label), y)
 
             return jax.lax.fori_loop(0, visits, visit, y)
 
-        keys = jax.random.split(key, (at.batch_size, negatives))
-        y = jax.vmap(jax.vmap(chain, (0, None, None)))(keys, batch.x, batch.y)
+        chance = jax.random.uniform(key, (at.batch_size, negatives, visits))
+        y = jax.vmap(jax.vmap(chain, (0, None, None)))(chance, batch.x, batch.y)
         return Negatives(jax.lax.stop_gradient(y)), state
 
     total = at.total(negatives)

@@ -23,34 +23,40 @@ def corrupt(at: Setting, negatives: Count = 8, edits: Count = 2) -> Sampler:
     """K times y after 1 to `edits` random edits: a letter changed and, where the length is free, put in or left out"""
 
     def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
-        def corrupted(key: Array, x: Any, y: Array) -> Array:
-            many, editing = jax.random.split(key)
+        many, what = jax.random.split(key)
+        shape = (at.batch_size, negatives)
+        times = jax.random.randint(many, shape, 1, edits + 1)
+        chance = jax.random.uniform(what, (*shape, edits, 3))
 
+        def corrupted(x: Any, y: Array, times: Array, chance: Array) -> Array:
             def edit(number: Array, y: Array) -> Array:
-                return edited(jax.random.fold_in(editing, number), x, y, at.space)
+                return jnp.where(number < times, edited(chance[number], x, y, at.space), y)
 
-            return jax.lax.fori_loop(0, jax.random.randint(many, (), 1, edits + 1), edit, y)
+            return jax.lax.fori_loop(0, edits, edit, y)
 
-        keys = jax.random.split(key, (at.batch_size, negatives))
-        return Negatives(jax.vmap(jax.vmap(corrupted, (0, None, None)))(keys, batch.x, batch.y)), state
+        of_one = jax.vmap(corrupted, (None, None, 0, 0))
+        return Negatives(jax.vmap(of_one)(batch.x, batch.y, times, chance)), state
 
     return Sampler(lambda key, first: (), draw, evaluations=at.total(negatives), gradients=0)
 
 
-def edited(key: Array, x: Any, y: Array, space: Any) -> Array:
-    """y [T] after one edit, which always changes it: all places and letters, and the kinds that the length allows, are
-    equally likely."""
+def edited(chance: Array, x: Any, y: Array, space: Any) -> Array:
+    """y [T] after one edit, which always changes it: places and letters, and the kinds of edit that the length allows,
+    are equally likely. chance: [3] uniform random numbers: of the kind, the place and the letter."""
     strings: Strings = space
-    what, where, which = jax.random.split(key, 3)
-    length = strings.present(x, y).sum()
-    # Change, put in, leave out.
-    legal = jnp.array([True, not strings.fixed, not strings.fixed]) & jnp.array([True, length < len(y), length > 1])
-    kind = jax.random.categorical(what, jnp.where(legal, 0.0, -jnp.inf))
+
+    def one_of(count: Array | int, chance: Array) -> Array:
+        return jnp.minimum(jnp.int32(chance * count), count - 1)  # a product may be rounded up to the count
+
+    length, free = strings.present(x, y).sum(), not strings.fixed
+    # Change, put in, leave out: the number of them that this length allows is where the choice ends.
+    legal = jnp.array([True, free, free]) & jnp.array([True, length < len(y), length > 1])
+    kind = jnp.argmax(jnp.cumsum(legal) > one_of(legal.sum(), chance[0]))
     inserted, deleted = kind == 1, kind == 2
     position = jnp.arange(len(y))
-    place = jax.random.randint(where, (), 0, length + inserted)
+    place = one_of(length + inserted, chance[1])
     moved = y[jnp.clip(position - (inserted & (position > place)) + (deleted & (position >= place)), 0, len(y) - 1)]
-    other = (y[place] + jax.random.randint(which, (), 1, strings.labels)) % strings.labels
-    letter = jnp.where(inserted, jax.random.randint(which, (), 0, strings.labels), other)
+    other = (y[place] + 1 + one_of(strings.labels - 1, chance[2])) % strings.labels
+    letter = jnp.where(inserted, one_of(strings.labels, chance[2]), other)
     new = jnp.where((position == place) & ~deleted, letter, moved)
     return jnp.where(position < length + inserted - deleted, new, strings.padding).astype(y.dtype)

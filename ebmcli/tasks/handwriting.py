@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 from ebmcli import strips
 from ebmcli.lazy import jax, jnp
 from ebmcli.registry import task
-from ebmcli.types import Batch, Share, Strip, Task, Traced
+from ebmcli.types import Batch, Repeat, Share, Strip, Task, Traced
 
 FOLDS = 10
 ZOOM = 2  # letters of 16 x 8 pixels are drawn at twice their size
@@ -20,7 +20,8 @@ TESTED = 11  # seed of the gaps and shifts of test words
 LOOKED = {True: 740, False: 100}  # test words that are looked at: of these so many are there, as the fold has them
 EVERY = {("large", True): 1, ("large", False): 8, ("small", True): 9, ("small", False): 72}  # of the test set
 BLOCK = 20  # test words that are looked at side by side: LOOKED are multiples, a rest would be compiled anew
-Fold = Annotated[int, Ge(0), Le(FOLDS - 1), Traced]
+Fold = Annotated[int, Ge(0), Le(FOLDS - 1), Traced, Repeat]
+Protocol = Literal["small", "large", "held-out-words"]  # a name has one meaning; the last is of `letters` alone
 Longest = Annotated[int, Ge(2), Le(14)]
 
 
@@ -95,10 +96,13 @@ def looked_at(protocol: str, fold: int, fine: bool) -> int:
     },
     measures="cer wer reject_at_1pct",
     defaults={"steps": 2_500, "batch_size": 64, "lr": 1e-3, "negatives": 4},
+    impossible=lambda config: (
+        "handwriting has the protocols small and large" if config["protocol"] == "held-out-words" else ""
+    ),
     reference="NYU Deep Learning, homework on energy-based models; letters of Taskar et al. 2003",
 )
 def handwriting(
-    protocol: Literal["small", "large"] = "large",
+    protocol: Protocol = "large",
     fold: Fold = 0,
     vocabulary: Literal["pieces", "words"] = "pieces",
     longest: Longest = 5,

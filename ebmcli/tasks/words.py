@@ -145,7 +145,7 @@ def _numbered(label: np.ndarray, condition: np.ndarray) -> dict[str, np.ndarray]
 def _groups() -> dict[str, np.ndarray]:
     """The fine test words by what they are: positions among those of the run's own condition, then by condition."""
     per, usual = EACH[True], EACH[True] * len(USUAL)
-    found = {f"length_{n}": np.arange(per) + per * i for i, n in enumerate(LENGTHS)}
+    found = {str(n): np.arange(per) + per * i for i, n in enumerate(LENGTHS)}
     own = per * len(LENGTHS)
     found |= {"doubled": own + np.arange(per), "hello": own + per + np.arange(HELLO)}
     first = own + per + HELLO
