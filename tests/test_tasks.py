@@ -77,7 +77,7 @@ DENSITIES = {
     "checkerboard": Density(np.log(32)),
 }
 CURVES = {"line": lambda x: x, "cos": lambda x: 2.5 * np.sin(x)}
-COVERED = {*DENSITIES, *CURVES, "letters", "parabola", "classes"}
+COVERED = {*DENSITIES, *CURVES, "letters", "parabola", "classes", "words", "handwriting"}  # the last two: test_words
 LARGEST = 100_000  # draws in search of every word of nine folds
 
 

@@ -65,7 +65,7 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
         "": "none",
     },
     measures="exact_match cer reject_at_1pct",
-    defaults={"steps": 1_500, "batch_size": 32, "lr": 1e-3, "negatives": 16},
+    defaults={"steps": 3_000, "batch_size": 32, "lr": 1e-3, "negatives": 16},
     reference="NYU Deep Learning, homework on energy-based models",
 )
 def words(
