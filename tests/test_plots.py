@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-
 from matplotlib.figure import Figure
 
 from ebmcli import config, plots, store, stripplots, wordplots

@@ -12,6 +12,7 @@ WINDOW, STRIDE = 18, 6  # pixels: a word of n letters of 18 pixels has 3n - 1 wi
 # What no training strip shows should read as a gap: in strips of 2 and 3 letters no blank window lies but at the end,
 # and without this nll reads letters into the longer blank ends of longer words (exact match .82 instead of 1.00).
 LEAN = 5.0  # how much lower the energy of the separator begins
+HEADS = {"free": lambda e: e, "softplus": lambda e: nn.softplus(e), "square": lambda e: jnp.square(e)}
 SEARCHED = 4  # best paths' words beyond those asked for, among which the lowest sums are sought
 
 
@@ -32,7 +33,7 @@ def patches(image: Array) -> Array:
 
 @energy(
     sequence="free best_different argmin sample n_best",
-    nonnegative={"head": "softplus", "alignment": "best"},
+    nonnegative={"head": "softplus square", "alignment": "best"},
     follows={"alignment": {"partition": "sum", "model": "sum", "independent": "sum", "log_q": "sum"}},
     only={"partition": {"alignment": "sum"}, "sample": {"alignment": "sum"}, "minimum": {"alignment": "best"}},
     reference="LeCun, Bottou, Bengio, Haffner 1998; Graves et al. 2006 for the optional blank",
@@ -41,19 +42,18 @@ def trellis(
     space: Space,
     beta: Array,
     hidden: Count = 256,
-    head: Literal["free", "softplus"] = "free",
+    head: Literal["free", "softplus", "square"] = "free",
     alignment: Literal["best", "sum"] = "best",
     blank: Literal["forced", "optional"] = "forced",
 ) -> Energy:
     """F(x, y) = min over alignments z of sum over windows i of E_i(y_z(i)), or the soft minimum over them"""
     inner: Any = [layer for _ in range(2) for layer in (nn.Dense(hidden), nn.relu)]
-    lean = lambda key, shape, dtype: jnp.zeros(shape, dtype).at[-1].set(-LEAN)  # noqa: E731
+    lean = lambda key, shape, dtype: jnp.zeros(shape, dtype).at[-1].set(-LEAN if head != "square" else 0)  # noqa: E731
     net: Any = nn.Sequential([*inner, nn.Dense(space.labels + 1, bias_init=lean)])  # type: ignore[union-attr]
 
     def encode(params, x: Strip) -> Scanned:
         table = net.apply(params, patches(x.image))
-        above = jax.nn.softplus(table) if head == "softplus" else table
-        return Scanned(above, (x.width - WINDOW) // STRIDE + 1)
+        return Scanned(HEADS[head](table), (x.width - WINDOW) // STRIDE + 1)
 
     return _searched(net, encode, beta if alignment == "sum" else None, blank == "optional", space)
 
