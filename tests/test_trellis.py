@@ -10,7 +10,7 @@ import pytest
 from scipy.special import logsumexp
 from test_alignment import paths
 
-from ebmcli import config, objective, registry, trainer
+from ebmcli import config, engine, objective, plan, registry, trainer
 from ebmcli.energies import trellis
 from ebmcli.objective import Weights
 from ebmcli.types import Batch, Setting, Strings, Strip, bind
@@ -267,3 +267,30 @@ def test_lessons_begin_with_single_letters():
         later = trainer._lesson(task, lane, state._replace(step=jnp.int32(50)))(jax.random.key(0), data, 8)
         assert (first.y[:, 1] == -1).all()
         assert (later.y[:, 1] >= 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["words", "handwriting"])
+def test_every_loss_that_makes_sense_takes_finite_steps(task):
+    """Each with its default negatives, `ml` with Gibbs chains too: three steps of a small net."""
+    small = {"hidden": 8, "batch_size": 4, "negatives": 2, "steps": 3}
+    grid = {"task": task, "loss": list(registry.units("loss"))}
+    cells, _ = config.cells(config.grid(grid, small))
+    cells += config.cells(config.grid({"task": task, "loss": "ml", "sampler": "gibbs"}, small))[0]
+    refused = {cell["loss"] for cell in cells if judge(cell).verdict == "refuse"}
+    assert refused == {
+        "score-matching", "sliced-score-matching", "denoising-score-matching", "denoising", "energy-discrepancy"
+    }  # fmt: skip
+    planned = [plan.Cell(str(i), cell, judge(cell)) for i, cell in enumerate(cells) if cell["loss"] not in refused]
+    for program, members in plan.programs(planned):
+        machine = engine.Engine(program)
+        step = jax.jit(partial(trainer.step, program))
+        data = jax.tree.map(np.asarray, machine.task.data())
+        for member in members:
+            lane = machine._lane(member.config)
+            first = jax.jit(partial(trainer.init, program))(lane, data)
+            state = first
+            for _ in range(3):
+                state, progress = step(lane, data, state)
+                assert np.isfinite(progress.loss), member.config["loss"]
+            assert int(state.diverged) == -1, member.config["loss"]
