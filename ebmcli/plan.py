@@ -15,8 +15,8 @@ from ebmcli.values import parameters
 MOST_CELLS = 10_000  # more are refused without --yes
 # Rough costs on one core, for estimates only: measured on the default settings, and stated as rough wherever shown.
 COMPILE_SECONDS = 4.0
-EVALUATION_SECONDS = {"mlp": 4e-7, "linear-chain": 7e-8, "conv-chain": 7e-8, "trellis": 1e-4}
-QUESTION_SECONDS = {"linear-chain": 3e-5, "conv-chain": 6e-4}  # of an x, whatever the answers
+EVALUATION_SECONDS = {"mlp": 4e-7, "linear-chain": 7e-8, "conv-chain": 7e-8, "trellis": 2e-6}
+QUESTION_SECONDS = {"linear-chain": 3e-5, "conv-chain": 6e-4, "trellis": 2.5e-4}  # of an x, whatever the answers
 FIXED_SECONDS = 2.0  # of a run: evaluation, picture, saving
 
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
-from ebmcli.energies import alignment
+from ebmcli import alignment
 
 SHAPES = [(5, 4), (6, 3)]  # windows, symbols; strips of fewer windows are padded
 TOPOLOGIES = pytest.mark.parametrize("optional", [False, True], ids=["forced", "optional"])
@@ -119,7 +119,9 @@ def test_energies_of_zero_count_the_paths(windows, length, beta):
 
 def posteriors(some, energy, symbols, soft):
     """[L, C]: the share of each symbol in each window, over paths with these energies; of the best ones, if hard."""
-    share = np.exp(reduced(energy, True) - energy) if soft else (energy == energy.min()) / np.sum(energy == energy.min())
+    share = (
+        np.exp(reduced(energy, True) - energy) if soft else (energy == energy.min()) / np.sum(energy == energy.min())
+    )
     return np.array([[share[some[:, i] == c].sum() for c in range(symbols)] for i in range(some.shape[1])])
 
 
@@ -161,7 +163,7 @@ def test_slopes_are_central_differences(optional):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_optional_blank_is_ctc_as_optax_has_it(seed):
-    """-log P(y) = F(y) - F(all), and its slopes; in float64, to 1e-9: optax stands a large number in for infinity, too."""
+    """-log P(y) = F(y) - F(all), and its slopes; in float64, to 1e-9."""
     rng = np.random.default_rng(seed)
     logits, labels = rng.normal(0, 2, (5, 12, 27)), rng.integers(0, 26, (5, 4))
     labels[0, 1] = labels[0, 0]
