@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli import report, stats, store
+from ebmcli import report, stats, store, wordplots
 from ebmcli.metrics.conditional import inferred
 from ebmcli.registry import find, units
 
 ABOVE = 12.0  # the surface is shown from its lowest value to this much above it (in units of 1/beta), or to its highest
-SHOWN_WORDS = 6
 SHOWN_NEGATIVES = 512
 LINEAR = 1e3  # margins or 1/beta, the larger: curves that range over more are shown on a logarithmic scale, both signs
 LARGEST = 1e39  # past any float32: no energy is that large
@@ -25,7 +24,7 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
 
     task = find("task", config["task"])
     question = _curve if task.conditional else _surface
-    draw = {"continuous": question, "finite": _regions, "sequence": _words}[task.answers]
+    draw = {"continuous": question, "finite": _regions, "sequence": wordplots.draw}[task.answers]
     figure = Figure(figsize=(11.4, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{_title(config)}\n{_outcome(config, metrics)}", fontsize=12)
@@ -125,31 +124,6 @@ def _regions(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) 
     axes.scatter(*arrays["x"].T, c=arrays["y"], s=8, edgecolors="black", linewidths=0.3, **colours)
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
     axes.set_title("colours: the label of lowest energy; points: the data", fontsize=10)
-
-
-def _words(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """Test words from the smallest gap to the largest, each with what was read; wrong letters in red."""
-    from ebmcli.tasks.letters import words
-
-    data = words()
-    gap = arrays["offending"] - arrays["right"]
-    order = np.argsort(gap)
-    chosen = order[np.linspace(0, len(order) - 1, SHOWN_WORDS).astype(int)]
-    for axes, row in zip(figure.subplots(SHOWN_WORDS, 1), chosen, strict=True):
-        word = arrays["word"][row]
-        length = data["length"][word]
-        pixels = np.unpackbits(data["pixels"][word, :length], axis=-1).reshape(length, 16, 8)
-        strip = np.pad(pixels, ((0, 0), (1, 1), (2, 2))).transpose(1, 0, 2).reshape(18, -1)
-        axes.imshow(1 - strip, cmap="gray", vmin=0, vmax=1)
-        for position in range(length):
-            found, right = arrays["found"][row, position], data["label"][word, position]
-            text = chr(97 + found) if found == right else f"{chr(97 + found)} ({chr(97 + right)})"
-            colour = "black" if found == right else "tab:red"
-            axes.text(12 * position + 6, 22, text, ha="center", va="top", fontsize=8, color=colour)
-        axes.set_ylabel(f"gap {gap[row]:.2g}", rotation=0, ha="right", va="center", fontsize=8)
-        axes.set(xticks=[], yticks=[], xlim=(0, 12 * int(data["length"].max())))
-        axes.spines[:].set_visible(False)
-    figure.suptitle("read (right letter), from the smallest gap to the largest", fontsize=10)
 
 
 # --- how training went -----------------------------------------------------------------------------------------------

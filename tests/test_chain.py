@@ -219,49 +219,115 @@ def test_extreme_tables_stay_finite():
 
 # --- the registered energy ------------------------------------------------------------------------------------------
 
-LINEAR = registry.find("energy", "linear-chain").build({}, Strings(26, 3, fixed=True))
+STRINGS = Strings(26, 3, fixed=True)
+LINEAR = registry.find("energy", "linear-chain").build({}, STRINGS)
 
 
-def word(length, positions=3, seed=0):
+def word(length, positions=3, seed=0, energy=LINEAR):
     """A word of random pixels, padded with rubbish, an answer to it and random parameters, all in float64."""
     rng = np.random.default_rng(seed)
     x = Word(rng.integers(0, 2, (positions, 128)).astype(float), np.arange(positions) < length)
     y = rng.integers(0, 26, positions).astype(np.int32)
-    shapes = LINEAR.init(jax.random.key(0), x, y)
+    shapes = energy.init(jax.random.key(0), x, y)
     return x, y, jax.tree.map(lambda leaf: rng.normal(0, 0.3, leaf.shape), shapes)
 
 
-def by_hand(x, params):
-    """Tables of F = -sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]."""
-    letter = params["letter"]["params"]
-    return -(x.letters @ letter["kernel"] + letter["bias"]), -params["transition"]
+def linear(letters, params):
+    """W x + b"""
+    return letters @ params["params"]["kernel"] + params["params"]["bias"]
 
 
-def test_linear_chain_starts_without_preferences_between_neighbours():
-    """The transitions start at 0."""
+def convolutional(letters, params):
+    """Two convolutions of 3 by 3 with rectifiers and maxima over 2 by 2, and two layers, by jax.lax itself."""
+    image = 2 * jnp.asarray(letters.reshape(-1, 16, 8, 1)) - 1
+    for layer in params[:2]:
+        kernel = layer["params"]["kernel"].reshape(3, 3, image.shape[-1], -1)
+        axes = ("NHWC", "HWIO", "NHWC")
+        image = jax.lax.conv_general_dilated(image, kernel, (1, 1), "SAME", dimension_numbers=axes)
+        image = jnp.maximum(image + layer["params"]["bias"], 0)
+        image = jax.lax.reduce_window(image, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+    return linear(jnp.maximum(linear(image.reshape(len(letters), -1), params[2]), 0), params[3])
+
+
+def by_hand(name, x, params, head="free"):
+    """Tables of F = sum_t h(-scores(x_t)[y_t]) + h(-A[y_t, y_t+1]), h = log(1 + exp) or nothing."""
+    above = (lambda energy: np.log1p(np.exp(energy))) if head == "softplus" else lambda energy: energy
+    scores = {"linear-chain": linear, "conv-chain": convolutional}[name](x.letters, params["letter"])
+    return above(-np.asarray(scores)), above(-params.get("transition", np.zeros((26, 26))))
+
+
+KINDS = [
+    ("linear-chain", {}),
+    ("linear-chain", {"order": 0}),
+    ("linear-chain", {"head": "softplus"}),
+    ("conv-chain", {"channels": 3, "code": 5}),
+    ("conv-chain", {"channels": 2, "code": 4, "head": "softplus", "order": 0}),
+]
+
+
+@pytest.mark.parametrize("name", ["linear-chain", "conv-chain"])
+def test_chains_start_without_preferences_between_neighbours(name):
+    """The transitions start at 0, and at order 0 there are none."""
+    energy, plain = (registry.find("energy", name).build({"order": order}, STRINGS) for order in (1, 0))
     x, y, _ = word(3)
-    assert (LINEAR.init(jax.random.key(0), x, y)["transition"] == 0).all()
+    assert (energy.init(jax.random.key(0), x, y)["transition"] == 0).all()
+    assert "transition" not in plain.init(jax.random.key(0), x, y)
 
 
+BETAS, REWARDS = (0.5, 2.0), (0.0, 1.5)
+
+
+@cache
+def everything(number):
+    """The energy of that kind, and one program of all that it computes of a word; `seen` from what encode makes of x."""
+    name, values = KINDS[number]
+    energy = registry.find("energy", name).build(values, STRINGS)
+
+    @jax.jit
+    def program(params, x, y):
+        seen = energy.encode(params, x)
+        heights = jax.vmap(partial(energy.apply, params, seen))
+        return {
+            "right": energy.apply(params, x, y),
+            "seen": energy.apply(params, seen, y),
+            "free": [energy.free(params, x, beta) for beta in BETAS],
+            "lowest": energy.apply(params, x, energy.argmin(params, x)),
+            "others": [energy.best_different(params, seen, y, reward) for reward in REWARDS],
+            "heights": heights(jnp.stack([energy.best_different(params, x, y, reward) for reward in REWARDS])),
+            "n_best": heights(energy.n_best(params, seen, y, 3)),
+            "drawn": heights(energy.sample(params, jax.random.key(1), seen, 1.0, 2_000)),
+        }
+
+    return energy, program
+
+
+@pytest.mark.parametrize("number", range(len(KINDS)))
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_linear_chain_agrees_with_its_formula(length):
-    """apply, free, argmin and best_different against enumeration of the 26^length words."""
-    x, y, params = word(length, seed=length)
-    unary, transition = by_hand(x, params)
-    every, energy = brute(unary, transition, x.mask)
+def test_chains_agree_with_their_formula(length, number):
+    """apply, free, argmin, best_different, n_best and samples against enumeration of the 26^length words."""
+    name, values = KINDS[number]
+    with jax.enable_x64(True):
+        energy, program = everything(number)
+        x, y, params = word(length, seed=length, energy=energy)
+        found = jax.tree.map(np.asarray, program(params, x, y))
+        unary, transition = by_hand(name, x, params, values.get("head", "free"))
+    every, energies = brute(unary, transition, x.mask)
     right = (every == y[:length]).all(axis=1)
     hamming = (every != y[:length]).sum(axis=1)
-    with jax.enable_x64(True):
-        apply, free, argmin, best_different = (jax.jit(function) for function in LINEAR[1:5])
-        np.testing.assert_allclose(apply(params, x, y), energy[right].item(), rtol=1e-10)
-        for beta in (0.5, 2.0):
-            np.testing.assert_allclose(free(params, x, beta), free_energies(energy, beta), rtol=1e-10)
-        np.testing.assert_allclose(apply(params, x, argmin(params, x)), energy.min(), rtol=1e-10)
-        for reward in (0.0, 1.5):
-            other = np.asarray(best_different(params, x, y, reward))
-            value = apply(params, x, other) - reward * (other != y).sum()
-            np.testing.assert_allclose(value, (energy - reward * hamming)[~right].min(), rtol=1e-10)
-            assert (other != y).any()
+    close = partial(np.testing.assert_allclose, rtol=1e-10)
+    close(found["right"], energies[right].item())
+    close(found["seen"], found["right"])
+    close(found["free"], [free_energies(energies, beta) for beta in BETAS])
+    close(found["lowest"], energies.min())
+    for other, height, reward in zip(found["others"], found["heights"], REWARDS, strict=True):
+        assert (other != y).any()
+        close(height - reward * (other != y).sum(), (energies - reward * hamming)[~right].min())
+    close(found["n_best"], np.sort(energies[~right])[:3])
+    share = np.exp(-(energies - free_energies(energies, 1.0)))
+    spread = np.sqrt(share @ np.square(energies - share @ energies))
+    np.testing.assert_allclose(found["drawn"].mean(), share @ energies, atol=4 * spread / np.sqrt(2_000))
+    if values.get("head") == "softplus":
+        assert energies.min() > 0
 
 
 @pytest.mark.parametrize("name", ["nll", "hinge"])

@@ -22,6 +22,7 @@ def probed(**changes):
     """Every word read right, with a gap of 2 and random answers 5 above the right one."""
     right = np.arange(SIZE, dtype=np.float32)  # a level for each word that must not matter
     base = {"found": DATA["label"][COARSE], "right": right, "offending": right + 2, "random": right + 5}
+    base |= {"other": DATA["label"][COARSE] + (np.arange(14) < 2), "sure": np.full(SIZE, 2.0)}
     return base | {"random": right + 5 + np.arange(SIZE) % 2} | changes
 
 
@@ -45,6 +46,19 @@ def test_gaps_auroc_and_spread_of_letters_are_taken_word_by_word():
     assert measure(random=right - 1)["auroc"] == 0.0
     assert measure(random=right)["auroc"] == 0.5
     assert measure(offending=right + 0.5)["violation_rate"] == 1.0
+
+
+def test_gaps_a_letter_and_what_has_to_be_rejected():
+    """The most offending answer has two wrong letters; a tenth of the words is read wrong, the least sure or not."""
+    assert measure()["gap_per_letter_q50"] == pytest.approx(1.0)
+    assert measure()["reject_at_1pct"] == 0.0
+    (rows,) = np.nonzero(CHOSEN)
+    wrong = rows[: len(rows) // 10]
+    found, sure = DATA["label"][COARSE].copy(), np.full(SIZE, 2.0)
+    found[wrong, 0] += 1
+    sure[wrong] = 1.0
+    assert measure(found=found, sure=sure)["reject_at_1pct"] == pytest.approx(0.09, abs=2e-3)
+    assert measure(found=found, sure=-sure)["reject_at_1pct"] == pytest.approx(0.99, abs=2e-3)
 
 
 def test_an_energy_of_the_image_alone_is_flat_on_letters():

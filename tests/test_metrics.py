@@ -229,7 +229,7 @@ def test_verdicts_of_energies_whose_state_is_known():
 
 def test_the_verdict_knows_the_scale_of_a_run():
     small = {"energy_spread": 0.05, "energy_level": 0.0, "auroc": 0.9}
-    large = {"energy_spread": 5e3, "energy_level": 0.0, "auroc": 0.9}
+    large = {"energy_spread": 5e4, "energy_level": 0.0, "auroc": 0.9}
     assert collapse.verdict(small, small)[0] == "flat"
     assert collapse.verdict(small, small, small=0.1)[0] == "healthy"
     assert collapse.verdict(large, small)[0] == "unbounded"
@@ -269,3 +269,22 @@ def test_sequence_errors_count_letters_that_are_there():
     found = np.array([[1, 2, 9, 9], [4, 5, 7, 7]])
     assert sequence.character_error(found, label, length) == pytest.approx(1 / 5)
     assert sequence.exact_match(found, label, length) == 0.5
+
+
+def test_exact_match_of_each_length():
+    label = np.array([[1, 2, 3], [4, 5, 0], [4, 6, 0]])
+    found = np.array([[1, 2, 3], [4, 5, 9], [4, 5, 9]])
+    by_length = sequence.exact_match_by_length(found, label, np.array([3, 2, 2]))
+    assert by_length == {"exact_match_2": 0.5, "exact_match_3": 1.0}
+
+
+def test_reject_curve():
+    """The least sure are rejected first; of equally sure ones the right ones, so that ties do not help."""
+    sure, wrong = np.array([3.0, 1.0, 2.0, 4.0]), np.array([False, True, True, False])
+    rejected, error = sequence.reject_curve(sure, wrong)
+    np.testing.assert_array_equal(rejected, [0, 0.25, 0.5, 0.75, 1])
+    np.testing.assert_array_equal(error, [0.5, 0.25, 0, 0, 0])
+    assert sequence.reject_at(sure, wrong, 0.25) == 0.25
+    assert sequence.reject_at(sure, wrong) == 0.5
+    assert sequence.reject_at(np.zeros(4), wrong) == 1.0
+    assert sequence.reject_at(sure, np.zeros(4, bool)) == 0.0

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ebmcli import config, plots, store
+from ebmcli import config, plots, store, wordplots
 from ebmcli.tasks import letters
 
 SIDE = np.linspace(-1, 1, 32)
@@ -45,8 +45,22 @@ def test_words(tmp_path):
     found = letters.words()["label"][chosen].copy()
     found[::2, 0] = 0
     right = np.zeros(len(chosen), np.float32)
-    arrays = {"found": found, "right": right, "offending": right + np.arange(len(chosen)), "word": chosen}
+    gaps = np.arange(len(chosen), dtype=np.float32)
+    arrays = {"found": found, "other": found, "right": right, "offending": right + gaps, "sure": gaps, "word": chosen}
     assert drawn(tmp_path, {"task": "letters", "loss": "hinge"}, {"cer": 0.1}, arrays)[:4] == b"\x89PNG"
+
+
+def test_confusion_of_letters():
+    """Rows sum to 1; a letter that is not there has none."""
+    data = letters.words()
+    (chosen,) = np.nonzero(np.array(letters.spelled()) == "uzz")
+    found = data["label"][chosen].copy()
+    found[: len(chosen) // 2, 1] = 0  # of half of the words, one z of two read as a
+    shares = wordplots.confused({"word": chosen, "found": found})
+    assert shares[25, 0] == pytest.approx(0.25, abs=0.01)
+    assert shares[20, 20] == 1
+    np.testing.assert_allclose(shares[[20, 25]].sum(axis=1), 1)
+    assert np.isnan(np.delete(shares, [20, 25], axis=0)).all()
 
 
 @pytest.mark.parametrize("energy", [BOWL, 0 * BOWL, 1e9 * BOWL])

@@ -193,7 +193,7 @@ def _halved(images: Array) -> Array:
 @energy(
     sequence=EXACT,
     nonnegative={"head": "softplus"},
-    defaults={"steps": 3_000, "lr": 2e-3, "weight_decay": 0.1},
+    defaults={"steps": 6_000, "batch_size": 12, "lr": 4e-3},
     reference="LeCun et al. 1998; Do & Artieres 2010",
 )
 def conv_chain(space: Space, channels: Count = 16, code: Count = 128, head: Head = "free", order: Order = 1) -> Energy:

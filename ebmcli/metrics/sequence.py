@@ -35,8 +35,14 @@ def collapsed(symbols: np.ndarray, separator: int) -> np.ndarray:
     return word
 
 
+def exact_match_by_length(predicted: np.ndarray, label: np.ndarray, length: np.ndarray) -> dict[str, float]:
+    """`exact_match_3` and so on: the same of the words of each length."""
+    lengths = np.unique(length)
+    return {f"exact_match_{n}": exact_match(*(a[length == n] for a in (predicted, label, length))) for n in lengths}
+
+
 def reject_curve(confidence: np.ndarray, wrong: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(share rejected [N + 1], share of all answers that are wrong and not rejected [N + 1]), the least sure rejected first.
+    """(share rejected [N + 1], share of all that are wrong and not rejected [N + 1]), the least sure rejected first.
 
     confidence, wrong: [N]. Of equally sure answers the right ones are rejected first, so that ties help nobody.
     """

@@ -109,7 +109,7 @@ def examples(data, index) -> Batch:
         "negatives": "most-offending",
         "": "none",
     },
-    measures="cer wer word_list_cer",
+    measures="cer wer word_list_cer reject_at_1pct",
     defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1, "negatives": 8},
     impossible=impossible,
     reference="Taskar, Guestrin, Koller, Max-Margin Markov Networks (2003)",
@@ -139,9 +139,8 @@ def letters(
 
     def keep(probed):
         chosen = tested(protocol, fold)
-        return {name: probed[name][chosen] for name in ("found", "right", "offending")} | {
-            "word": np.flatnonzero(chosen)
-        }
+        kept = ("found", "other", "right", "offending", "sure")
+        return {name: probed[name][chosen] for name in kept} | {"word": np.flatnonzero(chosen)}
 
     trained = int((~tested(protocol, fold)).sum()) if isinstance(fold, int) else None
     space = Strings(LABELS, words()["label"].shape[1], fixed=True)
@@ -164,7 +163,10 @@ def _probe(model, data, targets):
         right, offending = model.apply(x, y), model.apply(x, other)
         # What is read is the lower of the two; a tie is read wrong, so that a flat energy is not called perfect.
         found = jnp.where(right < offending, y, other)
-        return {"found": found, "right": right, "offending": offending, "random": model.apply(x, random)}
+        runner_up = model.apply(x, model.best_different(x, found, 0.0))
+        sure = runner_up - jnp.minimum(right, offending)  # what can be known without the right answer
+        energies = {"right": right, "offending": offending, "random": model.apply(x, random), "sure": sure}
+        return energies | {"found": found, "other": other}
 
     return jax.lax.map(word, targets, batch_size=64)
 
@@ -172,12 +174,15 @@ def _probe(model, data, targets):
 def measures(
     probed: dict[str, np.ndarray], chosen: np.ndarray, fine: bool, threshold: float
 ) -> dict[str, float | None]:
-    """All measures from what the probe found: `found` [N, T]; `right`, `offending`, `random` [N] energies."""
+    """All measures from what the probe found: `found`, `other` [N, T], what is read and the best different answer;
+    `right`, `offending`, `random`, `sure` [N], energies and how far the second answer lies above what is read."""
     label, length = (words()[name][:: 1 if fine else COARSE][chosen] for name in ("label", "length"))
-    found, right, offending, random = (probed[name][chosen] for name in ("found", "right", "offending", "random"))
+    seen = {name: of_word[chosen] for name, of_word in probed.items()}
+    found, right = seen["found"], seen["right"]
     matched = sequence.exact_match(found, label, length)
+    gaps = np.float64(seen["offending"]) - right
     # Energies of different words are not comparable (any f(x) may be added): right and random are paired word by word.
-    apart = np.float64(random) - right
+    apart = np.float64(seen["random"]) - right
     return {
         "cer": sequence.character_error(found, label, length),
         "wer": 1 - matched,
@@ -185,7 +190,10 @@ def measures(
         "auroc": float(np.mean(apart > 0) + np.mean(apart == 0) / 2),
         "energy_spread": float(np.std(apart)),
         "energy_level": float(np.mean(np.float64(right))),
-        **margin.summary(np.float64(offending) - right, threshold),
+        "reject_at_1pct": sequence.reject_at(seen["sure"], (found != label).any(axis=1)),
+        **margin.summary(gaps, threshold),
+        **margin.quantiles(gaps / (seen["other"] != label).sum(axis=1), "gap_per_letter"),
+        **(sequence.exact_match_by_length(found, label, length) if fine else {}),
     }
 
 
