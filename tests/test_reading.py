@@ -196,6 +196,8 @@ def test_the_same_sweep_twice_has_no_changes():
     assert not found.worse
     assert comparing.table(found, ("a", "b")).rows == []
     assert found.counts() == f"{len(found.changes)} equal"
+    collapsed = [*BASE, record("mce", "pcd", 0, **plane(3.0, 1.0, verdict="flat"))]
+    assert not comparing.compare(collapsed, collapsed).worse, "it was not healthy before"
 
 
 def test_what_became_worse_is_told_from_noise():
@@ -324,6 +326,7 @@ def test_load_gives_a_tidy_frame(results):
     [
         ("run --loss hin", ["hinge"]),
         ("run --loss hinge,lo", ["hinge,log"]),
+        ("run --loss hinge,hin", []),
         ("sweep --sampler lang", ["langevin"]),
         ("sweep --energy def", ["default"]),
         ("run --task moo", ["moons"]),
