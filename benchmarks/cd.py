@@ -203,9 +203,8 @@ def main() -> None:
     print(f"{cores()} cores, {platform.processor() or platform.machine()}, python {platform.python_version()}\n")
     print("| contender | steps per second | range | ebm is |\n| --- | --- | --- | --- |")
     for name, rates in found.items():
-        print(
-            f"| {name} | {middle[name]:,.0f} | {min(rates):,.0f} to {max(rates):,.0f} | {own / middle[name]:.2f} times |"
-        )
+        span = f"{min(rates):,.0f} to {max(rates):,.0f}"
+        print(f"| {name} | {middle[name]:,.0f} | {span} | {own / middle[name]:.2f} times |")
     if options.output:
         options.output.write_text(json.dumps({"cores": cores(), "steps_per_second": found}, indent=1) + "\n")
 
