@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ebmcli import cli_reading, completion
 from ebmcli.errors import UsageError
 
 app = typer.Typer(
@@ -24,8 +25,6 @@ app = typer.Typer(
     "and compare margin, collapse and accuracy. Start with: ebm run --loss hinge",
 )
 
-ROOT = Path("results")
-Results = Annotated[Path, typer.Option("--results", help="Folder that holds all results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the records as JSON, alone on stdout.")]
 
 # What a grid is made of: every one takes a list, `a,b`, and numbers a range, `0..4`. (name, flag, help)
@@ -36,6 +35,7 @@ GRID = (
     ("energy", "--energy", "Energy; see `ebm list energies`. [default: by task]"),
     ("seed", "--seeds", "Seeds, as 0..4 or 0,1,7. [default: 0]"),
     ("steps", "--steps", "Optimiser steps. [default: by task]"),
+    ("budget", "--budget", "Energy evaluations of every run, from which its steps follow; instead of --steps."),
     ("batch_size", "--batch-size", "Examples a step. [default: by task]"),
     ("lr", "--lr", "Learning rate. [default: by task]"),
     ("margin", "--margin", "Margin m of the margin losses. [default: 1]"),
@@ -55,7 +55,7 @@ AXES = ("task", "loss", "sampler", "energy", "seed")
 WHOLE = (
     ("set", list[str] | None, None, typer.Option("--set", metavar="NAME=VALUE", help="Any hyperparameter.")),
     ("name", str | None, None, typer.Option("--name", help="Folder of the results, under --results.")),
-    ("results", Path, ROOT, typer.Option("--results", help="Folder that holds all results.")),
+    ("results", Path, cli_reading.ROOT, typer.Option("--results", help="Folder that holds all results.")),
     ("json", bool, False, typer.Option("--json", help="Print the records as JSON, alone on stdout.")),
     ("devices", int | None, None, typer.Option("--devices", min=1, max=1024, help="Runs at a time. [default: cores]")),
     ("no_compile_cache", bool, False, typer.Option("--no-compile-cache", help="Keep no compiled programs.")),
@@ -64,10 +64,17 @@ WHOLE = (
 )  # fmt: skip
 
 
+def _option(name: str, flag: str, text: str) -> Any:
+    """The option of an axis or a hyperparameter; names of units are completed."""
+    others = {"loss": ["all"], "sampler": ["all", "default"], "task": ["all"], "energy": ["all", "default"]}
+    offer = completion.units_of(name, *others[name]) if name in others else None
+    return typer.Option(flag, help=text, autocompletion=offer)
+
+
 def _shared(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of GRID and WHOLE; it receives them as keywords."""
     own = [one for one in inspect.signature(command).parameters.values() if one.kind is not one.VAR_KEYWORD]
-    table = [(name, str | None, None, typer.Option(flag, help=text)) for name, flag, text in GRID] + list(WHOLE)
+    table = [(name, str | None, None, _option(name, flag, text)) for name, flag, text in GRID] + list(WHOLE)
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
         for name, kind, default, option in table
@@ -125,46 +132,8 @@ def sweep(
     raise typer.Exit(commands.sweep(file, dry_run, *_asked(said)))
 
 
-@app.command()
-def report(
-    sweep: Annotated[str | None, typer.Argument(help="Name or folder of a sweep. [default: the newest]")] = None,
-    format: Annotated[str, typer.Option("--format", help="md, csv or json.")] = "md",
-    output: Annotated[Path | None, typer.Option("--output", help="Write to this file instead of stdout.")] = None,
-    json: Json = False,
-    results: Results = ROOT,
-) -> None:
-    """Print the tables of a sweep as markdown, csv or json."""
-    from ebmcli import commands
-
-    raise typer.Exit(commands.report(sweep, "json" if json else format, output, results))
-
-
-@app.command()
-def plot(
-    sweep: Annotated[str | None, typer.Argument(help="Name or folder of a sweep. [default: the newest]")] = None,
-    grid: Annotated[
-        str,
-        typer.Option(
-            "--grid",
-            metavar="ROWS,COLUMNS",
-            help="Two of loss, sampler, energy, task, seed, or a hyperparameter that varies.",
-        ),
-    ] = "loss,sampler",
-    task: Annotated[str | None, typer.Option("--task", help="Only this task. [default: a page for each]")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="The seed that is shown. [default: the lowest]")] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="A .png, .pdf or .svg file. [default: grid-TASK.png in the sweep's folder]"),
-    ] = None,
-    results: Results = ROOT,
-) -> None:
-    """Draw a page of small multiples: one cell a run, on one scale, collapsed ones marked.
-
-    Energy surfaces on the plane, F(x, y) of curves, regions of labels, gaps of words. Prints the files written.
-    """
-    from ebmcli import commands
-
-    raise typer.Exit(commands.plot(sweep, grid, task, seed, output, results))
+for _command in cli_reading.COMMANDS:
+    app.command()(_command)
 
 
 @app.command("list")
@@ -181,11 +150,14 @@ def list_(
     display.list_units(what, json)
 
 
+_LOSSES = typer.Argument(
+    metavar="LOSS", help="Losses; see `ebm list losses`. [default: all]", autocompletion=completion.units_of("loss")
+)
+
+
 @app.command()
 def check(
-    losses: Annotated[
-        list[str] | None, typer.Argument(metavar="LOSS", help="Losses; see `ebm list losses`. [default: all]")
-    ] = None,
+    losses: Annotated[list[str] | None, _LOSSES] = None,
     json: Json = False,
 ) -> None:
     """Find the margin of each loss from its formula; exit code 3 where it promises another.

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from typing import Any
 
 from rich.console import Console
 
-from ebmcli import experiment, plan, store
+from ebmcli import experiment, origins, plan, stats, store
 from ebmcli import report as reports
-from ebmcli.config import Grid
+from ebmcli.config import Grid, words
 from ebmcli.display import console, print_table
-from ebmcli.errors import UsageError, unknown
+from ebmcli.errors import UsageError
 
 OK, UNFINISHED, INTERRUPTED = 0, 3, 130
 SHOWN_REFUSALS = 3
@@ -44,21 +43,21 @@ def run(grid: Grid, options: Options) -> int:
     planned = plan.plan(grid, options.yes)
     _refuse_nothing(planned)
     config = planned.runs[0].config
-    words = "-".join(str(config[name]) for name in ("loss", "sampler", "task"))
-    folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
+    folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words(config)}")
     resume = options.command if options.name else f"{options.command} --name {folder.name}"
-    return _carry_out(planned, folder, options, resume)
+    return _carry_out(planned, folder, options, resume, origins.said(grid))
 
 
 def sweep(file: Path | None, dry_run: bool, flags: Grid, options: Options) -> int:
     """Run a grid from a file, from flags, or from both; or show what it would run."""
-    grid = flags.over(experiment.load(file)) if file else flags
-    planned = plan.plan(grid, options.yes)
+    read = experiment.load(file) if file else None
+    planned = plan.plan(flags.over(read) if read else flags, options.yes)
     if dry_run:
         _show_plan(planned, _sweep_folder(file, planned, options), options)
         return OK
     _refuse_nothing(planned)
-    return _carry_out(planned, _sweep_folder(file, planned, options), options, options.command)
+    said = origins.said(flags, read, file)
+    return _carry_out(planned, _sweep_folder(file, planned, options), options, options.command, said)
 
 
 def _refuse_nothing(planned: plan.Plan) -> None:
@@ -93,8 +92,9 @@ def _fresh(root: Path, name: str) -> Path:
     raise AssertionError
 
 
-def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str) -> int:
-    """Run what is missing; print the table, or the records. resume: the command that goes on after an interruption."""
+def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str, said: dict[str, Any]) -> int:
+    """Run what is missing; print the table, or the records. resume: the command that goes on after an interruption.
+    said: for the manifest, from flags and file."""
     from ebmcli import engine, sweep
     from ebmcli.progress import Bar
 
@@ -106,7 +106,7 @@ def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str) 
         err.print(f"another ebm works in {folder}: waiting for it to end")
     interrupted = False
     with store.locked(folder / "lock"), Bar(err, quiet=options.json) as bar:
-        missing = sweep.prepare(planned, folder, options.command)
+        missing = sweep.prepare(planned, folder, options.command, said)
         finished = len(planned.runs) - len(missing)
         if finished:
             err.print(
@@ -199,65 +199,5 @@ def _show_plan(planned: plan.Plan, folder: Path, options: Options) -> None:
     there = f"{len(runs) - len(missing)} of them already in {folder}, " if len(missing) < len(runs) else ""
     out.print(
         f"{len(runs)} runs in {len(plan.programs(runs))} programs, {there}{len(planned.refused)} refused; "
-        f"roughly {_duration(plan.estimate(missing, lanes))} on {lanes} cores at the default sizes"
+        f"roughly {stats.duration(plan.estimate(missing, lanes))} on {lanes} cores at the default sizes"
     )
-
-
-def _duration(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.1f} h"
-    )
-
-
-# --- report --------------------------------------------------------------------------------------------------------
-
-
-def report(name: str | None, format: str, output: Path | None, results: Path) -> int:
-    """Print the report of a sweep, the newest unless named."""
-    if format not in ("md", "csv", "json"):
-        raise unknown("format", format, ["md", "csv", "json"])
-    folder = _find(name, results)
-    if format == "md":
-        text = reports.markdown(folder)
-    elif format == "csv":
-        text = reports.comma_separated(store.records(folder))
-    else:
-        text = store.dumps(store.records(folder)) + "\n"
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        output.write_text(text, encoding="utf-8")
-        console(stderr=True).print(f"written to {output}", markup=False)
-    return OK
-
-
-def plot(name: str | None, grid: str, task: str | None, seed: int | None, output: Path | None, results: Path) -> int:
-    """Draw the pages of a sweep, the newest unless named, and say where they lie."""
-    from ebmcli import page
-
-    written, notes = page.write(_find(name, results), grid, task, seed, output)
-    err = console(stderr=True)
-    for note in notes:
-        err.print(note, markup=False, soft_wrap=True)
-    for path in written:
-        print(path)
-    return OK
-
-
-def _find(name: str | None, results: Path) -> Path:
-    """The folder of a sweep by its name or path."""
-    known = store.sweeps(results)
-    if name is None:
-        if not known:
-            raise UsageError(f"no results in {results}/: run something first, as in `ebm run --loss hinge`")
-        return known[0]
-    for folder in (results / name, Path(name)):
-        if (folder / "sweep.json").exists():
-            return folder
-    if not known:
-        raise UsageError(f"no sweep '{name}', there are no results in {results}/: run something first")
-    raise unknown("sweep", name, [folder.name for folder in known])

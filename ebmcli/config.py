@@ -10,18 +10,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import EVERY, KINDS, Parameter, Unit, find, units
 from ebmcli.trainer import SETTINGS
+from ebmcli.values import legal, parameter, values
 
-AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "energy", "seeds": "seed"}
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
+BUDGET = Parameter("budget", None, Annotated[int, Ge(1), Le(10**15)])
 DEFAULT = "default"  # the sampler or energy that suits the rest of the cell
 
 
@@ -32,87 +32,18 @@ class Grid:
     axes: dict[str, list[Any]] = field(default_factory=dict)  # by kind, or "seed"
     settings: dict[str, list[Any]] = field(default_factory=dict)
     special: dict[tuple[str, str], dict[str, list[Any]]] = field(default_factory=dict)  # by (kind, unit)
+    budget: int | None = None  # energy evaluations of every run, from which its steps follow
 
     def over(self, base: "Grid") -> "Grid":
         """This grid laid over a base: what is said here wins over what is said there, special or not."""
-        said = {*self.settings, *(["samplers"] if "sampler" in self.axes else [])}
+        said = {*self.settings, *(["samplers"] if "sampler" in self.axes else []), *(["steps"] if self.budget else [])}
         special = {
             unit: {name: values for name, values in table.items() if name not in said}
             for unit, table in base.special.items()
         }
-        return Grid(base.axes | self.axes, base.settings | self.settings, special | self.special)
-
-
-# --- names and values ------------------------------------------------------------------------------------------------
-
-
-@lru_cache
-def parameters() -> dict[str, Parameter]:
-    """Every hyperparameter by name. A name means one thing: units of different kinds share none (a test)."""
-    owned = [unit.parameters for kind in KINDS for unit in units(kind).values()]
-    return {name: one for table in [SETTINGS, *owned] for name, one in table.items()}
-
-
-def parameter(name: str) -> Parameter:
-    """The hyperparameter of that name (dashes allowed), or a UsageError that suggests one."""
-    known = parameters()
-    plain = name.replace("-", "_")
-    axes = {axis: plural for plural, axis in AXES.items()}
-    if plain in axes:
-        flag = "seeds" if plain == "seed" else plain
-        raise UsageError(f"{name} is no hyperparameter: say --{flag}, or {axes[plain]} = ... in an experiment file")
-    if plain not in known:
-        raise unknown("hyperparameter", name, known)
-    return known[plain]
-
-
-@lru_cache
-def _adapter(annotation: Any) -> TypeAdapter:
-    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
-
-
-def checked(parameter: Parameter, value: Any) -> Any:
-    """The value, if it is of the hyperparameter's type and in its range; else a UsageError."""
-    try:
-        return _adapter(parameter.annotation).validate_python(value)
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].replace("Input should be", "must be")
-        raise UsageError(f"{parameter.name}: {message}, found {value!r}") from None
-
-
-def parse(text: str) -> Any:
-    """A number where it reads as one, else the text itself."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
-def values(parameter: Parameter, given: Any) -> list[Any]:
-    """A list of checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`."""
-    tokens: list[Any] = []
-    for item in given if isinstance(given, list) else [given]:
-        if isinstance(item, str):
-            tokens += [one for text in item.split(",") for one in _range(text.strip())]
-        else:
-            tokens.append(item)
-    if not tokens or "" in tokens:
-        raise UsageError(f"{parameter.name}: the list is empty or has an empty entry")
-    return [token if token == EVERY and parameter.repeats else checked(parameter, token) for token in tokens]
-
-
-def _range(text: str) -> list[Any]:
-    ends = re.fullmatch(r"(\d+)\.\.(\d+)", text)
-    if not ends:
-        return [parse(text)]
-    first, last = int(ends[1]), int(ends[2])
-    if last < first:
-        raise UsageError(f"{text}: a range runs upwards, write {last}..{first}")
-    if last - first >= 100_000:
-        raise UsageError(f"{text}: a range has at most 100,000 values")
-    return list(range(first, last + 1))
+        settings = {name: values for name, values in base.settings.items() if name not in said} | self.settings
+        budget = self.budget or (None if "steps" in self.settings else base.budget)
+        return Grid(base.axes | self.axes, settings, special | self.special, budget)
 
 
 def names(kind: str, given: Any) -> list[str]:
@@ -123,7 +54,12 @@ def names(kind: str, given: Any) -> list[str]:
     found: list[str] = []
     for name in asked:
         allowed = name == DEFAULT and kind in ("sampler", "energy")
-        found += list(units(kind)) if name == "all" else [name if allowed else find(kind, name).name]
+        if name == "all":
+            found += [unit.name for unit in units(kind).values() if not unit.file]
+            continue
+        if not allowed and find(kind, name).file:
+            find(kind, name).build({})  # the file is looked at before anything begins
+        found.append(name if allowed else find(kind, name).name)
     return found
 
 
@@ -133,9 +69,9 @@ def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[
     for axis, given in axes.items():
         if given is not None:
             chosen[axis] = seeds(given) if axis == "seed" else names(axis, given)
-    said = {
-        parameter(name).name: values(parameter(name), given) for name, given in settings.items() if given is not None
-    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    budget = _budget(given.pop("budget", None), given)
+    said = {parameter(name).name: values(parameter(name), value) for name, value in given.items()}
     tables: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for (kind, name), table in (special or {}).items():
         unit = find(kind, name)
@@ -147,7 +83,20 @@ def grid(axes: Mapping[str, Any], settings: Mapping[str, Any], special: Mapping[
             if plain not in [*owned, *extra]:
                 raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"])
             tables[kind, name][plain] = names("sampler", given) if plain in extra else values(parameter(plain), given)
-    return Grid(chosen, said, tables)
+    if budget and any("steps" in table for table in tables.values()):
+        raise UsageError("budget: the steps of a run follow from it, leave out the steps of single tasks")
+    return Grid(chosen, said, tables, budget)
+
+
+def _budget(given: Any, settings: Mapping[str, Any]) -> int | None:
+    if given is None:
+        return None
+    if "steps" in settings:
+        raise UsageError("budget: the steps of a run follow from it, leave out steps")
+    found = values(BUDGET, given)
+    if len(found) > 1:
+        raise UsageError(f"budget: one number for all runs, found {len(found)}")
+    return found[0]
 
 
 def seeds(given: Any) -> list[int]:
@@ -248,15 +197,25 @@ def _resolved(
         for name, one in (SETTINGS if owner is None else owner.parameters).items():
             default = defaults.get(name, one.default)
             if owner is energy:
-                default = _following(energy, loss, name, default)
+                default = following(energy, loss, name, default)
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
-            axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
+            axes[name] = (
+                [fixed[name]] if name in fixed else [default if v is None else _legal(owner, one, v) for v in said]
+            )
     head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}
     for chosen in itertools.product(*axes.values()):
         for seed, config in itertools.product(
             grid.axes.get("seed", [0]), _every(task, dict(zip(axes, chosen, strict=True)))
         ):
             yield head | {"seed": seed} | config
+
+
+def _legal(owner: Unit | None, parameter: Parameter, value: Any) -> Any:
+    """The value, if this unit can have it: another unit with a hyperparameter of that name may have other ranges."""
+    try:
+        return legal(parameter, value)
+    except UsageError as error:
+        raise UsageError(f"{owner.kind} {owner.name}, {error}" if owner else str(error)) from None
 
 
 def _every(task: Unit, config: dict[str, Any]) -> list[dict[str, Any]]:
@@ -266,7 +225,7 @@ def _every(task: Unit, config: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in found if not task.impossible(one)] if asked else [config]
 
 
-def _following(energy: Unit, loss: Unit, name: str, default: Any) -> Any:
+def following(energy: Unit, loss: Unit, name: str, default: Any) -> Any:
     """The default of a hyperparameter of the energy, as a head is, which may follow what the loss needs or wants."""
     asked = loss.needs | loss.wants
     if isinstance(energy.nonnegative, Mapping) and "nonnegative" in asked:
@@ -282,4 +241,11 @@ def canonical(value: Any) -> str:
 def run_id(config: Mapping[str, Any]) -> str:
     """Readable words and a hash of the whole configuration: hinge-langevin-moons-s0-1a2b3c4d5e6f."""
     digest = hashlib.sha256(canonical(dict(config)).encode()).hexdigest()[:12]
-    return f"{config['loss']}-{config['sampler']}-{config['task']}-s{config['seed']}-{digest}"
+    return f"{words(config)}-s{config['seed']}-{digest}"
+
+
+def words(config: Mapping[str, Any]) -> str:
+    """hinge-langevin-moons; of a task points:here/there.csv its file's name alone."""
+    task, _, file = config["task"].partition(":")
+    named = f"{task}-{Path(file).stem}" if file else task
+    return re.sub(r"[^\w.-]+", "-", f"{config['loss']}-{config['sampler']}-{named}")

@@ -23,7 +23,7 @@ def console(stderr: bool = False) -> Console:
 
 def print_table(table: Table, out: Console) -> None:
     """The table; turned on its side where few rows would not fit the terminal."""
-    lines = [table.columns, *table.rows]
+    lines = [table.columns, *([str(cell) for cell in row] for row in table.rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(table.columns))]
     turned = sum(widths) + 3 * len(widths) + 1 > out.width and len(table.rows) <= 3
     if turned:

@@ -5,15 +5,17 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ebmcli.config import AXES, Grid, grid, parameters
+from ebmcli.config import BUDGET, Grid, grid
 from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import KINDS
+from ebmcli.values import AXES, parameters
 
 
 def load(path: Path) -> Grid:
     """The grid of an experiment file.
 
-    Top level: `tasks`, `losses`, `samplers`, `energies`, `seeds`, and any hyperparameter with a value or a list; tables
+    Top level: `tasks`, `losses`, `samplers`, `energies`, `seeds`, any hyperparameter with a value or a list, and
+    `budget`, energy evaluations of every run instead of `steps`; tables
     `[task.letters]`, `[loss.hinge]`, `[sampler.langevin]`, `[energy.mlp]` for what belongs to one unit.
     Raises UsageError with file, line and key.
     """
@@ -37,8 +39,8 @@ def load(path: Path) -> Grid:
             special |= {(key, name): _table(path, text, key, name, table) for name, table in value.items()}
         elif isinstance(value, dict):
             raise with_place.error(unknown("table", key, [f"{kind}.NAME" for kind in KINDS]))
-        elif key.replace("-", "_") not in parameters():
-            raise with_place.error(unknown("key", key, [*AXES, *parameters()]))
+        elif key.replace("-", "_") not in [*parameters(), BUDGET.name]:
+            raise with_place.error(unknown("key", key, [*AXES, *parameters(), BUDGET.name]))
         else:
             settings[key.replace("-", "_")] = value
     return _checked(path, text, axes, settings, special)

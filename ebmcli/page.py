@@ -56,7 +56,7 @@ def write(
     for shown in pages:
         name = shown.page.task or "tasks"
         if shown.panels:
-            written.append(_file(folder, output, name, len(full)))
+            written.append(file_of(folder, output, name, len(full)))
             store.write(written[-1], drawn(figure(shown, folder.name), written[-1].suffix.lower()))
             notes += [f"{name}: {note}" for note in (shown.page.hidden(), _lacking(shown)) if note]
         else:
@@ -92,7 +92,8 @@ def _lacking(shown: Shown) -> str:
     return f"{lacking} finished runs have no arrays.npz any more, their cells say so" if lacking else ""
 
 
-def _file(folder: Path, output: Path | None, name: str, pages: int) -> Path:
+def file_of(folder: Path, output: Path | None, name: str, pages: int) -> Path:
+    """Where the page of a task lies, one of so many."""
     name = re.sub(r"[^\w.-]", "-", name)
     if output is None:
         return folder / f"grid-{name}.png"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.metrics.conditional import inferred
 from ebmcli.plots import ABOVE, middles
 from ebmcli.registry import find
 
@@ -145,7 +146,8 @@ def _curve(axes: Any, panel: Panel, shared: Scales) -> None:
     y = middles(box.low, box.high, above.shape[1])
     axes.plot(panel.arrays["x"][:, 0], panel.arrays["y"][:, 0], markersize=6.5, **POINTS)
     seen = [Stroke(linewidth=2.4, foreground="black"), Normal()]  # white shows on no grey
-    axes.plot(x, y[above.argmin(axis=1)], color="white", linewidth=1.2, path_effects=seen)
+    question, answer = np.nonzero(inferred(above))
+    axes.plot(x[question], y[answer], "w.", markersize=2, path_effects=seen)
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
 
 

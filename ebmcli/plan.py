@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ebmcli.config import Grid, cells, parameters, run_id
+from ebmcli.config import Grid, cells, run_id
 from ebmcli.errors import UsageError
 from ebmcli.registry import find, units
 from ebmcli.trainer import Program, parts
 from ebmcli.validity import Judgement, judge, offers
+from ebmcli.values import parameters
 
 MOST_CELLS = 10_000  # more are refused without --yes
 # Rough costs on one core, for estimates only: measured on the default settings, and stated as rough wherever shown.
@@ -56,7 +57,22 @@ def plan(grid: Grid, allow_many: bool = False) -> Plan:
     if not grid.axes.get("loss"):
         raise UsageError(f"no loss is named: --loss takes one of {', '.join(units('loss'))}")
     found, duplicates = cells(grid, limit=None if allow_many else MOST_CELLS)
+    if grid.budget:
+        found = [within(grid.budget, config) for config in found]
     return Plan([Cell(run_id(config), config, judge(config)) for config in found], duplicates)
+
+
+def within(budget: int, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with as many steps as a number of energy evaluations allows. A refused one is left as it is."""
+    if judge(config).refusal:
+        return dict(config)
+    step, _ = evaluations({**config, "steps": 1})
+    if budget < step:
+        raise UsageError(
+            f"budget: {budget:,} energy evaluations are not enough for a step of {config['loss']} with "
+            f"{config['sampler']} on {config['task']}, which takes {step:,}"
+        )
+    return {**config, "steps": budget // step}
 
 
 def program_of(config: Mapping[str, Any]) -> Program:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ebmcli import report, stats, store, stripplots, wordplots
+from ebmcli.metrics.conditional import inferred
 from ebmcli.registry import find, units
 
 ABOVE = 12.0  # the surface is shown from its lowest value to this much above it (in units of 1/beta), or to its highest
@@ -37,7 +38,7 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
 
 
 def _title(config: Mapping[str, Any]) -> str:
-    usual = units("task")[config["task"]].energy
+    usual = find("task", config["task"]).energy
     energy = "" if config["energy"] == usual else f", energy {config['energy']}"
     return f"{config['loss']}, negatives {config['sampler']}{energy}, {config['task']}, seed {config['seed']}"
 
@@ -50,7 +51,7 @@ def _outcome(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 
 def key_measure(task: str, metrics: Mapping[str, Any]) -> tuple[str, float | None]:
     """(what it is called, its value): the first measure of the task but auroc, which all healthy energies share."""
-    name = next((name for name in units("task")[task].measures if name != "auroc"), "auroc")
+    name = next((name for name in find("task", task).measures if name != "auroc"), "auroc")
     return report.HEADINGS.get(name, name.replace("_", " ")), metrics.get(name)
 
 
@@ -108,10 +109,11 @@ def _curve(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) ->
     shown = axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", cmap="viridis")
     figure.colorbar(shown, ax=axes, label=f"F(x, y) above its lowest at that x, up to {above.max():.3g}")
     y = middles(box.low, box.high, energy.shape[1])
-    axes.plot(x, y[energy.argmin(axis=1)], color="white", linewidth=1.2, label="lowest energy")
+    question, answer = np.nonzero(inferred(energy))
+    axes.plot(x[question], y[answer], "w.", markersize=4, label="answers inferred")
     axes.plot(arrays["x"][:, 0], arrays["y"][:, 0], ".", color="tab:red", markersize=4, label="data")
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x$", ylabel="$y$")
-    axes.legend(loc="upper center", framealpha=0.8, facecolor="0.7")  # the line is white
+    axes.legend(loc="upper center", framealpha=0.8, facecolor="0.7")  # the answers are white
 
 
 def _regions(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:

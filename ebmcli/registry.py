@@ -4,12 +4,15 @@ A decorator fills a plain dict. The name comes from the function, the hyperparam
 ranges from its signature, the formula from the first line of its docstring.
 """
 
+import hashlib
 import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
@@ -81,6 +84,7 @@ class Unit:
     energy: str = ""  # task: default energy
     samplers: Mapping[str, str] = field(default_factory=dict)  # task: default sampler by what a loss needs or wants
     defaults: Mapping[str, Any] = field(default_factory=dict)  # task, sampler, energy: of other units' hyperparameters
+    file: bool = False  # task: it is of a file, and named with it, as in points:FILE.csv
     measures: tuple[str, ...] = ()  # task: the key measures of accuracy, that a report shows
     impossible: Callable[[Mapping[str, Any]], str] = lambda config: ""  # task: why it has no such data, or nothing
 
@@ -196,9 +200,9 @@ def energy(
         nonnegative if isinstance(nonnegative, bool) else {name: tuple(at.split()) for name, at in nonnegative.items()}
     )
     offers = {kind: _set(names) for kind, names in gives.items()}
-    traits: dict[str, Any] = {"gives": offers, "conditional": conditional}
-    traits |= {"defaults": defaults or {}, "follows": follows or {}, "only": only or {}}
-    return _register("energy", nonnegative=rule, reference=reference, **traits)
+    traits: dict[str, Any] = {"gives": offers, "conditional": conditional, "defaults": defaults or {}}
+    follow = {"follows": follows or {}, "only": only or {}}
+    return _register("energy", nonnegative=rule, reference=reference, **traits, **follow)
 
 
 def task(
@@ -210,17 +214,19 @@ def task(
     measures: str,
     conditional: bool = False,
     smooth: bool = True,
+    file: bool = False,
     impossible: Callable[[Mapping[str, Any]], str] = lambda config: "",
     reference: str = "",
 ) -> Callable:
     """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough.
 
     samplers: the default negatives by what a loss needs or wants, the most particular first; "" where it needs none.
-    conditional: whether answers belong to an x. smooth: whether the data have a smooth density. impossible: of its
-    hyperparameters, why they do not go together, or nothing.
+    conditional: whether answers belong to an x. smooth: whether the data have a smooth density. file: whether it takes
+    the path of a file as leading argument, and a hyperparameter `data`, the digest of what stands in it. impossible: of
+    its hyperparameters, why they do not go together, or nothing.
     """
     traits: dict[str, Any] = {"answers": answers, "energy": energy, "samplers": samplers, "defaults": defaults}
-    traits |= {"conditional": conditional, "smooth": smooth, "impossible": impossible}
+    traits |= {"conditional": conditional, "smooth": smooth, "file": file, "impossible": impossible}
     return _register("task", reference=reference, measures=tuple(measures.split()), **traits)
 
 
@@ -237,11 +243,32 @@ def repeated(task: str) -> frozenset[str]:
 
 
 def find(kind: str, name: str) -> Unit:
-    """The unit of that name, or a UsageError that suggests one."""
+    """The unit of that name, or a UsageError that suggests one. A task of a file is named with it: points:FILE.csv."""
     known = units(kind)
-    if name not in known:
+    plain, colon, file = name.partition(":")
+    if plain not in known or (colon and not known[plain].file):
         raise unknown(kind, name, known)
-    return known[name]
+    unit = known[plain]
+    if not unit.file:
+        return unit
+    if not file:
+        raise UsageError(f"{kind} {plain}: of which file? Name it, as in {plain}:FILE.csv")
+    defaults = {**unit.defaults, "data": digest(file)}
+    return replace(unit, name=name, function=partial(unit.function, file), defaults=defaults)
+
+
+def known(kind: str, name: str) -> Unit | None:
+    """The unit that a result speaks of, or None where it is registered no more; the file of a task is not looked at."""
+    return units(kind).get(name.partition(":")[0])
+
+
+@lru_cache
+def digest(file: str) -> str:
+    """12 hexadecimal digits of the SHA-256 of a file, or nothing where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+    except OSError:
+        return ""
 
 
 def _load() -> None:

@@ -30,6 +30,7 @@ from ebmcli.errors import UsageError
 
 SCHEMA_VERSION = 1
 PICTURE = "picture.png"
+IDENTITY = ("task", "loss", "sampler", "energy", "seed")  # of a configuration: what a reader looks for first
 FINISHED = ("done", "diverged")  # statuses of runs that have a result
 
 
@@ -166,10 +167,9 @@ def save_result(run: Path, record: Mapping[str, Any]) -> None:
     (run / "failure.json").unlink(missing_ok=True)
 
 
-def save_failure(run: Path, failure: Mapping[str, Any]) -> None:
+def save_failure(run: Path, why: Mapping[str, Any]) -> None:
     """Write down why a run failed, and which attempt it was."""
-    earlier = _read(run / "failure.json") or {}
-    write(run / "failure.json", dumps({**failure, "attempt": earlier.get("attempt", 0) + 1}).encode())
+    write(run / "failure.json", dumps({**why, "attempt": failure(run).get("attempt", 0) + 1}).encode())
 
 
 def result(run: Path) -> dict[str, Any] | None:
@@ -194,10 +194,22 @@ def status(run: Path) -> str:
         return "running"
     if (run / "result.json").exists():
         return "damaged"
-    failure = _read(run / "failure.json")
-    if failure:
-        return str(failure.get("kind", "failed"))
+    if why := failure(run):
+        return str(why.get("kind", "failed"))
     return "killed" if run.exists() else "pending"
+
+
+def failure(run: Path) -> dict[str, Any]:
+    """Why a run failed: message, traceback, attempt; empty where it did not."""
+    return _read(run / "failure.json") or {}
+
+
+def config(run: Path) -> dict[str, Any]:
+    """What a run was asked. Raises UsageError where that cannot be read."""
+    found = _read(run / "config.json")
+    if found is None:
+        raise UsageError(f"{run / 'config.json'} is missing or damaged: the command that made this run writes it anew")
+    return found
 
 
 def curves(run: Path) -> list[dict[str, Any]]:
@@ -263,13 +275,8 @@ def records(sweep: Path) -> list[dict[str, Any]]:
             continue
         record = result(run)
         if record is None:
-            failure = _read(run / "failure.json") or {}
-            record = {
-                "id": cell["id"],
-                "status": status(run),
-                "config": cell["config"],
-                "reason": failure.get("message", ""),
-            }
+            why = failure(run).get("message", "")
+            record = {"id": cell["id"], "status": status(run), "config": cell["config"], "reason": why}
             record |= {"metrics": {}, "seconds": {}, "provenance": {}}
         found.append(record)
     return found

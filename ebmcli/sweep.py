@@ -39,8 +39,10 @@ class Interrupted(Exception):
     """Ctrl-C: what was finished is saved, the same command goes on from there."""
 
 
-def prepare(plan: Plan, sweep: Path, command: str) -> list[Cell]:
+def prepare(plan: Plan, sweep: Path, command: str, said: Mapping[str, Any] | None = None) -> list[Cell]:
     """Write the manifest and return the runs that are still to be done. The caller holds the sweep's lock.
+
+    said: what the command was told, by flags and file (origins.said).
 
     A plan that contains the old one extends it, a part of the old one leaves it as it is, any other is refused.
     """
@@ -58,9 +60,11 @@ def prepare(plan: Plan, sweep: Path, command: str) -> list[Cell]:
             f"{_difference(old['cells'], plan)}): give this one another --name"
         )
     began = (old or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    said = old["command"] if old and now < before else command
+    asked = {"command": command, **({"said": said} if said else {})}
+    if old and now < before:
+        asked = {name: old[name] for name in ("command", "said") if name in old}
     store.tidy(sweep)
-    store.save_manifest(sweep, {"created": began, "command": said, "versions": versions(), "cells": cells})
+    store.save_manifest(sweep, {"created": began, **asked, "versions": versions(), "cells": cells})
     return [cell for cell in plan.runs if store.status(sweep / "runs" / cell.id) not in store.FINISHED]
 
 

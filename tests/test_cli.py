@@ -76,8 +76,12 @@ def test_reports_are_the_same_twice_and_go_to_files(here):
     first, second = (ebm("report", "first", cwd=folder) for _ in range(2))
     assert first.stdout == second.stdout
     assert "| hinge | langevin | 1 | 1 |" in first.stdout
-    assert ebm("report", "first", "--output", "r.md", cwd=folder).stdout == ""
-    assert (folder / "r.md").read_text() == first.stdout
+    for options in ([], ["--no-pictures"]):
+        assert ebm("report", "first", "--output", "r.md", *options, cwd=folder).stdout == ""
+        picture = "\n![moons: the runs of first side by side.](r_files/first-grid-moons.png)\n"
+        assert (picture in (folder / "r.md").read_text()) == (not options)
+        assert (folder / "r.md").read_text().replace(picture, "") == first.stdout
+    assert (folder / "r_files" / "first-grid-moons.png").read_bytes()[:4] == b"\x89PNG"
     lines = ebm("report", "first", "--format", "csv", cwd=folder).stdout.splitlines()
     assert lines[0].startswith("task,loss,sampler,")
     assert lines[1].startswith("moons,hinge,langevin,")
@@ -168,9 +172,11 @@ def test_nothing_heavy_is_imported_to_help_to_list_or_to_report(here):
         "import sys; from ebmcli.cli import app\n"
         "try: app(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "heavy = ('jax', 'jaxlib', 'flax', 'optax', 'matplotlib', 'pandas')\n"
+        "heavy = ('jax', 'jaxlib', 'flax', 'optax', 'matplotlib', 'pandas', 'scipy.stats')\n"
         "print([m for m in heavy if m in sys.modules], file=sys.stderr)"
     )
-    for command in (["--help"], ["list", "losses"], ["report", "first"], ["sweep", "x.toml", "--help"]):
+    commands = ["--help", "list losses", "report first", "sweep x.toml --help", "status", "compare first x", "export"]
+    commands += [f"report x --format {format} --baseline log" for format in ("html", "latex", "csv")]
+    for command in [one.split() for one in commands]:
         done = subprocess.run([sys.executable, "-c", code, *command], cwd=folder, capture_output=True, text=True)
         assert done.stderr.strip().splitlines()[-1] == "[]", (command, done.stderr)

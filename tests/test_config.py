@@ -2,7 +2,8 @@
 
 import pytest
 
-from ebmcli import config, experiment, registry
+from ebmcli import config, experiment, plan, registry, values
+from ebmcli.config import grid
 from ebmcli.errors import UsageError
 
 
@@ -76,7 +77,7 @@ def test_names_of_hyperparameters_mean_one_thing():
 def test_every_default_lies_in_its_range(kind):
     for unit in registry.units(kind).values():
         for one in unit.parameters.values():
-            assert config.checked(one, one.default) == one.default
+            assert values.checked(one, one.default) == one.default
 
 
 @pytest.mark.parametrize(
@@ -192,6 +193,51 @@ def test_a_missing_file_and_a_folder(tmp_path):
             experiment.load(path)
 
 
+# --- budget ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_gives_every_run_as_many_steps_as_its_evaluations_allow():
+    """By hand: a batch of 256; langevin: 256 chains of 10 steps and their ends; quadrature: 32^2 nodes."""
+    asked = grid({"loss": "hinge,nll,energy,score-matching"}, {"budget": "1000000"})
+    found = {cell.config["loss"]: cell.config for cell in plan.plan(asked).runs}
+    costs = {"hinge": 256 + 256 * 10 + 256, "nll": 256 + 32**2, "energy": 256}
+    assert {loss: found[loss]["steps"] for loss in costs} == {loss: 10**6 // cost for loss, cost in costs.items()}
+    for cell in found.values():
+        spent = plan.evaluations(cell)[0]
+        assert 0 <= 10**6 - spent < spent / cell["steps"]
+        assert "budget" not in cell
+
+
+def test_a_budget_too_small_for_a_step_is_refused():
+    with pytest.raises(UsageError, match="which takes 3,072"):
+        plan.plan(grid({"loss": "hinge"}, {"budget": 3071}))
+    assert plan.plan(grid({"loss": "hinge"}, {"budget": 3072})).runs[0].config["steps"] == 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1e9", "nan", "1,2", "", "many"])
+def test_a_budget_is_one_whole_number(value):
+    with pytest.raises(UsageError, match="budget"):
+        grid({"loss": "hinge"}, {"budget": value})
+
+
+def test_a_budget_and_steps_exclude_each_other_and_the_flag_wins(tmp_path):
+    with pytest.raises(UsageError, match="leave out steps"):
+        grid({"loss": "hinge"}, {"budget": 5000, "steps": 3})
+    with pytest.raises(UsageError, match="steps of single tasks"):
+        grid({"loss": "hinge"}, {"budget": 5000}, {("task", "moons"): {"steps": 3}})
+    file = tmp_path / "a.toml"
+    file.write_text('losses = ["hinge"]\nbudget = 6144\n')
+    budgeted = experiment.load(file)
+    assert plan.plan(budgeted).runs[0].config["steps"] == 2
+    assert plan.plan(grid({}, {"steps": 7}).over(budgeted)).runs[0].config["steps"] == 7
+    file.write_text('losses = ["hinge"]\n[task.moons]\nsteps = 7\n')
+    flag = grid({}, {"budget": 9216})
+    assert plan.plan(flag.over(experiment.load(file))).runs[0].config["steps"] == 3
+    file.write_text('losses = ["hinge"]\nbudget = 6144\nsteps = 4\n')
+    with pytest.raises(UsageError, match="leave out steps"):
+        experiment.load(file)
+
+
 def test_all_folds_are_those_that_the_protocol_has():
     """Ten of them, or five groups of words; and `all` stands for no other hyperparameter."""
     asked = {"fold": "all", "protocol": "large,held-out-words"}
@@ -202,3 +248,12 @@ def test_all_folds_are_those_that_the_protocol_has():
     assert folds == {"large": [*range(10)] * 2, "held-out-words": [*range(5)] * 2}
     with pytest.raises(UsageError, match="steps"):
         config.grid({"loss": "hinge"}, {"steps": "all"})
+
+
+def test_a_value_is_checked_against_the_unit_that_has_it():
+    """A head that one energy has and another has not: legal for the one, a sentence for the other."""
+    assert resolve({"head": "square"}, loss="hinge", energy="mlp")[0]["head"] == "square"
+    with pytest.raises(UsageError, match="energy linear-chain, head: must be 'free' or 'softplus', found 'square'"):
+        resolve({"head": "square"}, task="letters", loss="hinge")
+    with pytest.raises(UsageError, match="head"):
+        resolve({"head": "cube"}, loss="hinge")

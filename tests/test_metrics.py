@@ -229,7 +229,7 @@ def test_verdicts_of_energies_whose_state_is_known():
 
 def test_the_verdict_knows_the_scale_of_a_run():
     small = {"energy_spread": 0.05, "energy_level": 0.0, "auroc": 0.9}
-    large = {"energy_spread": 5e3, "energy_level": 0.0, "auroc": 0.9}
+    large = {"energy_spread": 5e4, "energy_level": 0.0, "auroc": 0.9}
     assert collapse.verdict(small, small)[0] == "flat"
     assert collapse.verdict(small, small, small=0.1)[0] == "healthy"
     assert collapse.verdict(large, small)[0] == "unbounded"

@@ -1,5 +1,6 @@
 """What the README says is so."""
 
+import importlib.util
 import json
 import os
 import re
@@ -57,18 +58,23 @@ def test_every_unit_is_named(kind):
 def test_its_commands_are_options_that_exist():
     options = set(re.findall(r"--[a-z][a-z-]+", "".join(re.findall(r"^ *(?:\$ )?ebm .*$", README, re.MULTILINE))))
     known = ""
-    for command in ("run", "sweep", "report", "plot", "list", "check"):
+    for command in ("run", "sweep", "report", "plot", "status", "show", "compare", "export", "list", "check"):
         done = subprocess.run([sys.executable, "-m", "ebmcli", command, "--help"], capture_output=True, text=True)
         known += done.stdout
     assert options
     assert {one for one in options if one not in known} == set()
 
 
-def test_the_table_is_the_one_that_the_reference_report_has():
-    """README's table is a part of docs/first.md, which one command makes."""
-    report = (ROOT / "docs" / "first.md").read_text()
-    table = re.search(r"<!-- table: moons -->\n(.*?)\n<!-- end -->", README, re.DOTALL)[1]
-    assert table in report
+def test_its_results_are_those_of_the_reference_sweep():
+    """`python docs/make.py` would change nothing: neither the table of docs/first.md nor what a lone run prints."""
+    spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    reported, record = (ROOT / "docs" / "first.md").read_text(), json.loads((ROOT / "docs" / "hinge.json").read_text())
+    assert make.readme(README, reported, record) == README
+    assert make.readme(README, reported.replace("| hinge |", "| hing |"), record) != README
+    record["metrics"]["kl"] = 7.0
+    assert make.readme(README, reported, record) != README
 
 
 def test_the_picture_exists():

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from ebmcli import densities, registry
+from ebmcli.metrics import conditional
 from ebmcli.tasks import curve, letters, plane
 from ebmcli.types import Energy
 
@@ -77,13 +78,19 @@ DENSITIES = {
     "checkerboard": Density(np.log(32)),
 }
 CURVES = {"line": lambda x: x, "cos": lambda x: 2.5 * np.sin(x)}
-COVERED = {*DENSITIES, *CURVES, "letters", "parabola", "classes", "words", "handwriting"}  # the last two: test_words
+ON_A_PATH = {  # what their right answers y to x fulfil
+    "parabola": lambda x, y: y - x**2,
+    "ellipse": lambda x, y: (x / 1.5) ** 2 + y**2 - 1,
+    "spiral": lambda x, y: np.sin((7 * np.hypot(x, y) - np.arctan2(y, x)) / 2),
+}
+# points: test_points; words and handwriting: test_words
+COVERED = {*DENSITIES, *CURVES, *ON_A_PATH, "letters", "classes", "points", "words", "handwriting"}
 LARGEST = 100_000  # draws in search of every word of nine folds
 
 
 def test_every_registered_task_is_covered_and_every_covered_task_registered():
     assert set(TASKS) == COVERED, f"tasks without facts, or facts without a task: {set(TASKS) ^ COVERED}"
-    plain = {name for name, unit in TASKS.items() if unit.answers == "continuous" and not unit.conditional}
+    plain = {name for name, unit in TASKS.items() if unit.answers == "continuous" and not unit.conditional} - {"points"}
     assert plain == {*DENSITIES, *CURVES}
     assert {name for name in plain if not TASKS[name].smooth} == {"checkerboard", *CURVES}
 
@@ -457,12 +464,56 @@ def probed(name, function, fine=True):
     return task.measure(jax.tree.map(np.asarray, found), fine, 1.0, 0.5)
 
 
-def test_parabola_is_y_of_x_squared():
-    task = TASKS["parabola"].build({})
-    x, y = task.draw(KEY, task.data(), 500)
-    np.testing.assert_array_equal(y, np.square(x))
-    assert (np.abs(task.data()["x"]) < 1).all()
-    assert not set(task.data()["x"][:, 0].tolist()) & set(task.targets(True)["x"][:, 0].tolist()), "held-out questions"
+@pytest.mark.parametrize("name", ON_A_PATH)
+def test_answers_lie_on_the_curve_and_all_of_them_are_known(name):
+    task = TASKS[name].build({})
+    x, y = np.asarray(task.draw(KEY, task.data(), 500), np.float64)[..., 0]
+    np.testing.assert_allclose(ON_A_PATH[name](x, y), 0, atol=1e-5)
+    targets = task.targets(True)
+    asked, right = (np.float64(targets[part][:, 0]) for part in ("asked", "right"))
+    np.testing.assert_allclose(ON_A_PATH[name](asked, right), 0, atol=1e-5)
+    assert not set(task.data()["x"][:, 0].tolist()) & set(asked.tolist()), "held-out questions"
+    assert (np.abs(np.concatenate([y, right])) < max(map(abs, task.space[:2]))).all(), "inside the box"
+    # Every point of the curve that is near a question is near one of its answers: none is missing.
+    close = np.abs(x[:, None] - asked) < 0.0051
+    nearest = np.where(close, np.abs(y[:, None] - right), np.inf).min(axis=1)
+    steep = {"parabola": 0.011, "ellipse": 0.06, "spiral": 0.06}[name]
+    assert np.isfinite(nearest).mean() > 0.3
+    assert (nearest[np.isfinite(nearest)] < steep).mean() > 0.9
+    counts = np.unique(asked, return_counts=True)[1]
+    assert (counts.min(), counts.max()) == {"parabola": (1, 1), "ellipse": (2, 2), "spiral": (1, 4)}[name]
+
+
+def test_inference_of_energies_that_are_known_on_the_ellipse():
+    """All right answers, their mean, one of the two, and three answers of which one is wrong."""
+
+    def bowls(*answers):
+        return lambda x, y: jnp.min(jnp.square(y[0] - jnp.stack([answer(x[0]) for answer in answers])))
+
+    def upper(x):
+        return jnp.sqrt(1 - jnp.square(x / 1.5))
+
+    def lower(x):
+        return -upper(x)
+
+    def found(*answers):
+        measures = probed("ellipse", bowls(*answers))
+        return [measures[name] for name in ("branches_found", "false_answers", "answer_error")]
+
+    np.testing.assert_allclose(found(upper, lower), [1, 0, 0], atol=0.005)
+    mean = found(lambda x: 0 * x)
+    assert (mean[0], mean[1], mean[2]) == pytest.approx((0, 1, np.pi / 4), abs=0.02)
+    np.testing.assert_allclose(found(upper), [0.5, 0, 0], atol=0.005)
+    wrong = found(upper, lower, lambda x: 1.7 + 0 * x)
+    np.testing.assert_allclose(wrong[:2], [1, 1 / 3], atol=0.01)
+    flat = probed("ellipse", lambda x, y: 7 * x[0] + 0 * y[0])
+    assert (flat["branches_found"], flat["false_answers"]) == (0, 1)
+
+
+def test_inferred_answers_are_the_low_local_minima():
+    energy = np.array([[5, 1, 5, 2, 6, 4.5, 6, 6, 6], [3, 3, 3, 3, 3, 3, 3, 3, 3], [9, 8, 7, 6, 5, 4, 3, 2, 1]], float)
+    given = [np.flatnonzero(row).tolist() for row in conditional.inferred(energy)]
+    assert given == [[1, 3], [0], [8]]  # 4.5 lies above the middle of 1 and the median 5
 
 
 def test_measures_of_energies_that_are_known_on_the_parabola():

@@ -1,10 +1,15 @@
 """Which loss goes with which negatives: the table of the field, judged from declarations alone."""
 
+from pathlib import Path
+
 import pytest
 
 from ebmcli import config, plan
 from ebmcli.registry import units
 from ebmcli.validity import judge
+
+POINTS = Path(__file__).with_name("points.csv")
+TASKS = [f"{name}:{POINTS}" if unit.file else name for name, unit in units("task").items()]
 
 
 def judgement(task, loss, sampler, **settings):
@@ -150,7 +155,9 @@ def test_a_fold_that_a_protocol_does_not_have_is_refused():
 def test_no_pair_of_the_registry_falls_through():
     grid = config.grid({"task": "all", "loss": "all", "sampler": "all"}, {})
     planned = plan.plan(grid)
-    assert len(planned.cells) == len(units("task")) * len(units("loss")) * len(units("sampler"))
+    assert len(planned.cells) == len([unit for unit in units("task").values() if not unit.file]) * len(
+        units("loss")
+    ) * len(units("sampler"))
     assert all(cell.judgement.reason for cell in planned.cells if cell.judgement.verdict != "run")
 
 
@@ -174,29 +181,34 @@ def test_without_its_penalty_only_samples_of_the_model_bound_ml(sampler, verdict
 
 @pytest.mark.parametrize("energy", ["regressor", "two-branch"])
 def test_an_energy_that_compares_question_and_answer_needs_a_question(energy):
-    cells = [config.cells(config.grid({"task": t, "loss": "hinge", "energy": energy}, {}))[0][0] for t in units("task")]
+    cells = [config.cells(config.grid({"task": t, "loss": "hinge", "energy": energy}, {}))[0][0] for t in TASKS]
     verdicts = {cell["task"]: judge(cell).verdict for cell in cells}
-    assert {task for task, verdict in verdicts.items() if verdict == "run"} == {"parabola", "classes"}
+    assert {task for task, verdict in verdicts.items() if verdict == "run"} == {
+        "parabola",
+        "ellipse",
+        "spiral",
+        "classes",
+    }
 
 
 SCORES = {"score-matching", "sliced-score-matching", "denoising-score-matching", "denoising", "energy-discrepancy"}
 # What does not run by default: everything else does.
 PLANE = {"mee": "refuse", "margin-sum": "warn"}
 ROUGH = PLANE | {"score-matching": "refuse", "sliced-score-matching": "refuse"}
-SMOOTH = ("moons", "8gaussians", "25gaussians", "circles", "rings", "swissroll", "pinwheel", "2spirals")
+SMOOTH = ("points", "moons", "8gaussians", "25gaussians", "circles", "rings", "swissroll", "pinwheel", "2spirals")
 BY_DEFAULT = {
     **dict.fromkeys(SMOOTH, PLANE),
-    **dict.fromkeys(("checkerboard", "line", "cos", "parabola"), ROUGH),
+    **dict.fromkeys(("checkerboard", "line", "cos", "parabola", "ellipse", "spiral"), ROUGH),
     "classes": dict.fromkeys(SCORES, "refuse"),
     **dict.fromkeys(("letters", "words", "handwriting"), dict.fromkeys(SCORES, "refuse") | {"margin-sum": "warn"}),
 }
 
 
-@pytest.mark.parametrize("task", units("task"))
+@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("loss", units("loss"))
 def test_what_a_loss_does_on_a_task_by_default(task, loss):
     (cell,), _ = config.cells(config.grid({"task": task, "loss": loss}, {}))
-    assert judge(cell).verdict == BY_DEFAULT[task].get(loss, "run")
+    assert judge(cell).verdict == BY_DEFAULT[task.partition(":")[0]].get(loss, "run")
 
 
 def test_losses_share_programs_and_hyperparameters_do_not_split_them():

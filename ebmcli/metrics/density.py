@@ -62,13 +62,23 @@ def curve_truth(
     nearness: float,
 ) -> Truth:
     """The grid about the curve y2 = height(y1), y1 between its ends: no density, only what is near; and curve_nodes."""
+    x = np.linspace(*ends, 10_001)
+    close = near(np.stack([x, height(x)], axis=1), box, cells, nearness)
+    _, area = curve_nodes(height, box, cells)
+    return Truth(None, area, close, ~close)
+
+
+def near(points: np.ndarray, box: tuple[float, float], cells: int, distance: float) -> np.ndarray:
+    """[G*G] bool: the cells whose middle lies within that distance of a point. points: [N, 2]."""
     from scipy.spatial import cKDTree
 
-    x = np.linspace(*ends, 10_001)
-    tree = cKDTree(np.stack([x, height(x)], axis=1))
-    near = np.isfinite(tree.query(grid(box, cells), distance_upper_bound=nearness)[0])  # infinite where none is
-    _, area = curve_nodes(height, box, cells)
-    return Truth(None, area, near, ~near)
+    found, _ = cKDTree(points).query(grid(box, cells), distance_upper_bound=distance)
+    return np.isfinite(found)  # infinite where none is
+
+
+def cell_area(box: tuple[float, float], cells: int) -> float:
+    """Of one of cells^2 cells of a square."""
+    return ((box[1] - box[0]) / cells) ** 2
 
 
 def curve_nodes(

@@ -9,39 +9,16 @@ import numpy as np
 from ebmcli import densities
 from ebmcli.densities import LogDensity
 from ebmcli.lazy import Array, jax, jnp
-from ebmcli.metrics import density, unconditional
+from ebmcli.metrics import density
 from ebmcli.registry import task
+from ebmcli.tasks import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, PLANE, on_the_plane
 from ebmcli.tasks import pinwheel as pinwheel_points
-from ebmcli.types import Batch, Box, Task
+from ebmcli.types import Task
 
-BOX = Box(-5.0, 5.0)  # model, chains, uniform negatives and evaluation share this square
-# Cells a side, for the last and for the running evaluation. No cell may lie across an edge of the checkerboard, also
-# with half as many: these edges are 2 apart.
-GRID = {True: 500, False: 60}
-PICTURE = 4  # cells of the fine grid a side that are averaged for the picture
-HELD_OUT = {True: 5_000, False: 1_000}  # points
 HELD_OUT_SEED = 2006  # one held-out set a task, the same for every run
-GROWTH = 0.1  # by how much the data region is grown before the most offending energy is looked for
-PLANE: dict[str, Any] = {
-    "answers": "continuous",
-    "energy": "mlp",
-    "samplers": {
-        "log_q": "gaussian",
-        "independent": "uniform",
-        "model": "pcd",
-        "partition": "quadrature",
-        "minimum": "quadrature",
-        "all": "quadrature",
-        "negatives": "langevin",
-        "": "none",
-    },
-    "defaults": {"steps": 2_000, "batch_size": 256, "lr": 5e-3},
-    "measures": "auroc kl kl_beta_star spurious_mass",
-    "reference": "Grathwohl et al., FFJORD (2019)",
-}
 MIXTURE = PLANE | {"measures": f"{PLANE['measures']} modes high_quality"}
 ROUGH = PLANE | {"smooth": False}
-CURVE = ROUGH | {"measures": "auroc nll nll_beta_star"}
+CURVE = ROUGH | {"measures": EMPIRICAL["measures"]}
 
 Draw = Callable[[Array, int], Array]  # (key, size) -> [size, 2], in jax
 
@@ -57,7 +34,7 @@ def plane(draw: Draw, log_density: LogDensity, centres: np.ndarray | None = None
         modes = None if centres is None else density.modes_of(centres, sd, points)
         return truth(log_density, fine)._replace(held_out=at_data, modes=modes)
 
-    return _task(draw, held_out, known)
+    return on_the_plane(_afresh(draw), held_out, known)
 
 
 def curve(draw: Draw, height: Callable[[np.ndarray], np.ndarray], ends: tuple[float, float]) -> Task:
@@ -68,42 +45,16 @@ def curve(draw: Draw, height: Callable[[np.ndarray], np.ndarray], ends: tuple[fl
     def known(fine: bool) -> density.Truth:
         return density.curve_truth(height, BOX[:2], ends, GRID[fine], GROWTH)
 
-    return _task(draw, _held_out(draw), known, lambda fine: density.curve_nodes(height, BOX[:2], GRID[fine])[0])
+    nodes = lru_cache(lambda fine: density.curve_nodes(height, BOX[:2], GRID[fine])[0])
+    return on_the_plane(_afresh(draw), _held_out(draw), known, nodes)
+
+
+def _afresh(draw: Draw) -> Callable[..., Array]:
+    return lambda key, data, size: draw(key, size)
 
 
 def _held_out(draw: Draw) -> Callable[[], np.ndarray]:
     return lru_cache(lambda: np.asarray(draw(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))))
-
-
-def _task(
-    draw: Draw,
-    held_out: Callable[[], np.ndarray],
-    known: Callable[[bool], density.Truth],
-    nodes: Callable[[bool], np.ndarray] | None = None,  # where Z is integrated, if not on the grid
-) -> Task:
-    def targets(fine):
-        points = {"grid": density.grid(BOX[:2], GRID[fine]), "data": held_out()[: HELD_OUT[fine]]}
-        return {n: p.astype(np.float32) for n, p in (points | ({"nodes": nodes(fine)} if nodes else {})).items()}
-
-    def measure(probed, fine, beta, threshold):
-        return unconditional.measures(probed["grid"], probed["data"], known(fine), beta, threshold, probed.get("nodes"))
-
-    def probe(model, data, targets):
-        def at(points):
-            return jax.lax.map(lambda y: model.apply(None, y), points, batch_size=4096)
-
-        return {name: at(points) for name, points in targets.items()}
-
-    return Task(
-        data=dict,
-        draw=lambda key, data, size: Batch(None, draw(key, size)),
-        distance=lambda y, other: jnp.ones(()),
-        targets=targets,
-        probe=probe,
-        measure=measure,
-        keep=lambda probed: {"energy": density.coarser(probed["grid"], GRID[True], PICTURE)},
-        space=BOX,
-    )
 
 
 @lru_cache

@@ -1,0 +1,64 @@
+"""How long `ebm report` takes on 1,000 made-up runs: the median of five calls of the command, in seconds.
+
+    python benchmarks/report.py
+
+The runs are 20 losses x 10 negatives x 5 seeds on one task, each with 33 measures, written to a temporary folder.
+"""
+
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ebmcli import store
+from ebmcli.registry import units
+
+RUNS, SEEDS, CALLS = 1_000, 5, 5
+NAMES = ("kl", "kl_beta_star", "nll", "nll_beta_star", "tv", "spurious_mass", "mse_log_density", "auroc", "gap_growth")
+NAMES += tuple(f"{kind}_q{at}" for kind in ("gap", "train_gap") for at in ("01", "10", "50", "90"))
+NAMES += ("violation_rate", "active_share", "train_loss", "energy_level", "energy_spread", "energy_evaluations")
+
+
+def made_up(folder: Path) -> None:
+    """A sweep of made-up records."""
+    draw, cells = random.Random(0), []
+    losses, samplers = list(units("loss"))[:20], list(units("sampler"))[:10]
+    for number in range(RUNS):
+        loss, sampler = losses[number // SEEDS % 20], samplers[number // SEEDS // 20]
+        config = {"task": "moons", "loss": loss, "sampler": sampler, "energy": "mlp", "seed": number % SEEDS, "lr": 0.1}
+        metrics = {name: draw.random() for name in NAMES} | {"verdict": "healthy", "verdict_reason": "auroc 0.95"}
+        record = {
+            "id": f"run-{number}",
+            "status": "done",
+            "config": config,
+            "metrics": metrics,
+            "seconds": {"train": 1.0},
+        }
+        path = folder / "runs" / record["id"]
+        path.mkdir(parents=True)
+        (path / "config.json").write_text(store.dumps(config))
+        versions = {"provenance": {"versions": {}, "code": "x", "machine": "m", "devices": "2 x cpu"}}
+        (path / "result.json").write_text(store.dumps({"schema_version": store.SCHEMA_VERSION, **record, **versions}))
+        cells.append({"id": record["id"], "config": config, "refused": ""})
+    store.save_manifest(folder, {"created": "2026-01-01T00:00:00Z", "command": "ebm sweep x.toml", "cells": cells})
+
+
+def main() -> None:
+    """Print a line a format."""
+    with tempfile.TemporaryDirectory() as root:
+        made_up(Path(root) / "many")
+        for arguments in (["md"], ["html"], ["latex"], ["csv"], ["md", "--baseline", "hinge"]):
+            times = []
+            for _ in range(CALLS):
+                began = time.perf_counter()
+                command = [sys.executable, "-m", "ebmcli", "report", str(Path(root) / "many"), "--format", *arguments]
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                times.append(time.perf_counter() - began)
+            print(f"{' '.join(arguments):22} {statistics.median(times):.2f} s, {min(times):.2f} to {max(times):.2f}")
+
+
+if __name__ == "__main__":
+    main()

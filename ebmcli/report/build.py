@@ -1,0 +1,190 @@
+"""From the records of one or more sweeps to the blocks of a report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ebmcli import stats, store
+from ebmcli.errors import UsageError, unknown
+from ebmcli.registry import units
+from ebmcli.report import details, differences, maths, rows
+from ebmcli.report.measures import BETTER, heading, main, notes
+from ebmcli.report.model import Block, Command, Formulas, Heading, Items, Picture, Table, Text
+from ebmcli.report.rows import Record
+
+ALWAYS = (
+    "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] "
+    "of a BCa bootstrap); a figure without one is of a single run: n = 1, no interval. Folds share data: over them "
+    "intervals are too narrow and tests find too much."
+)
+MIDDLE = (
+    "Interquartile means: the quarter of the runs at either end is left out (below four runs none is). ± is a 95 % "
+    "interval of Tukey & McLaughlin (from 20 runs on, [low, high] of a BCa bootstrap); a figure without one is of a "
+    "single run: n = 1, no interval."
+)
+RANKS = (
+    "↓, ↑: which way is better. rank: 1 + the number of rows that are significantly better in paired tests over the "
+    "seeds that both have (Student's t, false discovery rate 5 % over all pairs of rows): what differs by noise shares "
+    "a rank. Bold: significantly better than every other row. A row that lost runs to divergence or failure has no "
+    "rank."
+)
+PAIRED = (
+    "difference: the row minus the baseline, paired over shared seeds and folds, with its own 95 % interval; p: "
+    "Student's paired test, adjusted over the table (Holm); not significant: p ≥ 0.05."
+)
+TRACED = (
+    "Every row of the tables above with its runs: `ebm show RUN` prints the configuration of a run with the origin of "
+    "each value, its measures, curves, provenance and files."
+)
+Pictures = Mapping[str, Sequence[Path]]  # by task
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a report. measure: in the place of each task's main one."""
+
+    baseline: str | None = None
+    measure: str | None = None
+    interquartile: bool = False
+
+    @property
+    def average(self) -> rows.Average:
+        """How seeds are put together."""
+        return stats.interquartile if self.interquartile else stats.mean
+
+
+def gathered(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """The records of all sweeps; a run that stands in several is taken once, finished rather than not."""
+    found: dict[str, dict[str, Any]] = {}
+    for folder in folders:
+        for record in store.records(folder):
+            known = found.get(record["id"])
+            if known is None or (known["status"] not in store.FINISHED and record["status"] in store.FINISHED):
+                found[record["id"]] = record
+    return list(found.values())
+
+
+def report(folders: Sequence[Path], wanted: Wanted, pictures: Pictures) -> list[Block]:
+    """The whole report. pictures: by task."""
+    records = gathered(folders)
+    check(records, wanted)
+    blocks: list[Block] = [Heading(1, " + ".join(folder.name for folder in folders)), *head(folders, records)]
+    shown: list[Block] = []
+    for task in rows.in_order(records, "task"):
+        shown += _task([r for r in records if r["config"]["task"] == task], wanted, pictures.get(task, ()))
+    blocks += [*shown, *_reading(shown, wanted), *_formulas(records)]
+    for table in rows.unfinished(records):
+        blocks += [Heading(2, table.heading), table]
+    return blocks + _runs(records)
+
+
+def check(records: Sequence[Record], wanted: Wanted) -> None:
+    """Raises UsageError where what is asked for is not in these records."""
+    losses, samplers = (rows.in_order(records, name) for name in ("loss", "sampler"))
+    if wanted.baseline:
+        differences.check(wanted.baseline, losses, samplers)
+    there = [name for name in BETTER if any(record["metrics"].get(name) is not None for record in records)]
+    if wanted.measure and wanted.measure not in there:
+        if not there:
+            raise UsageError(f"--measure {wanted.measure}: no run of this sweep has any measure yet")
+        raise unknown("measure of this sweep", wanted.measure, there)
+
+
+def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -> list[Block]:
+    task, shown = records[0]["config"]["task"], details.of_task(records)
+    blocks: list[Block] = [Heading(2, task)]
+    measure = wanted.measure if shown and wanted.measure in details.present(shown) else main(task)
+    if shown:
+        blocks.append(rows.summary(task, [r for r in records if r["status"] != "refused"], wanted.average))
+        found = [details.margin(shown, wanted.average), details.collapse(shown)]
+        found.append(details.accuracies(shown, wanted.average, measure))
+        blocks += [block for table in found for block in (Heading(3, table.heading), table)]
+    table = details.matrix(records, shown, wanted.average, measure)
+    blocks += [Heading(3, table.heading), table]
+    if wanted.baseline and shown:
+        difference = differences.to_baseline(shown, measure, wanted.baseline)
+        blocks += [Heading(3, difference.heading), difference] if isinstance(difference, Table) else [difference]
+    return blocks + [Picture(path, f"{task}: the runs of {path.parent.name} side by side.") for path in pictures]
+
+
+def _reading(shown: Sequence[Block], wanted: Wanted) -> list[Block]:
+    """How to read these tables."""
+    columns = {column for block in shown if isinstance(block, Table) for column in block.columns}
+    if not columns:
+        return []
+    lines = [MIDDLE if wanted.interquartile else ALWAYS, RANKS]
+    lines += [PAIRED] if "p" in columns else []
+    return [Heading(2, "How to read the tables"), *map(Text, lines), Items(notes(columns))]
+
+
+def _formulas(records: Sequence[Record]) -> list[Block]:
+    """The formulas of the losses used."""
+    used = [units("loss")[name] for name in rows.in_order(records, "loss") if name in units("loss")]
+    lines = [(unit.name, maths.latex(unit.formula, unit.parameters)) for unit in used]
+    return [Heading(2, "Losses"), Formulas(lines)] if lines else []
+
+
+def _runs(records: Sequence[Record]) -> list[Block]:
+    """Which runs stand behind each row."""
+    lines = []
+    for key, members in rows.groups([r for r in records if r["status"] != "refused"]):
+        told = [m["id"] if m["status"] == "done" else f"{m['id']} ({m['status']})" for m in members]
+        lines.append([key["task"], *rows.names(key), " ".join(told)])
+    if not lines:
+        return []
+    heads = ["task", "loss", "negatives", *rows.varying([r for r in records if r["status"] != "refused"])]
+    return [Heading(2, "Runs"), Text(TRACED), Table("Runs", [*heads, "runs"], lines)]
+
+
+# --- the head --------------------------------------------------------------------------------------------------------
+
+
+def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
+    """What was run, when, on what, what it cost, how to do it again; a warning where that is not one thing."""
+    if not records:
+        return [Text("No runs.")]
+    finished = [record["provenance"] for record in records if record["provenance"]]
+    where, codes = (list(dict.fromkeys(map(one, finished))) for one in (_machine, _code))
+    manifests = [store.manifest(folder) or {} for folder in folders]
+    begun = [str(one["created"]) for one in manifests if one.get("created")]
+    lines = f"{len(records)} runs: {rows.states(records)}."
+    lines += f" Begun {', '.join(begun)}." if begun else ""
+    blocks: list[Block] = [Text(lines)]
+    if where:
+        blocks.append(Text(f"On {'; '.join(where)}. Code {'; '.join(codes)}."))
+    cost = _cost(records)
+    blocks += [Text(cost)] if cost else []
+    blocks += [Command("Reproduce with", one["command"]) for one in manifests if one.get("command")]
+    if len(codes) > 1 or len(where) > 1:
+        blocks.append(
+            Text(
+                f"Warning: mixed provenance. {len(codes)} versions of the code and {len(where)} machines or sets of "
+                "versions stand in these tables: compare rows with care, or run the sweep again under another --name.",
+                warning=True,
+            )
+        )
+    return blocks
+
+
+def _machine(provenance: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in provenance.get("versions", {}).items())
+    return f"{provenance.get('machine')} ({provenance.get('devices')}), python {provenance.get('python')}, {versions}"
+
+
+def _code(provenance: Mapping[str, Any]) -> str:
+    commit = str(provenance.get("commit") or "")[:10]
+    changed = ", with uncommitted changes" if provenance.get("dirty") else ""
+    return f"{provenance.get('code')}" + (f" (commit {commit}{changed})" if commit else "")
+
+
+def _cost(records: Sequence[Record]) -> str:
+    """How long, and how many evaluations of an energy."""
+    ran = [record for record in records if record["status"] in store.FINISHED]
+    if not ran:
+        return ""
+    seconds = sum(record["seconds"].get(name) or 0.0 for record in ran for name in ("train", "evaluate"))
+    spent = sum(record["metrics"].get(details.SPENT) or 0 for record in ran)
+    took = f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+    called = heading(details.SPENT)
+    return f"Training and evaluation took {took}, summed over the runs, and {spent:,} {called} in training."

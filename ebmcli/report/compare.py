@@ -1,0 +1,172 @@
+"""Two sweeps, row by row: what changed beyond the noise of the seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ebmcli import stats
+from ebmcli.registry import repeated
+from ebmcli.report import rows
+from ebmcli.report.details import Row, by_seed
+from ebmcli.report.differences import finding
+from ebmcli.report.measures import accuracy, heading, main
+from ebmcli.report.model import Cell, Table, Value
+from ebmcli.report.rows import Record
+from ebmcli.stats import Difference
+
+MARGIN = ("gap_q50", "violation_rate")
+UNIMPORTANT = ("energy", "head")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A measure of a row in both sweeps. difference: second minus first, over the seeds that both have."""
+
+    row: str
+    task: str
+    measure: str
+    first: stats.Mean
+    second: stats.Mean
+    difference: Difference
+    p: float | None  # adjusted for all that is compared
+    finding: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two sweeps have in common, and what changed."""
+
+    changes: list[Change]
+    settings: list[str]  # constants of the sweeps that differ, in words
+    lost: list[str]  # runs that were healthy in the first and are not in the second, with what they are now
+    only: tuple[list[str], list[str]]  # rows that one of them has alone
+
+    @property
+    def worse(self) -> bool:
+        """Whether anything is: a measure, a run that was healthy, or a row that is missing."""
+        return bool(self.lost or self.only[0] or any(change.finding == "worse" for change in self.changes))
+
+    def counts(self) -> str:
+        """How many measures changed how."""
+        found: dict[str, int] = {}
+        for change in self.changes:
+            found[change.finding] = found.get(change.finding, 0) + 1
+        order = ("worse", "better", "higher", "lower", "not significant", "equal")
+        told = sorted(found.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))
+        return ", ".join(f"{number} {word}" for word, number in told) or "nothing in common"
+
+
+def compare(first: Sequence[Record], second: Sequence[Record]) -> Comparison:
+    """Match the rows by what tells them apart within either sweep, and their runs by seed."""
+    names = ["task", "loss", "sampler", *_telling(first, second)]
+    pairs = _rows(first, names), _rows(second, names)
+    shared = [key for key in pairs[0] if key in pairs[1]]
+    found = [one for key in shared for one in _measured(pairs[0][key], pairs[1][key])]
+    adjusted = stats.false_discovery(np.array([np.nan if d.p is None else d.p for *_, d in found], float))
+    changes = []
+    for (row, measure, a, b, difference), p in zip(found, adjusted, strict=True):
+        known = None if np.isnan(p) else float(p)
+        told = finding(measure, difference, known)
+        changes.append(Change(row.name, row.key["task"], measure, a, b, difference, known, told))
+    only = [[rows[key].name for key in rows if key not in shared] for rows in pairs]
+    lost = [line for key in shared for line in _lost(pairs[0][key], pairs[1][key])]
+    return Comparison(changes, _differing(first, second, names), lost, (only[0], only[1]))
+
+
+def _telling(first: Sequence[Record], second: Sequence[Record]) -> list[str]:
+    """The settings that tell rows apart within a sweep; an energy or a head alone does not, it follows the loss."""
+    found = dict.fromkeys([*rows.varying(first), *rows.varying(second)])
+    return [name for name in found if name not in UNIMPORTANT or _several(first, name) or _several(second, name)]
+
+
+def _several(records: Sequence[Record], name: str) -> bool:
+    places: dict[tuple, set[str]] = {}
+    for record in records:
+        config = record["config"]
+        place = tuple(config[kind] for kind in ("task", "loss", "sampler"))
+        places.setdefault(place, set()).add(str(config.get(name)))
+    return any(len(values) > 1 for values in places.values())
+
+
+def _rows(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], Row]:
+    found: dict[tuple[str, ...], Row] = {}
+    for record in records:
+        if record["status"] != "refused":
+            key = {name: record["config"].get(name) for name in names}
+            found.setdefault(tuple(map(str, key.values())), Row(key, [])).members.append(record)
+    return found
+
+
+def _measured(first: Row, second: Row) -> list[tuple[Row, str, stats.Mean, stats.Mean, Difference]]:
+    done = [*rows.metrics(first.members), *rows.metrics(second.members)]
+    there = dict.fromkeys(name for one in done for name, value in one.items() if value is not None)
+    found = []
+    for name in [*accuracy(first.key["task"], there), *(name for name in MARGIN if name in there)]:
+        a, b = ([None if np.isnan(v) else float(v) for v in line] for line in by_seed([first, second], name))
+        found.append((first, name, stats.mean(a), stats.mean(b), stats.paired(b, a)))
+    return found
+
+
+def _lost(first: Row, second: Row) -> list[str]:
+    """The runs that were healthy and are no more."""
+    now = {rows.repeat(member): member for member in second.members}
+    found = []
+    for member in first.members:
+        after: Any = now.get(rows.repeat(member))
+        if after and _state(member) == "healthy" and _state(after) != "healthy":
+            found.append(f"{first.key['task']}: {first.name}, {rows.told_repeat(member)}: {_state(after)}")
+    return found
+
+
+def _state(record: Record) -> str:
+    return record["metrics"].get("verdict") or record["status"]
+
+
+def _differing(first: Sequence[Record], second: Sequence[Record], names: Sequence[str]) -> list[str]:
+    """The settings, and the code, that are constant in each sweep and not the same in both."""
+    values = [
+        {name: {rows.setting(r["config"].get(name)) for r in records} for r in records for name in r["config"]}
+        for records in (first, second)
+    ]
+    repeats = frozenset().union(*(repeated(task) for task in rows.in_order([*first, *second], "task")))
+    told = [
+        f"{name} {', '.join(sorted(values[0][name]))} → {', '.join(sorted(values[1][name]))}"
+        for name in values[0]
+        if name in values[1] and name not in (*names, *repeats) and values[0][name] != values[1][name]
+    ]
+    codes = [sorted({r["provenance"]["code"] for r in records if r["provenance"]}) for records in (first, second)]
+    return told + ([f"code {', '.join(codes[0])} → {', '.join(codes[1])}"] if codes[0] != codes[1] else [])
+
+
+def table(found: Comparison, names: tuple[str, str]) -> Table:
+    """The measures that changed, and the main one of every row."""
+    lines: list[list[Cell]] = []
+    for change in found.changes:
+        moved = change.finding in ("better", "worse", "higher", "lower")
+        if moved or (change.measure == main(change.task) and change.finding != "equal"):
+            figures = [Value(stats.text(one), one.mean) for one in (change.first, change.second, change.difference)]
+            told = [change.task, change.row, heading(change.measure, True)]
+            lines.append([*told, *figures, Value(stats.probability(change.p), change.p), change.finding])
+    return Table("Changes", ["task", "row", "measure", *names, "difference", "p", "finding"], lines)
+
+
+def sentences(found: Comparison) -> list[str]:
+    """What the table does not say."""
+    lines = [f"{len(found.changes)} measures in all: {found.counts()}."]
+    lines += [f"Not the same in both: {'; '.join(found.settings)}."] if found.settings else []
+    lines += [f"No longer healthy: {line}" for line in found.lost]
+    for which, alone in zip(("first", "second"), found.only, strict=True):
+        lines += [f"Only in the {which}: {'; '.join(alone)}."] if alone else []
+    return lines
+
+
+def plain(found: Comparison) -> dict[str, Any]:
+    """The comparison as JSON has it."""
+    changes = [
+        {name: value._asdict() if hasattr(value, "_asdict") else value for name, value in vars(change).items()}
+        for change in found.changes
+    ]
+    rest = {"settings": found.settings, "lost": found.lost, "only": list(found.only), "worse": found.worse}
+    return {"changes": changes, **rest}

@@ -1,0 +1,75 @@
+"""Paired differences: of every row to a baseline, over the seeds that both have."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ebmcli import stats
+from ebmcli.errors import unknown
+from ebmcli.report import details, rows
+from ebmcli.report.details import Row
+from ebmcli.report.measures import BETTER, LOWER, WORSE, heading
+from ebmcli.report.model import Cell, Table, Text, Value
+from ebmcli.stats import Difference
+
+
+def finding(name: str, found: Difference, adjusted: float | None) -> str:
+    """What a difference says: better, worse, changed, or why nothing can be said."""
+    if found.n == 0:
+        return "no shared seeds"
+    if found.n == 1:
+        return "equal" if found.mean == 0 else "one shared seed, no test"
+    if adjusted is None:
+        return "equal" if found.mean == 0 else "the same in every seed, no test"
+    if adjusted >= 1 - stats.LEVEL or found.mean is None:
+        return "not significant"
+    direction = (BETTER | WORSE).get(name)
+    if not direction:
+        return "higher" if found.mean > 0 else "lower"
+    return "better" if (found.mean < 0) == (direction == LOWER) else "worse"
+
+
+def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
+    """Each row's measure minus that of the baseline: `LOSS`, or `LOSS/NEGATIVES`.
+
+    Of several rows of that loss the one that shares most settings with a row, the negatives before all, is taken.
+    """
+    loss, _, sampler = baseline.partition("/")
+    base = [i for i, row in enumerate(shown) if row.key["loss"] == loss and sampler in ("", row.key["sampler"])]
+    task = shown[0].key["task"]
+    if not base:
+        return Text(f"No run of {baseline} on {task}: no differences to it.")
+    values = [[None if np.isnan(v) else float(v) for v in line] for line in details.by_seed(shown, name)]
+    others = [i for i in range(len(shown)) if shown[i].key["loss"] != loss or (sampler and i not in base)]
+    nearest = {i: max(base, key=lambda j: _shared(shown[i], shown[j])) for i in others}
+    if not others:
+        return Text(f"Only {baseline} has run on {task}: no differences to it.")
+    found = {i: stats.paired(values[i], values[nearest[i]]) for i in others}
+    adjusted = dict(zip(others, stats.holm([found[i].p for i in others]), strict=True))
+    lines: list[list[Cell]] = [
+        [
+            *rows.names(shown[i].key), shown[nearest[i]].name, Value(str(found[i].n), found[i].n),
+            Value(stats.text(found[i]), found[i].mean), Value(stats.probability(adjusted[i]), adjusted[i]),
+            finding(name, found[i], adjusted[i]) + _survivors(found[i], shown[i], shown[nearest[i]]),
+        ]
+        for i in others
+    ]  # fmt: skip
+    heads = ["loss", "negatives", *list(shown[0].key)[3:], "against", "shared seeds"]
+    return Table(f"Differences to {baseline} in {heading(name, True)}", [*heads, "difference", "p", "finding"], lines)
+
+
+def _survivors(found: Difference, *pair: Row) -> str:
+    return ", of the runs that survived" if found.n > 1 and not all(row.survived for row in pair) else ""
+
+
+def _shared(row: Row, base: Row) -> tuple[bool, int]:
+    return row.key["sampler"] == base.key["sampler"], sum(row.key[name] == base.key[name] for name in row.key)
+
+
+def check(baseline: str, losses: Sequence[str], samplers: Sequence[str]) -> None:
+    """Raises UsageError where no run has this loss or these negatives."""
+    loss, _, sampler = baseline.partition("/")
+    if loss not in losses:
+        raise unknown("loss of this sweep", loss, losses)
+    if sampler and sampler not in samplers:
+        raise unknown("negatives of this sweep", sampler, samplers)

@@ -1,0 +1,72 @@
+"""What a report consists of, before any format: each writer is one function over these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Value(NamedTuple):
+    """A cell with a figure. number: by which a column is sorted; best: whether it stands out."""
+
+    text: str
+    number: float | None = None
+    best: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Cell = str | Value
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading over columns of cells."""
+
+    heading: str
+    columns: list[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+class Heading(NamedTuple):
+    """level: 1 is the report's own, 2 a task's."""
+
+    level: int
+    text: str
+
+
+class Text(NamedTuple):
+    """A paragraph. warning: it must not be overlooked."""
+
+    text: str
+    warning: bool = False
+
+
+class Items(NamedTuple):
+    """Short paragraphs side by side."""
+
+    lines: list[str]
+
+
+class Command(NamedTuple):
+    """A line to type, with what it is for."""
+
+    label: str
+    line: str
+
+
+class Picture(NamedTuple):
+    """An image file."""
+
+    path: Path
+    caption: str
+
+
+class Formulas(NamedTuple):
+    """Losses with their formulas in LaTeX."""
+
+    lines: list[tuple[str, str]]
+
+
+Block = Heading | Text | Items | Command | Table | Picture | Formulas

@@ -1,0 +1,94 @@
+"""Points of one's own, from a file: F(y) on data whose density nobody knows."""
+
+import csv
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ebmcli.errors import UsageError
+from ebmcli.lazy import jax
+from ebmcli.metrics import density
+from ebmcli.registry import digest, task
+from ebmcli.tasks import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, on_the_plane
+from ebmcli.types import Task
+
+LEAST_ROWS = 50
+TESTED = 5  # every fifth point, in a random order, is held out
+SPLIT_SEED = 2006
+REACH = 4.0  # the data are scaled to lie between -REACH and REACH, inside the box
+NEAR = 0.99  # quantile of the distances to the nearest neighbour: what lies that near to a point belongs to the data
+
+
+@task(**EMPIRICAL, file=True)
+def points(file: str, data: str = "") -> Task:
+    """the two columns of FILE.csv, each scaled to [-4, 4]: all measures but those of the true density (kl, tv, ...)"""
+    if data and data != digest(file):
+        raise UsageError(f"{file}: the file is no longer the one of these runs, bring it back or begin a new sweep")
+    scaled = rescaled(read(file))
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(scaled))
+    train, test = scaled[order[len(order) // TESTED :]], scaled[order[: len(order) // TESTED]]
+
+    @lru_cache
+    def known(fine: bool) -> density.Truth:
+        near = density.near(scaled, BOX[:2], GRID[fine], max(neighbours(scaled), GROWTH))
+        return density.Truth(None, density.cell_area(BOX[:2], GRID[fine]), near, ~near)
+
+    def draw(key, arrays, size):
+        return arrays["points"][jax.random.randint(key, (size,), 0, len(train))]
+
+    of_file = on_the_plane(draw, lambda: test[: max(HELD_OUT.values())], known)
+    return of_file._replace(data=lambda: {"points": train.astype(np.float32)}, examples=len(train))
+
+
+@lru_cache
+def read(file: str) -> np.ndarray:
+    """[N, 2] float64: the two columns of a CSV file, whose first line may name them. Raises UsageError."""
+    try:
+        with Path(file).open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.reader(lines)
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}; name a CSV file, as in --task points:FILE.csv") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{file}: no CSV text ({error}); save it as CSV in UTF-8") from None
+    if rows and len(rows[0][1]) == 2 and not any(map(_number, rows[0][1])):
+        rows = rows[1:]  # names of the columns
+    found = np.array([_pair(file, line, row) for line, row in rows]).reshape(-1, 2)
+    if len(found) < LEAST_ROWS:
+        raise UsageError(f"{file}: {len(found)} rows of numbers, a task needs at least {LEAST_ROWS}")
+    for column in range(2):
+        if np.ptp(found[:, column]) == 0:
+            raise UsageError(f"{file}: column {column + 1} is {found[0, column]:g} in every row, name points that vary")
+    return found
+
+
+def _pair(file: str, line: int, row: list[str]) -> list[float]:
+    if len(row) != 2:
+        raise UsageError(f"{file}, line {line}: two columns are wanted, separated by a comma, found {len(row)}")
+    for cell in row:
+        if not _number(cell):
+            raise UsageError(f"{file}, line {line}: {cell.strip()!r} is no finite number, mend or remove that line")
+    return [float(cell) for cell in row]
+
+
+def _number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def rescaled(points: np.ndarray) -> np.ndarray:
+    """Each column moved and scaled to lie between -REACH and REACH."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return REACH * (2 * ((points - low) / (high - low)) - 1)
+
+
+def neighbours(points: np.ndarray) -> float:
+    """The distance within which nearly all points have another one."""
+    from scipy.spatial import cKDTree
+
+    nearest = cKDTree(points).query(points, k=2)[0][:, 1]
+    return float(np.quantile(nearest, NEAR))
