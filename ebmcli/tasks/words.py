@@ -65,11 +65,11 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
         "": "none",
     },
     measures="exact_match cer reject_at_1pct",
-    defaults={"steps": 3_000, "batch_size": 32, "lr": 1e-3, "negatives": 16},
+    defaults={"steps": 1_500, "batch_size": 32, "lr": 1e-3, "negatives": 16},
     reference="NYU Deep Learning, homework on energy-based models",
 )
 def words(
-    longest: Longest = 3, jitter: Jitter = 0, noise: Share = 0.0, train_words: Limit = 0, single_letters: Share = 0.0
+    longest: Longest = 3, jitter: Jitter = 0, noise: Share = 0.0, train_words: Limit = 0, single_letters: Share = 0.3
 ) -> Task:
     """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found
 
