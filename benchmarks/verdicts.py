@@ -203,12 +203,13 @@ def main() -> None:
     options = parser.parse_args()
     found = list(collected(options))
     print("# The verdict on energies that are known\n")
-    print(f"`python benchmarks/verdicts.py --seeds {options.seeds}`; tests: {', '.join(sorted(TEST))}.\n")
+    print(f"`python benchmarks/verdicts.py --seeds {options.seeds}`")
+    print(f"\nTest tasks, not looked at when the thresholds were chosen: {', '.join(sorted(TEST))}.\n")
     print(*table(found), "", sep="\n")
     print(*quantities(found), "", sep="\n")
     for case in found:
         if not case.right:
-            print(f"- {case.task}, {case.source}, {case.kind}: {case.verdict}, not {case.expected}")
+            print(f"- {case.task}, {case.source}, {case.kind}: called {case.verdict}, must be called {case.expected}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from annotated_types import Ge, Le
 from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import EVERY, KINDS, Parameter, Unit, find, units
 from ebmcli.trainer import SETTINGS
-from ebmcli.values import parameter, values
+from ebmcli.values import legal, parameter, values
 
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
 BUDGET = Parameter("budget", None, Annotated[int, Ge(1), Le(10**15)])
@@ -199,13 +199,23 @@ def _resolved(
             if owner is energy:
                 default = following(energy, loss, name, default)
             said = _given(grid, name, *([owner] if owner else [task, loss, sampler, energy]))
-            axes[name] = [fixed[name]] if name in fixed else [default if value is None else value for value in said]
+            axes[name] = (
+                [fixed[name]] if name in fixed else [default if v is None else _legal(owner, one, v) for v in said]
+            )
     head = {"task": task.name, "loss": loss.name, "sampler": sampler.name, "energy": energy.name}
     for chosen in itertools.product(*axes.values()):
         for seed, config in itertools.product(
             grid.axes.get("seed", [0]), _every(task, dict(zip(axes, chosen, strict=True)))
         ):
             yield head | {"seed": seed} | config
+
+
+def _legal(owner: Unit | None, parameter: Parameter, value: Any) -> Any:
+    """The value, if this unit can have it: another unit with a hyperparameter of that name may have other ranges."""
+    try:
+        return legal(parameter, value)
+    except UsageError as error:
+        raise UsageError(f"{owner.kind} {owner.name}, {error}" if owner else str(error)) from None
 
 
 def _every(task: Unit, config: dict[str, Any]) -> list[dict[str, Any]]:

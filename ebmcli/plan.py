@@ -15,7 +15,8 @@ from ebmcli.values import parameters
 MOST_CELLS = 10_000  # more are refused without --yes
 # Rough costs on one core, for estimates only: measured on the default settings, and stated as rough wherever shown.
 COMPILE_SECONDS = 4.0
-EVALUATION_SECONDS = {"mlp": 4e-7, "linear-chain": 2e-5, "trellis": 1e-4}
+EVALUATION_SECONDS = {"mlp": 4e-7, "linear-chain": 7e-8, "conv-chain": 7e-8, "trellis": 2e-6}
+QUESTION_SECONDS = {"linear-chain": 3e-5, "conv-chain": 6e-4, "trellis": 2.5e-4}  # of an x, whatever the answers
 FIXED_SECONDS = 2.0  # of a run: evaluation, picture, saving
 
 
@@ -113,5 +114,11 @@ def evaluations(config: Mapping[str, Any]) -> tuple[int, int]:
 def estimate(cells: Sequence[Cell], cores: int) -> float:
     """Roughly how many seconds these cells will take on so many cores."""
     compile_time = COMPILE_SECONDS * len(programs(cells))
-    work = [FIXED_SECONDS + EVALUATION_SECONDS.get(c.config["energy"], 1e-6) * evaluations(c.config)[0] for c in cells]
-    return compile_time + sum(work) / min(cores, max(len(cells), 1))
+    return compile_time + sum(_work(cell.config) for cell in cells) / min(cores, max(len(cells), 1))
+
+
+def _work(config: Mapping[str, Any]) -> float:
+    """Seconds of one run on one core."""
+    energy, questions = config["energy"], config["steps"] * config["batch_size"]
+    answers = EVALUATION_SECONDS.get(energy, 1e-6) * evaluations(config)[0]
+    return FIXED_SECONDS + QUESTION_SECONDS.get(energy, 0.0) * questions + answers

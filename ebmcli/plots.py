@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli import report, stats, store, wordplots
+from ebmcli import report, stats, store, stripplots, wordplots
 from ebmcli.metrics.conditional import inferred
 from ebmcli.registry import find, units
 
@@ -25,7 +25,8 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
 
     task = find("task", config["task"])
     question = _curve if task.conditional else _surface
-    draw = {"continuous": question, "finite": _regions, "sequence": wordplots.draw}[task.answers]
+    sequence = stripplots.draw if "shown_table" in arrays else wordplots.draw
+    draw = {"continuous": question, "finite": _regions, "sequence": sequence}[task.answers]
     figure = Figure(figsize=(11.4, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{_title(config)}\n{_outcome(config, metrics)}", fontsize=12)

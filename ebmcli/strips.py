@@ -1,4 +1,4 @@
-"""What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring what was read."""
+"""What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def guesses(shape: tuple[int, int]) -> np.ndarray:
 # --- what an energy makes of a test word -----------------------------------------------------------------------------
 
 
-def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Array]:
+def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
     """What the measures and the picture need of one word, on the device; guess [T]: random letters."""
     seen = x if model.encode is None else model.encode(x)
     others = model.n_best(seen, y, 2)  # type: ignore[misc]
@@ -49,7 +49,7 @@ def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Array]:
         "offending": first,
         "random": model.apply(seen, jnp.where(y >= 0, guess, -1)),
         # How far the next best answer lies above the one that is read: known without the truth.
-        "confidence": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
+        "sure": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
         "greedy": jnp.where(aligned.state < 0, -1, aligned.table.argmin(axis=1)),
         "centre": jnp.sum(reads * aligned.column, axis=1) / jnp.maximum(reads.sum(axis=1), 1),
         "shown": {
@@ -87,7 +87,7 @@ def measures(
         "auroc": float(np.mean(apart > 0) + np.mean(apart == 0) / 2),
         "energy_spread": float(np.std(apart)),
         "energy_level": float(np.mean(np.float64(right))),
-        "reject_at_1pct": sequence.reject_at(probed["confidence"], wrong),
+        "reject_at_1pct": sequence.reject_at(probed["sure"], wrong),
         "decoder_gap": float(greedy.mean() - wrong.mean()),
         "alignment_error": float(np.abs(probed["centre"] - centre)[label >= 0].mean()),
         **margin.summary(np.float64(offending) - right, threshold),

@@ -67,7 +67,23 @@ def values(parameter: Parameter, given: Any) -> list[Any]:
             tokens.append(item)
     if not tokens or "" in tokens:
         raise UsageError(f"{parameter.name}: the list is empty or has an empty entry")
-    return [token if token == EVERY and parameter.repeats else checked(parameter, token) for token in tokens]
+    return [_possible(parameter, token) for token in tokens]
+
+
+def _possible(parameter: Parameter, value: Any) -> Any:
+    """The value, if some unit that has a hyperparameter of this name can have it: which one it is is known later."""
+    owners = [unit.parameters.get(parameter.name) for kind in KINDS for unit in units(kind).values()]
+    for one in [owner for owner in owners if owner and owner != parameter]:
+        try:
+            return legal(one, value)
+        except UsageError:
+            pass
+    return legal(parameter, value)
+
+
+def legal(parameter: Parameter, value: Any) -> Any:
+    """The value, if it is one for this hyperparameter of this unit, or stands for all of them; else a UsageError."""
+    return value if value == EVERY and parameter.repeats else checked(parameter, value)
 
 
 def _range(text: str) -> list[Any]:

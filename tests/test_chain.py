@@ -258,10 +258,8 @@ def by_hand(name, x, params, head="free"):
 
 KINDS = [
     ("linear-chain", {}),
-    ("linear-chain", {"order": 0}),
-    ("linear-chain", {"head": "softplus"}),
-    ("conv-chain", {"channels": 3, "code": 5}),
-    ("conv-chain", {"channels": 2, "code": 4, "head": "softplus", "order": 0}),
+    ("linear-chain", {"order": 0, "head": "softplus"}),
+    ("conv-chain", {"channels": 3, "code": 5, "head": "softplus"}),
 ]
 
 
@@ -279,7 +277,7 @@ BETAS, REWARDS = (0.5, 2.0), (0.0, 1.5)
 
 @cache
 def everything(number):
-    """The energy of that kind, and one program of all that it computes of a word; `seen` from what encode makes of x."""
+    """The energy of that kind, and one program of all that it computes of a word, or of what `encode` makes of it."""
     name, values = KINDS[number]
     energy = registry.find("energy", name).build(values, STRINGS)
 

@@ -38,6 +38,18 @@ def test_run_ends_with_a_table_and_says_where_things_lie(here):
     assert "1/1" in done.stderr
 
 
+def test_show_knows_where_each_value_came_from(here):
+    folder, _ = here
+    found = json.loads(ebm("show", "hinge-langevin", "--json", cwd=folder).stdout)
+    origins = {name: found["origins"][name] for name in ("loss", "sampler", "steps", "hidden", "lr", "margin", "seed")}
+    assert origins == {
+        "loss": "command line", "sampler": "chosen for the loss and the task", "steps": "command line",
+        "hidden": "command line", "lr": "default of task moons", "margin": "default of loss hinge", "seed": "default",
+    }  # fmt: skip
+    assert len(found["curves"]) == 21
+    assert any(path.endswith("params.npz") for path in found["files"])
+
+
 def test_json_alone_is_on_stdout_and_its_records_have_the_promised_keys(here):
     folder, _ = here
     done = ebm("run", "--loss", "hinge", *TINY, "--name", "first", "--json", cwd=folder)

@@ -248,3 +248,12 @@ def test_all_folds_are_those_that_the_protocol_has():
     assert folds == {"large": [*range(10)] * 2, "held-out-words": [*range(5)] * 2}
     with pytest.raises(UsageError, match="steps"):
         config.grid({"loss": "hinge"}, {"steps": "all"})
+
+
+def test_a_value_is_checked_against_the_unit_that_has_it():
+    """A head that one energy has and another has not: legal for the one, a sentence for the other."""
+    assert resolve({"head": "square"}, loss="hinge", energy="mlp")[0]["head"] == "square"
+    with pytest.raises(UsageError, match="energy linear-chain, head: must be 'free' or 'softplus', found 'square'"):
+        resolve({"head": "square"}, task="letters", loss="hinge")
+    with pytest.raises(UsageError, match="head"):
+        resolve({"head": "cube"}, loss="hinge")

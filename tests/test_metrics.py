@@ -263,6 +263,16 @@ def test_gap_growth_of_a_log_curve_and_of_a_constant():
     assert margin.gap_growth(steps[:3], steps[:3]) is None
 
 
+def test_edit_distances_and_collapsed_paths():
+    """kitten, sitting: 3; a word that is empty costs its letters; -1 is padding."""
+    words = ["kitten", "", "abc", "aab"], ["sitting", "abc", "abc", "ab"]
+    padded = [np.array([[*map(ord, w), *[-1] * (8 - len(w))] for w in side]) for side in words]
+    assert sequence.edit_distances(*padded).tolist() == [3, 3, 0, 1]
+    paths = np.array([[1, 1, 9, 1, 9, -1], [9, 9, 9, 9, 9, 9], [2, 3, 3, 9, 9, 4], [5, 9, -1, -1, -1, -1]])
+    found = [[c for c in row if c >= 0] for row in sequence.collapsed(paths, 9).tolist()]
+    assert found == [[1, 1], [], [2, 3, 4], [5]]
+
+
 def test_sequence_errors_count_letters_that_are_there():
     label = np.array([[1, 2, 3, 0], [4, 5, 0, 0]])
     length = np.array([3, 2])

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from ebmcli import config, plots, store, wordplots
+from ebmcli import config, plots, store, stripplots, wordplots
 from ebmcli.tasks import letters
 
 SIDE = np.linspace(-1, 1, 32)
@@ -177,3 +178,23 @@ def test_arrays_that_are_missing_or_damaged_are_none(tmp_path):
     for damaged in (b"", b"PK", whole[:60], whole[:30] + b"x" * 60 + whole[90:]):
         (tmp_path / "arrays.npz").write_bytes(damaged)
         assert store.arrays(tmp_path) is None
+
+
+def test_the_picture_of_a_strip_shows_energies_and_two_paths(tmp_path):
+    """Of the word with the smallest gap: its windows alone, each symbol of a path where its letter is."""
+    y, other = np.array([7, 8, -1, -1]), np.array([7, 8, 9, -1])
+    shown = {
+        "image": np.ones((60, 32), bool), "width": np.array(42), "y": y, "other": other,
+        "table": np.random.default_rng(0).normal(size=(8, 27)), "column": 6.0 * np.arange(8) + 9,
+        "state": np.array([1, 2, 3, 3, 4, -1, -1, -1]), "other_state": np.array([1, 2, 3, 5, 6, -1, -1, -1]),
+    }  # fmt: skip
+    arrays = {f"shown_{name}": array for name, array in shown.items()}
+    arrays |= {"right": np.zeros(3), "offending": np.array([2.0, -0.5, 1.0])}
+    assert drawn(tmp_path, {"task": "words", "loss": "hinge"}, {"exact_match": 0.5}, arrays)[:4] == b"\x89PNG"
+    figure = Figure()
+    stripplots.draw(figure, {"beta": 1.0}, arrays)
+    ink, energies = figure.axes[:2]
+    assert [line.get_label() for line in energies.lines] == ["right: hi", "most offending: hij"]
+    assert [list(line.get_ydata()) for line in energies.lines] == [[7, 26, 8, 8, 26], [7, 26, 8, 9, 26]]
+    assert list(energies.lines[0].get_xdata()) == [9, 15, 21, 27, 33]
+    assert "-0.5" in ink.get_title()

@@ -11,7 +11,7 @@ import pytest
 from made_up import PROVENANCE, plane, record, seeds, written
 
 import ebmcli
-from ebmcli import config, frames, locate, one_run, origins, plan, standing, store
+from ebmcli import config, frames, locate, one_run, origins, plan, reading, standing, store
 from ebmcli.errors import UsageError
 from ebmcli.report import compare as comparing
 
@@ -29,6 +29,33 @@ def ebm(*arguments, cwd, **environment):
 def results(tmp_path):
     (tmp_path / "results").mkdir()
     return lambda name, records, *more: written(tmp_path / "results" / name, records, *more)
+
+
+# --- pictures of a report --------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_is_older_than_a_result_is_not_shown(results, monkeypatch):
+    folder = results("x", seeds("hinge", "pcd", [0.1, 0.2]))
+    page = folder / "grid-moons.png"
+    assert reading._pictures([folder], draw=False) == {}
+    page.write_bytes(b"drawn")
+    assert reading._pictures([folder], draw=False) == {"moons": [page]}
+    result = folder / "runs" / "hinge-pcd-moons-s1" / "result.json"
+    os.utime(result, ns=(0, page.stat().st_mtime_ns + 1))
+    assert reading._pictures([folder], draw=False) == {}
+    monkeypatch.setattr(reading.page, "write", lambda *_: ([], os.utime(page, ns=(0, 2**62)) or []))
+    assert reading._pictures([folder], draw=True) == {"moons": [page]}
+
+
+def test_pages_that_cannot_be_drawn_are_a_note(results, tmp_path):
+    results("x", seeds("hinge", "pcd", [0.1, 0.2]))  # made up: they have left no arrays
+    done = ebm("report", "--output", "r.md", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "no pictures of x: " in done.stderr
+    assert "arrays.npz" in done.stderr
+    assert "![" not in (tmp_path / "r.md").read_text()
+    refused = ebm("report", "--output", "nowhere/r.md", cwd=tmp_path)
+    assert (refused.returncode, "there is no folder nowhere" in refused.stderr) == (2, True)
 
 
 # --- status ----------------------------------------------------------------------------------------------------------
@@ -132,7 +159,7 @@ def test_show_names_everything_of_a_run(results, tmp_path):
     assert found["origins"].keys() == found["config"].keys()
 
 
-def test_show_of_a_failed_run_has_its_traceback(results, capsys):
+def test_show_of_a_failed_run_has_its_traceback(results):
     folder = results("x", [record("log", "pcd", 0, status="failed")])
     run = folder / "runs" / "log-pcd-moons-s0"
     store.save_failure(run, {"kind": "failed", "message": "ValueError: x", "traceback": "Traceback: there"})
@@ -169,6 +196,8 @@ def test_the_same_sweep_twice_has_no_changes():
     assert not found.worse
     assert comparing.table(found, ("a", "b")).rows == []
     assert found.counts() == f"{len(found.changes)} equal"
+    collapsed = [*BASE, record("mce", "pcd", 0, **plane(3.0, 1.0, verdict="flat"))]
+    assert not comparing.compare(collapsed, collapsed).worse, "it was not healthy before"
 
 
 def test_what_became_worse_is_told_from_noise():
@@ -297,6 +326,7 @@ def test_load_gives_a_tidy_frame(results):
     [
         ("run --loss hin", ["hinge"]),
         ("run --loss hinge,lo", ["hinge,log"]),
+        ("run --loss hinge,hin", []),
         ("sweep --sampler lang", ["langevin"]),
         ("sweep --energy def", ["default"]),
         ("run --task moo", ["moons"]),

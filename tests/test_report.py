@@ -379,6 +379,24 @@ def test_a_row_is_compared_with_the_baseline_of_its_own_negatives():
     assert named[0][:2] == ["hinge", "pcd"]
 
 
+def test_negatives_count_before_all_other_settings():
+    def group(loss, sampler, lr):
+        return [record(loss, sampler, seed, config={"lr": lr}, **plane(0.1, 1.0)) for seed in (0, 1)]
+
+    shown = [group("hinge", "pcd", 0.1), group("hinge", "uniform", 0.2), group("log", "uniform", 0.1)]
+    shown += [group("log", "uniform", 0.2), group("log", "pcd", 0.2)]
+    found = differences.to_baseline(details.of_task([one for members in shown for one in members]), "kl", "hinge")
+    against = ["hinge with uniform, lr 0.2", "hinge with uniform, lr 0.2", "hinge with pcd, lr 0.1"]
+    assert [row[3] for row in found.rows] == against
+
+
+def test_more_is_better_than_a_baseline_where_the_arrow_says_so():
+    base = [record("hinge", "pcd", seed, auroc=0.5 + noise) for seed, noise in enumerate(NOISE)]
+    more = [record("log", "pcd", seed, auroc=0.9 - noise) for seed, noise in enumerate(NOISE)]
+    (row,) = differences.to_baseline(details.of_task(base + more), "auroc", "hinge").rows
+    assert row[-1] == "better"
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [

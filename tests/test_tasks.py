@@ -83,7 +83,8 @@ ON_A_PATH = {  # what their right answers y to x fulfil
     "ellipse": lambda x, y: (x / 1.5) ** 2 + y**2 - 1,
     "spiral": lambda x, y: np.sin((7 * np.hypot(x, y) - np.arctan2(y, x)) / 2),
 }
-COVERED = {*DENSITIES, *CURVES, *ON_A_PATH, "letters", "classes", "points"}  # points: test_points
+ELSEWHERE = {"points", "words", "handwriting"}  # test_points, test_words
+COVERED = {*DENSITIES, *CURVES, *ON_A_PATH, *ELSEWHERE, "letters", "classes"}
 LARGEST = 100_000  # draws in search of every word of nine folds
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.special import logsumexp
 from test_alignment import paths
 
-from ebmcli import config, objective, registry, trainer
+from ebmcli import config, engine, objective, plan, registry, trainer
 from ebmcli.energies import trellis
 from ebmcli.objective import Weights
 from ebmcli.types import Batch, Setting, Strings, Strip, bind
@@ -153,18 +153,16 @@ def test_what_does_not_fit_is_masked_and_never_scored():
     assert found.distance[0].tolist() == [1, 0, 0]
     assert found.negatives[0, 1:].tolist() == [float(found.positive[0])] * 2
     assert found.log_q[0].tolist() == [-3, float(np.float32(objective.IMPOSSIBLE)), float(np.float32(1e30))]
+    one = seen_by_losses([(2,)])[0](params)
     for name in ("hinge", "log", "infonce", "nce", "pirl", "ml", "square-square", "mce"):
         function = registry.find("loss", name).function
-
-        def loss(params, function=function, energies=energies):
-            return jax.vmap(function)(energies(params)).mean()
-
-        value, slope = jax.value_and_grad(loss)(params)
+        seen, pull = jax.vjp(energies, params)
+        value, slopes = jax.value_and_grad(lambda e, function=function: jax.vmap(function)(e).mean())(seen)
+        (slope,) = pull(slopes)
         assert np.isfinite(value)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slope))
         if name in ("infonce", "hinge", "log"):  # as if they were not there
-            one, _ = seen_by_losses([(2,)])
-            np.testing.assert_allclose(value, jax.vmap(function)(one(params)).mean(), rtol=1e-5)
+            np.testing.assert_allclose(value, jax.vmap(function)(one).mean(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["exact", "gibbs", "n-best", "corrupt", "uniform", "in-batch", "most-offending"])
@@ -172,7 +170,7 @@ def test_samplers_draw_words(name):
     """Letters first, then padding; what draws from the model or searches it gives words that fit, those that search
     never y."""
     model, params = parts(alignment="sum" if name in ("exact", "gibbs") else "best", blank="forced", head="free")
-    batch = Batch(jax.tree.map(lambda *leaves: jnp.stack(leaves), strip(36), strip(42, seed=2)),
+    batch = Batch(jax.tree.map(lambda *leaves: jnp.stack(leaves), strip(36), strip(48, seed=2)),
                   jnp.stack([padded((0, 1)), padded((2, 2, 1))]))  # fmt: skip
     at = Setting(2, SPACE, True, jnp.float32(1.0), jnp.float32(0.0))
     sampler = registry.find("sampler", name).build({"negatives": 40 if name != "n-best" else 5}, at)
@@ -203,7 +201,8 @@ def cell(loss, **settings):
 @pytest.mark.parametrize(
     ("losses", "alignment", "head"),
     [
-        (["energy", "perceptron", "hinge", "log", "lvq2", "mce", "simple", "square-square", "margin-sum"], "best", "free"),
+        (["energy", "perceptron", "hinge", "log", "lvq2", "mce", "simple", "square-square"], "best", "free"),
+        (["margin-sum"], "best", "free"),
         (["nll", "mee", "ml", "infonce", "pirl", "nce"], "sum", "free"),
         (["min-hinge", "square-hinge", "square-exp", "lvq2-ratio"], "best", "softplus"),
     ],
@@ -237,9 +236,9 @@ def test_what_an_alignment_does_not_serve_is_refused(loss, settings, verdict, wo
 def test_the_windows_of_a_strip_are_as_many_as_its_answers_have_places():
     """No word that fits a training strip is longer than an answer, whatever the blank."""
     for name in ("words", "handwriting"):
-        for longest in (2, 3, 5):
+        for longest in (2, 5):
             task = registry.find("task", name).build({"longest": longest})
-            batch = task.draw(jax.random.key(0), jax.tree.map(jnp.asarray, task.data()), 50)
+            batch = jax.jit(task.draw, static_argnums=2)(jax.random.key(0), task.data(), 50)
             windows = len(trellis.patches(batch.x.image[0]))
             assert windows <= task.space.length == batch.y.shape[1]
             letters = (batch.y >= 0).sum(axis=1)
@@ -249,7 +248,7 @@ def test_the_windows_of_a_strip_are_as_many_as_its_answers_have_places():
 
 def test_the_net_has_200_000_weights_by_default():
     task = registry.find("task", "words").build({})
-    x = jax.tree.map(lambda leaf: leaf[0], task.draw(jax.random.key(0), task.data(), 1).x)
+    x = jax.tree.map(lambda leaf: leaf[0], task.draw(jax.random.key(0), jax.tree.map(jnp.asarray, task.data()), 1).x)
     shapes = jax.eval_shape(UNIT.build({"beta": 1.0}, task.space).init, jax.random.key(0), x, None)
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) >= 200_000
 
@@ -258,7 +257,8 @@ def test_lessons_begin_with_single_letters():
     for name in ("words", "handwriting"):
         task = registry.find("task", name).build({"single_letters": 0.5})
         data = jax.tree.map(jnp.asarray, task.data())
-        counts = {done: (task.lesson(jax.random.key(0), data, 64, done).y >= 0).sum(axis=1) for done in (0.0, 0.49, 0.5)}
+        lesson = jax.jit(task.lesson, static_argnums=2)
+        counts = {done: (lesson(jax.random.key(0), data, 64, done).y >= 0).sum(axis=1) for done in (0.0, 0.49, 0.5)}
         assert set(counts[0.0].tolist()) == set(counts[0.49].tolist()) == {1}
         assert counts[0.5].min() == 2
         lane = {"values": {"steps": jnp.int32(100)}}
@@ -267,3 +267,30 @@ def test_lessons_begin_with_single_letters():
         later = trainer._lesson(task, lane, state._replace(step=jnp.int32(50)))(jax.random.key(0), data, 8)
         assert (first.y[:, 1] == -1).all()
         assert (later.y[:, 1] >= 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["words", "handwriting"])
+def test_every_loss_that_makes_sense_takes_finite_steps(task):
+    """Each with its default negatives, `ml` with Gibbs chains too: three steps of a small net."""
+    small = {"hidden": 8, "batch_size": 4, "negatives": 2, "steps": 3}
+    grid = {"task": task, "loss": list(registry.units("loss"))}
+    cells, _ = config.cells(config.grid(grid, small))
+    cells += config.cells(config.grid({"task": task, "loss": "ml", "sampler": "gibbs"}, small))[0]
+    refused = {cell["loss"] for cell in cells if judge(cell).verdict == "refuse"}
+    assert refused == {
+        "score-matching", "sliced-score-matching", "denoising-score-matching", "denoising", "energy-discrepancy"
+    }  # fmt: skip
+    planned = [plan.Cell(str(i), cell, judge(cell)) for i, cell in enumerate(cells) if cell["loss"] not in refused]
+    for program, members in plan.programs(planned):
+        machine = engine.Engine(program)
+        step = jax.jit(partial(trainer.step, program))
+        data = jax.tree.map(np.asarray, machine.task.data())
+        for member in members:
+            lane = machine._lane(member.config)
+            first = jax.jit(partial(trainer.init, program))(lane, data)
+            state = first
+            for _ in range(3):
+                state, progress = step(lane, data, state)
+                assert np.isfinite(progress.loss), member.config["loss"]
+            assert int(state.diverged) == -1, member.config["loss"]

@@ -117,6 +117,15 @@ TABLE = [
     ("letters", "perceptron", "most-offending", "run", ""),
     ("letters", "perceptron", "loss-augmented", "refuse", "the lowest energy"),
     ("letters", "energy", "none", "run", ""),
+    *(("words", "hinge", name, "run", "") for name in ("most-offending", "n-best", "uniform", "in-batch", "corrupt")),
+    *(("words", "ml", name, "run", "") for name in ("exact", "gibbs")),
+    ("words", "nll", "exhaustive", "run", ""),
+    ("words", "nll", "exact", "refuse", "a sum over all answers"),
+    ("words", "hinge", "exact", "refuse", "alignment=sum"),
+    ("words", "hinge", "loss-augmented", "refuse", "no margin that grows"),
+    ("words", "infonce", "n-best", "warn", "density q"),
+    ("handwriting", "mee", "exhaustive", "run", ""),
+    ("handwriting", "hinge", "langevin", "refuse", "label sequences"),
 ]
 
 
@@ -191,7 +200,7 @@ BY_DEFAULT = {
     **dict.fromkeys(SMOOTH, PLANE),
     **dict.fromkeys(("checkerboard", "line", "cos", "parabola", "ellipse", "spiral"), ROUGH),
     "classes": dict.fromkeys(SCORES, "refuse"),
-    "letters": dict.fromkeys(SCORES, "refuse") | {"margin-sum": "warn"},
+    **dict.fromkeys(("letters", "words", "handwriting"), dict.fromkeys(SCORES, "refuse") | {"margin-sum": "warn"}),
 }
 
 

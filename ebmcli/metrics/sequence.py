@@ -1,4 +1,4 @@
-"""Measures of predicted label sequences: first of segmented words, whose length is known, then of any, padded with -1."""
+"""Measures of predicted label sequences: of segmented words, whose length is known; then of any, padded with -1."""
 
 import numpy as np
 

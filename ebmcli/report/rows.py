@@ -14,7 +14,7 @@ from ebmcli.validity import needs_negatives
 
 Record = Mapping[str, Any]
 Average = Callable[[stats.Values], Mean]
-CONFOUNDERS = ("energy", "head")  # follow the loss: where they differ, a table says which
+CONFOUNDERS = ("energy", "head", "steps")  # follow the loss or a budget: where they differ, a table says which
 
 
 def groups(records: Sequence[Record]) -> list[tuple[dict[str, Any], list[Record]]]:

@@ -12,7 +12,7 @@ from ebmcli.lazy import Array, jax, jnp
 from ebmcli.registry import task
 from ebmcli.types import Batch, Share, Steps, Strip, Task, Traced
 
-PER_LETTER, EXTRA, LEFT, HEIGHT = 18, 6, 3, 32  # pixels: a strip has 18 a letter and 6 more, its text begins at 3
+PER_LETTER, EXTRA = 18, 6  # pixels: a strip has 18 a letter and 6 more
 ADVANCE = 12  # from letter to letter
 FURTHEST = 7  # that jitter shifts a word to the right
 NOISE = 0.1  # in the conditions that are called so
@@ -43,7 +43,7 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
     count, longest = jnp.sum(y >= 0), len(y)
     moving, inking = jax.random.split(key)
     shift = jnp.floor(jax.random.uniform(moving) * (jitter + 1)).astype(jnp.int32)
-    start = LEFT + shift + ADVANCE * jnp.arange(longest)
+    start = shift + ADVANCE * jnp.arange(longest)
     width = PER_LETTER * longest + EXTRA
     image = strips.drawn(letters[jnp.maximum(y, 0)], start, count, width)
     added = jax.random.bernoulli(inking, noise, image.shape)
@@ -65,14 +65,17 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
         "": "none",
     },
     measures="exact_match cer reject_at_1pct",
-    defaults={"steps": 3_000, "batch_size": 32, "lr": 1e-3, "negatives": 16},
+    defaults={"steps": 1_500, "batch_size": 32, "lr": 1e-3, "negatives": 16},
     reference="NYU Deep Learning, homework on energy-based models",
 )
 def words(
-    longest: Longest = 3, jitter: Jitter = 0, noise: Share = 0.0, train_words: Limit = 0, single_letters: Share = 0.0
+    longest: Longest = 3, jitter: Jitter = 0, noise: Share = 0.0, train_words: Limit = 0, single_letters: Share = 0.3
 ) -> Task:
-    """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found (`train_words` 0: new
-    words at every step; `single_letters`: the share of the steps in which a word is one letter)"""
+    """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found
+
+    train_words: how many different ones there are, 0 for new ones at every step. single_letters: the share of the
+    steps, the first ones, in which a word is one letter.
+    """
     answers = strips.space(PER_LETTER * longest + EXTRA)
 
     def lesson(key, data, size, done):
@@ -142,7 +145,7 @@ def _numbered(label: np.ndarray, condition: np.ndarray) -> dict[str, np.ndarray]
 def _groups() -> dict[str, np.ndarray]:
     """The fine test words by what they are: positions among those of the run's own condition, then by condition."""
     per, usual = EACH[True], EACH[True] * len(USUAL)
-    found = {f"length_{n}": np.arange(per) + per * i for i, n in enumerate(LENGTHS)}
+    found = {str(n): np.arange(per) + per * i for i, n in enumerate(LENGTHS)}
     own = per * len(LENGTHS)
     found |= {"doubled": own + np.arange(per), "hello": own + per + np.arange(HELLO)}
     first = own + per + HELLO

@@ -1,16 +1,16 @@
-"""Words read off a strip of windows whose alignment is latent: dynamic programmes over table [L, C], the energy of every
-symbol in every window. The last symbol is no letter but what stands between letters.
+"""Words read off a strip of windows whose alignment is latent: dynamic programmes over a table [L, C], the energy of
+every symbol in every window. The last symbol is no letter but what stands between letters.
 
 A path gives every window a symbol. Merging repeated symbols and dropping the last symbol turns it into a word. Two
 topologies say which paths there are:
 
-- forced: a letter first, a separator last and at least one after each letter (cat is c _ a _ t _): a word of n letters has
-  C(L-1, 2n-1) paths, none where L < 2n. There is no empty word.
+- forced: a letter first, a separator last and at least one after each letter (cat is c _ a _ t _): a word of n letters
+  has C(L-1, 2n-1) paths, none where L < 2n. There is no empty word.
 - optional: the blank of CTC (Graves et al. 2006), needed only between equal letters: none where L < n + pairs of equal
   neighbours. The empty word is a word: blanks everywhere.
 
-Every path spells one word, so sums and minima over all words run over paths, whatever their words. The functions of one
-example; only its first `windows` windows count, and an answer y [T] is padded with -1 (anything below 0). `soft`: a sum,
+Every path spells one word, so sums and minima over all words run over paths, whatever their words. All functions are of
+one example; only its first `windows` windows count, and an answer y [T] is padded with -1. `soft`: a sum, that is
 -log sum exp(-E), in place of the minimum; at another temperature pass beta * table and divide.
 """
 
@@ -87,7 +87,7 @@ def word_energy(table: Array, windows: Array, y: Array, optional: bool, soft: bo
 
 
 def best_path(table: Array, windows: Array, y: Array, optional: bool) -> Array:
-    """[L]: the states of the best path of y: 2k + 1 in a window of letter k, 2k after k letters; -1 past the last window.
+    """[L]: the states of the best path of y: 2k + 1 in a window of letter k, 2k after k letters; -1 past the strip.
 
     Undefined where y is not feasible.
     """
@@ -144,7 +144,7 @@ def all_words(table: Array, windows: Array, optional: bool, soft: bool) -> Array
 
 
 def sample(key: Array, table: Array, windows: Array, optional: bool, count: int, length: int) -> Array:
-    """[count, length]: words, each with probability exp(-E) summed over its paths: forward filtering, backward sampling.
+    """[count, length]: words, each with probability exp(-E) summed over its paths, by backward sampling.
 
     length: of the padded answers; longer words are cut, see `room`.
     """
