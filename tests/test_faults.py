@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -79,8 +78,8 @@ def here(tmp_path):
 
 def test_a_grid_of_a_million_cells_is_refused_with_its_size(here):
     _, err = ebm(here, "sweep", "--loss", "hinge", "--seeds", "0..99999", "--margin", "1,2,3,4,5,6,7,8,9,10", code=2)
+    assert "the grid has 1,000,000 runs, at 2 seconds each 556 hours on a core" in err
     assert "--yes" in err
-    assert re.search(r"10,000", err)
     assert not (here / "results").exists()
 
 
