@@ -122,8 +122,8 @@ def cells(grid: Grid, limit: int | None = None) -> tuple[list[dict[str, Any]], i
         if limit and count > limit:
             total = count + sum(1 for _ in each)
             raise UsageError(
-                f"the grid has {total:,} runs, at {USUAL} seconds each {total * USUAL / 3600:,.0f} hours on a core, and "
-                f"more than {limit:,} runs need --yes: make it smaller, or say --yes if you mean it"
+                f"the grid has {total:,} runs, at {USUAL} seconds each {total * USUAL / 3600:,.0f} hours on a core; "
+                f"more than {limit:,} runs are not begun without --yes"
             )
     # A distance matters only to a loss that has a margin.
     used = {name for config in found.values() for name in config if name != "margin_distance" or "margin" in config}
