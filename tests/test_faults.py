@@ -277,4 +277,4 @@ def test_every_fault_of_the_list_has_tests_that_exist():
         assert faults.functions(row)
         for file, function in faults.functions(row):
             assert f"def {function}(" in (ROOT / f"{file}.py").read_text()
-    assert "failed" not in faults.table({key: ["passed"] for *_, row in faults.FAULTS for key in faults.functions(row)})
+    assert "(failed" not in written
