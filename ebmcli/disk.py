@@ -67,8 +67,11 @@ def named(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def write(path: Path, content: bytes) -> None:
-    """Replace a file in one step: after a crash it is whole, old or new."""
+def write(path: Path, content: bytes, settled: bool = True) -> None:
+    """Replace a file in one step: after a crash it is whole, old or new.
+
+    settled: whether it is there for good; else the next file of the directory that is settled settles it.
+    """
     with named(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
@@ -85,7 +88,8 @@ def write(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
         point(f"{path.name} renamed")
-        settle(path.parent)
+        if settled:
+            settle(path.parent)
 
 
 def settle(directory: Path) -> None:

@@ -49,7 +49,7 @@ def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
         with named(run):
             fresh = Path(tempfile.mkdtemp(dir=runs, prefix=f".{run_id}."))
         point("claim made")
-        write(fresh / "config.json", dumps(config).encode())
+        write(fresh / "config.json", dumps(config).encode(), settled=False)
         fresh.chmod(0o755)
         try:
             fresh.rename(run)
@@ -94,10 +94,10 @@ def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays to an .npz file."""
+    """Write named arrays to an .npz file, which the result settles."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
-    write(path, buffer.getvalue())
+    write(path, buffer.getvalue(), settled=False)
 
 
 def save_result(run: Path, record: Mapping[str, Any]) -> None:

@@ -43,9 +43,10 @@ def trained(folder, *arguments, **more):
 
 
 def until(condition, process):
+    """Wait; the process, if one is named, must not end before."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.01)
 
