@@ -100,10 +100,21 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     write(path, buffer.getvalue(), settled=False)
 
 
+def _sealed(content: Mapping[str, Any]) -> bytes:
+    """A record as it is written, with a checksum: a flipped bit in a number would be JSON as good as any."""
+    whole = {"schema_version": SCHEMA_VERSION, **content}
+    return dumps({**whole, "checksum": checksum(whole)}).encode()
+
+
+def _intact(record: dict[str, Any]) -> bool:
+    """Whether a record is as it was written, as far as its version can tell; its checksum is taken out."""
+    told = record.pop("checksum", None)
+    return told == checksum(record) or (told is None and record.get("schema_version") != SCHEMA_VERSION)
+
+
 def save_result(run: Path, record: Mapping[str, Any]) -> None:
     """Write the proof of success; an earlier failure is over."""
-    whole = {"schema_version": SCHEMA_VERSION, **record}
-    write(run / "result.json", dumps({**whole, "checksum": checksum(whole)}).encode())
+    write(run / "result.json", _sealed(record))
     (run / "failure.json").unlink(missing_ok=True)
 
 
@@ -117,8 +128,7 @@ def result(run: Path) -> dict[str, Any] | None:
     record = read(run / "result.json")
     if not record or record.get("id") != run.name or record.get("config") != read(run / "config.json"):
         return None
-    told, version = record.pop("checksum", None), record.get("schema_version")
-    if told != checksum(record) and (told or version == SCHEMA_VERSION):
+    if not _intact(record):
         return None
     tables = all(isinstance(record.get(name), dict) for name in ("config", "metrics", "seconds", "provenance"))
     texts = ("verdict", "verdict_reason")
@@ -190,10 +200,15 @@ def manifest(sweep: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     found = read(path) or {}
+    intact = _intact(found)
     version, cells = found.get("schema_version"), found.get("cells")
-    whole = isinstance(cells, list) and all(
-        isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
-        for cell in cells
+    whole = (
+        intact
+        and isinstance(cells, list)
+        and all(
+            isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
+            for cell in cells
+        )
     )
     if not isinstance(version, int) or not whole:
         raise Damaged(f"{path} is damaged: the command that made this sweep writes it anew and keeps its runs")
@@ -202,10 +217,11 @@ def manifest(sweep: Path) -> dict[str, Any] | None:
 
 def save_manifest(sweep: Path, content: Mapping[str, Any]) -> None:
     """Write the manifest; the caller holds the sweep's lock. Raises UsageError where a newer ebm wrote the old one."""
-    version = (read(sweep / "sweep.json") or {}).get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    old = read(sweep / "sweep.json") or {}
+    version = old.get("schema_version")
+    if _intact(old) and isinstance(version, int) and version > SCHEMA_VERSION:
         raise UsageError(f"{sweep}: written by a newer ebm (schema {version}), update ebm to go on with it")
-    write(sweep / "sweep.json", dumps({"schema_version": SCHEMA_VERSION, **content}).encode())
+    write(sweep / "sweep.json", _sealed(content))
 
 
 def records(sweep: Path) -> list[dict[str, Any]]:

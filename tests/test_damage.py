@@ -180,6 +180,15 @@ def _plan_of(folder):
     return plans.Plan(sweep.cells_of(OLD_NEW, [cell["id"] for cell in store.manifest(OLD_NEW)["cells"]]), 0)
 
 
+def test_a_flipped_version_is_damage_and_not_a_newer_version(tmp_path):
+    folder = _fresh_copy(tmp_path)
+    path = folder / "sweep.json"
+    path.write_bytes(path.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 3'))
+    with store.locked(folder / "lock"):
+        assert sweep.prepare(_plan_of(folder), folder, "ebm test") == []
+    assert store.manifest(folder)["schema_version"] == 2
+
+
 def test_the_report_of_a_damaged_sweep_comes_and_counts_it(calm, tmp_path):
     shutil.copytree(calm / "results", tmp_path / "results")
     (result,) = results(tmp_path)
