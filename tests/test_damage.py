@@ -1,4 +1,4 @@
-"""Faults of disks, files and machines (docs/faults.md), provoked for real: a full disk, damaged records, other versions."""
+"""Faults of disks, files and machines (docs/faults.md), provoked for real: a full disk, damage, other versions."""
 
 import json
 import os
