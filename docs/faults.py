@@ -99,13 +99,15 @@ def functions(row: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def outcomes(paths: Sequence[Path]) -> dict[tuple[str, str], list[str]]:
-    """By (file, function): passed, failed or skipped, once a case."""
+    """By (file, function): passed, failed or skipped, once a case; of several files the last that has it."""
     found: dict[tuple[str, str], list[str]] = {}
     for path in paths:
+        here: dict[tuple[str, str], list[str]] = {}
         for case in xml.parse(path).getroot().iter("testcase"):
             key = case.get("classname", "").rpartition(".")[2], case.get("name", "").partition("[")[0]
             bad = [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
-            found.setdefault(key, []).append("skipped" if bad == ["skipped"] else "failed" if bad else "passed")
+            here.setdefault(key, []).append("skipped" if bad == ["skipped"] else "failed" if bad else "passed")
+        found |= here
     return found
 
 
