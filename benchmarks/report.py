@@ -43,7 +43,7 @@ def made_up(folder: Path) -> None:
         path.mkdir(parents=True)
         (path / "config.json").write_text(store.dumps(config))
         versions = {"provenance": {"versions": {}, "code": "x", "machine": "m", "devices": "2 x cpu"}}
-        (path / "result.json").write_text(store.dumps({"schema_version": store.SCHEMA_VERSION, **record, **versions}))
+        store.save_result(path, {**record, **versions})
         cells.append({"id": record["id"], "config": config, "refused": ""})
     store.save_manifest(folder, {"created": "2026-01-01T00:00:00Z", "command": "ebm sweep x.toml", "cells": cells})
 

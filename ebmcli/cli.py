@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ebmcli import cli_reading, completion
-from ebmcli.errors import UsageError
+from ebmcli.errors import Broken, UsageError
 
 app = typer.Typer(
     name="ebm",
@@ -51,6 +51,8 @@ GRID = (
     ("fold", "--fold", "letters: a fold, 0 to 9, or all; held-out-words has 0 to 4. [default: 0]"),
 )
 AXES = ("task", "loss", "sampler", "energy", "seed")
+TIMEOUT = "Longest time of a launch (a run a device), compiling included; its runs are tried once more, one by one."
+RETRY = "Runs of an earlier command to run again: failed, killed (also timeout, oom, crashed), diverged, or none."
 # What holds for the whole command. (name, type, default, option)
 WHOLE = (
     ("set", list[str] | None, None, typer.Option("--set", metavar="NAME=VALUE", help="Any hyperparameter.")),
@@ -61,6 +63,13 @@ WHOLE = (
     ("no_compile_cache", bool, False, typer.Option("--no-compile-cache", help="Keep no compiled programs.")),
     ("no_pictures", bool, False, typer.Option("--no-pictures", help="Draw no pictures.")),
     ("yes", bool, False, typer.Option("--yes", help="Run a grid of more than 10,000 runs.")),
+    ("timeout", float | None, None, typer.Option("--timeout", metavar="SECONDS", min=1, help=TIMEOUT)),
+    ("retry", str, "failed,killed", typer.Option("--retry", metavar="WHICH", help=RETRY)),
+    ("executor", str, "local", typer.Option("--executor", metavar="WHERE", help="local, dask or slurm.")),
+    ("scheduler", str | None, None, typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask cluster.")),
+    ("job", list[str] | None, None, typer.Option("--job", metavar="NAME=VALUE", help="slurm: a setting of its jobs, "
+        "as slurm_partition=cpu or timeout_min=60.")),
+    ("fail_fast", bool, False, typer.Option("--fail-fast", help="Stop at the first run that fails or is killed.")),
 )  # fmt: skip
 
 
@@ -107,14 +116,23 @@ def _asked(said: dict[str, Any]) -> tuple[Any, Any]:
 
 @app.command()
 @_shared
-def run(**said: Any) -> None:
+def run(
+    repeat: Annotated[
+        str | None,
+        typer.Option(
+            "--repeat", metavar="RUN", help="Train a recorded run again and compare.", autocompletion=completion.runs
+        ),
+    ] = None,
+    **said: Any,
+) -> None:
     """Train one loss, or a few; print margin, collapse and accuracy.
 
     One flag is enough: --loss hinge.
     """
     from ebmcli import commands
 
-    raise typer.Exit(commands.run(*_asked(said)))
+    asked = _asked(said)
+    raise typer.Exit(commands.repeat(repeat, *asked) if repeat else commands.run(*asked))
 
 
 @app.command()
@@ -172,6 +190,19 @@ def check(
     raise typer.Exit(conditions.check(losses or [], json))
 
 
+@app.command()
+def doctor(
+    results: cli_reading.Results = cli_reading.ROOT,
+    devices: Annotated[int | None, typer.Option("--devices", min=1, max=1024, help="As of run.")] = None,
+    no_compile_cache: Annotated[bool, typer.Option("--no-compile-cache", help="As of run.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at versions, devices, memory, locks, renames and the compilation cache; say what to do where one is bad."""
+    from ebmcli import doctor as looking
+
+    raise typer.Exit(looking.doctor(results, devices, not no_compile_cache, json))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from ebmcli import __version__
@@ -200,6 +231,8 @@ def main() -> None:
         app()
     except UsageError as error:
         _stop(str(error), 2)
+    except Broken as error:
+        _stop(str(error.args[0]), 1)
     except BrokenPipeError:  # `ebm report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

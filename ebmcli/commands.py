@@ -3,19 +3,21 @@
 import re
 import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from ebmcli import experiment, origins, plan, stats, store
+from ebmcli import experiment, locate, origins, plan, stats, store, supervise
 from ebmcli import report as reports
+from ebmcli import sweep as sweep_
 from ebmcli.config import Grid, words
 from ebmcli.display import console, print_table
-from ebmcli.errors import UsageError
+from ebmcli.errors import UsageError, unknown
+from ebmcli.values import parse
 
 OK, UNFINISHED, INTERRUPTED = 0, 3, 130
 SHOWN_REFUSALS = 3
@@ -33,6 +35,18 @@ class Options:
     no_compile_cache: bool
     no_pictures: bool
     yes: bool
+    timeout: float | None = None
+    retry: str = "failed,killed"
+    fail_fast: bool = False
+    executor: str = "local"
+    scheduler: str | None = None
+    job: Sequence[str] | None = None
+
+    @property
+    def how(self) -> supervise.How:
+        """How its runs are carried out."""
+        kept = (not self.no_compile_cache, not self.no_pictures)
+        return supervise.How(self.devices, *kept, self.timeout, self.fail_fast)
 
 
 # --- run and sweep ---------------------------------------------------------------------------------------------------
@@ -46,6 +60,29 @@ def run(grid: Grid, options: Options) -> int:
     folder = _folder(options) or _fresh(options.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words(config)}")
     resume = options.command if options.name else f"{options.command} --name {folder.name}"
     return _carry_out(planned, folder, options, resume, origins.said(grid))
+
+
+def repeat(name: str, grid: Grid, options: Options) -> int:
+    """Train a recorded run again and say whether the same comes out; 3 where something else does."""
+    from ebmcli import repeat as repeating
+    from ebmcli.progress import Bar
+
+    if grid != Grid() or options.name:
+        raise UsageError("--repeat takes everything from the recorded run: leave the other flags of the run out")
+    run = locate.run(name, options.results)
+    how = replace(options.how, devices=options.devices or repeating.devices(run), pictures=False)
+    err = console(stderr=True)
+    try:
+        with Bar(err, quiet=options.json) as bar, supervise.stoppable() as stop:
+            bar.begin(1, 0)
+            found = repeating.again(run, how, bar, stop)
+    except sweep_.Interrupted:
+        return INTERRUPTED
+    if options.json:
+        print(store.dumps(found))
+    else:
+        console().print(repeating.sentence(found), markup=False, soft_wrap=True)
+    return UNFINISHED if found["verdict"] == "different" else OK
 
 
 def sweep(file: Path | None, dry_run: bool, flags: Grid, options: Options) -> int:
@@ -95,37 +132,75 @@ def _fresh(root: Path, name: str) -> Path:
 def _carry_out(planned: plan.Plan, folder: Path, options: Options, resume: str, said: dict[str, Any]) -> int:
     """Run what is missing; print the table, or the records. resume: the command that goes on after an interruption.
     said: for the manifest, from flags and file."""
-    from ebmcli import engine, sweep
     from ebmcli.progress import Bar
 
     err = console(stderr=True)
     for line in _remarks(planned):
         err.print(line)
+    retry, work = _retry(options.retry), _work(options)
     folder.mkdir(parents=True, exist_ok=True)
     if store.held(folder / "lock"):
         err.print(f"another ebm works in {folder}: waiting for it to end")
-    interrupted = False
-    with store.locked(folder / "lock"), Bar(err, quiet=options.json) as bar:
-        missing = sweep.prepare(planned, folder, options.command, said)
-        finished = len(planned.runs) - len(missing)
-        if finished:
-            err.print(
-                f"{finished} of {len(planned.runs)} runs are already in {folder}" + ("" if missing else ": all there")
-            )
-        if missing:
-            engine.start(options.devices, None if options.no_compile_cache else engine.cache_folder())
-        bar.begin(len(planned.runs), finished)
-        try:
-            sweep.carry_out(missing, folder, bar, pictures=not options.no_pictures)
-        except sweep.Interrupted:
-            interrupted = True
+    stop: list[str] = []
+    try:
+        with store.locked(folder / "lock") as lock, Bar(err, quiet=options.json) as bar:
+            missing = sweep_.prepare(planned, folder, options.command, said, retry)
+            finished = len(planned.runs) - len(missing)
+            if finished:
+                there = f"{finished} of {len(planned.runs)} runs are already in {folder}"
+                err.print(there + ("" if missing else ": all there"))
+            bar.begin(len(planned.runs), finished)
+            with supervise.stoppable() as stop:
+                work(missing, folder, options.how, bar, stop, lock)
+    except (sweep_.Interrupted, KeyboardInterrupt):  # the latter while it waits
+        stop = stop or ["signal"]
+    return _tell(planned, folder, options, resume, stop, err)
+
+
+def _tell(planned: plan.Plan, folder: Path, options: Options, resume: str, stop: Sequence[str], err: Console) -> int:
+    """Print what is there now, and why it is not all; the exit code."""
     wanted = {cell.id for cell in planned.cells}
     records = [record for record in store.records(folder) if record["id"] in wanted]
     _print_results(records, folder, options, err)
-    if interrupted:
+    left = [record for record in records if record["status"] not in (*store.FINISHED, "refused")]
+    if left and "signal" in stop:
         err.print(f"interrupted: what is finished is saved, `{resume}` goes on from there", markup=False)
         return INTERRUPTED
-    return OK if all(record["status"] in (*store.FINISHED, "refused") for record in records) else UNFINISHED
+    if left and stop:
+        err.print(f"stopped at the first failure (--fail-fast): `{resume}` goes on from there", markup=False)
+    return UNFINISHED if left else OK
+
+
+def _work(options: Options) -> Callable[..., None]:
+    """Who trains the runs: (cells, folder, how, watcher, stop, lock) -> None."""
+    if options.executor != "dask" and options.scheduler:
+        raise UsageError("--scheduler is the address of a Dask scheduler: say --executor dask with it")
+    if options.executor != "slurm" and options.job:
+        raise UsageError("--job is a setting of SLURM jobs: say --executor slurm with it")
+    if options.executor == "local":
+        return lambda cells, folder, how, bar, stop, lock: supervise.work(cells, folder, how, bar, stop, lock=lock)
+    from ebmcli import jobs, on_dask, on_slurm
+
+    if options.executor == "dask":
+        jobs.needed("distributed", "dask")
+        return lambda cells, folder, how, bar, stop, _: on_dask.work(cells, folder, how, bar, stop, options.scheduler)
+    if options.executor == "slurm":
+        jobs.needed("submitit", "slurm")
+        pairs = [text.partition("=") for text in options.job or []]
+        if wrong := [name for name, equals, value in pairs if not (name and equals and value)]:
+            raise UsageError(f"--job {wrong[0]}: write it as NAME=VALUE, as in slurm_partition=cpu")
+        settings = {name: parse(value) for name, _, value in pairs}
+        return lambda cells, folder, how, bar, stop, _: on_slurm.work(cells, folder, how, bar, stop, settings)
+    raise unknown("--executor", options.executor, jobs.EXECUTORS)
+
+
+def _retry(text: str) -> list[str]:
+    """The kinds of --retry."""
+    kinds = [one.strip() for one in text.split(",")]
+    for one in kinds:
+        if one not in (*sweep_.RETRY, "none"):
+            raise unknown("--retry", one, [*sweep_.RETRY, "none"])
+    return [one for one in kinds if one != "none"]
 
 
 def _remarks(planned: plan.Plan) -> list[str]:

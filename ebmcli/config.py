@@ -22,6 +22,7 @@ from ebmcli.values import legal, parameter, values
 
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
 BUDGET = Parameter("budget", None, Annotated[int, Ge(1), Le(10**15)])
+USUAL = 2  # seconds of a small run, for the rough cost of a grid that is too large to be looked at
 DEFAULT = "default"  # the sampler or energy that suits the rest of the cell
 
 
@@ -115,10 +116,15 @@ def cells(grid: Grid, limit: int | None = None) -> tuple[list[dict[str, Any]], i
     """(every run of the grid as a flat configuration with all hyperparameters resolved, number of duplicates)."""
     found: dict[str, dict[str, Any]] = {}
     count = 0
-    for count, config in enumerate(_cells(grid), start=1):
+    each = _cells(grid)
+    for count, config in enumerate(each, start=1):
         found[run_id(config)] = config
         if limit and count > limit:
-            raise UsageError(f"the grid has more than {limit:,} runs: make it smaller, or say --yes if you mean it")
+            total = count + sum(1 for _ in each)
+            raise UsageError(
+                f"the grid has {total:,} runs, at {USUAL} seconds each {total * USUAL / 3600:,.0f} hours on a core; "
+                f"more than {limit:,} runs are not begun without --yes"
+            )
     # A distance matters only to a loss that has a margin.
     used = {name for config in found.values() for name in config if name != "margin_distance" or "margin" in config}
     for name in grid.settings:

@@ -8,6 +8,10 @@ class UsageError(Exception):
     """Bad input. The command line prints the sentence and exits with 2."""
 
 
+class Broken(Exception):
+    """A fault of the machine. The command line prints the sentence and exits with 1."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist, with the nearest that does."""
     known = list(known)

@@ -1,5 +1,6 @@
 """Pictures of one run, drawn from what it left on disk: what it learned, and how its margin came about."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,10 @@ def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], ar
     left, right = figure.subfigures(1, 2, width_ratios=(6.4, 5.0), squeeze=False)[0]
     draw(left, config, arrays)
     _training(right, config, store.curves(run))
-    path = run / store.PICTURE
-    figure.savefig(path, dpi=110)
-    return path
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=110)
+    store.write(run / store.PICTURE, buffer.getvalue())
+    return run / store.PICTURE
 
 
 def _title(config: Mapping[str, Any]) -> str:

@@ -61,6 +61,10 @@ class Bar:
         if not self.console.is_terminal:
             self._say(f"{cell.id} {status}{f': {reason}' if reason else ''}")
 
+    def note(self, text: str) -> None:
+        """Something to know, above the bar."""
+        self.console.print(text, soft_wrap=True, markup=False)
+
     def _say(self, text: str) -> None:
         """A line where there is no bar, with what is done and the time so far."""
         if not self.quiet:

@@ -10,25 +10,24 @@ results/<sweep>/runs/<id>/config.json     the claim: appears with its directory 
                           arrays.npz, params.npz, picture.png
 """
 
-import fcntl
 import io
 import json
-import math
-import os
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ebmcli.disk import checksum, dumps, held, locked, named, plain, point, read, settle, write
 from ebmcli.errors import UsageError
 
-SCHEMA_VERSION = 1
+__all__ = ["dumps", "held", "locked", "plain", "write"]
+
+SCHEMA_VERSION = 2  # 1 had no checksums
 PICTURE = "picture.png"
 IDENTITY = ("task", "loss", "sampler", "energy", "seed")  # of a configuration: what a reader looks for first
 FINISHED = ("done", "diverged")  # statuses of runs that have a result
@@ -38,91 +37,18 @@ class Damaged(UsageError):
     """A manifest that cannot be read."""
 
 
-def plain(value: Any) -> Any:
-    """The value as JSON has it: numpy scalars become numbers, what is not finite becomes null."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def dumps(value: Any, indent: int | None = 1) -> str:
-    """JSON text in which nan is null."""
-    return json.dumps(plain(value), indent=indent, allow_nan=False)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Replace a file in one step: after a crash it is whole, old or new."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):  # name the file that was meant
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        raise
-    _settle(path.parent)
-
-
-def _settle(directory: Path) -> None:
-    """Make a rename in this directory outlive a loss of power."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where the file is missing or damaged."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of that file while the block runs; waits for another holder, if need be for ever."""
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def held(path: Path) -> bool:
-    """Whether some process holds the lock of that file."""
-    try:
-        with open(path) as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 # --- one run ---------------------------------------------------------------------------------------------------------
 
 
 def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
-    """The directory of a run, made with its configuration in one rename; what an earlier attempt left is kept."""
+    """The directory of a run, made with its configuration in one rename; one that is there is left as it is."""
     runs = sweep / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+    runs.mkdir(exist_ok=True)  # without its parents: a sweep that was moved away must not begin anew here
     run = runs / run_id
     if not run.exists():
-        fresh = Path(tempfile.mkdtemp(dir=runs, prefix=f".{run_id}."))
+        with named(run):
+            fresh = Path(tempfile.mkdtemp(dir=runs, prefix=f".{run_id}."))
+        point("claim made")
         write(fresh / "config.json", dumps(config).encode())
         fresh.chmod(0o755)
         try:
@@ -132,25 +58,38 @@ def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
             fresh.rmdir()
             if not run.exists():
                 raise
-        _settle(runs)
-    elif _read(run / "config.json") != plain(config):
+        point("claim renamed")
+        settle(runs)
+    return run
+
+
+def clear(run: Path, config: Mapping[str, Any]) -> None:
+    """Make a claimed run ready to be trained: what an earlier attempt left goes; the caller holds the run's lock."""
+    if read(run / "config.json") != plain(config):
         write(run / "config.json", dumps(config).encode())
-    if (run / "result.json").exists():  # whoever claims it again found it damaged: it is set aside
-        (run / "result.json").replace(run / "result.damaged")
+    set_aside(run)
     for stale in ("curves.jsonl", "arrays.npz", "params.npz", PICTURE):
         (run / stale).unlink(missing_ok=True)
-    return run
+    point("run cleared")
+
+
+def set_aside(run: Path) -> None:
+    """Keep a result that is damaged, or not wanted any more, under another name."""
+    if (run / "result.json").exists():
+        (run / "result.json").replace(run / "result.damaged")
+        point("result.json set aside")
 
 
 def tidy(sweep: Path) -> None:
     """Remove what writers that were killed left behind; the caller holds the sweep's lock."""
     for litter in [*sweep.glob(".*"), *sweep.glob("runs/.*"), *sweep.glob("runs/*/.*")]:
-        shutil.rmtree(litter) if litter.is_dir() else litter.unlink()
+        shutil.rmtree(litter) if litter.is_dir() else litter.unlink(missing_ok=True)  # it may be in one that is gone
 
 
 def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
     """Add the measures of a chunk end to the curves of a run."""
-    with open(run / "curves.jsonl", "a") as file:
+    with named(run / "curves.jsonl"), open(run / "curves.jsonl", "a") as file:
+        point("curves.jsonl opened")
         file.write(dumps(measures, indent=None) + "\n")
 
 
@@ -163,7 +102,8 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def save_result(run: Path, record: Mapping[str, Any]) -> None:
     """Write the proof of success; an earlier failure is over."""
-    write(run / "result.json", dumps({"schema_version": SCHEMA_VERSION, **record}).encode())
+    whole = {"schema_version": SCHEMA_VERSION, **record}
+    write(run / "result.json", dumps({**whole, "checksum": checksum(whole)}).encode())
     (run / "failure.json").unlink(missing_ok=True)
 
 
@@ -173,9 +113,12 @@ def save_failure(run: Path, why: Mapping[str, Any]) -> None:
 
 
 def result(run: Path) -> dict[str, Any] | None:
-    """The record of a finished run, or None where there is none or not the one of this run."""
-    record = _read(run / "result.json")
-    if not record or record.get("id") != run.name or record.get("config") != _read(run / "config.json"):
+    """The record of a finished run, or None where there is none, a damaged one or not the one of this run."""
+    record = read(run / "result.json")
+    if not record or record.get("id") != run.name or record.get("config") != read(run / "config.json"):
+        return None
+    told, version = record.pop("checksum", None), record.get("schema_version")
+    if told != checksum(record) and (told or version == SCHEMA_VERSION):
         return None
     tables = all(isinstance(record.get(name), dict) for name in ("config", "metrics", "seconds", "provenance"))
     texts = ("verdict", "verdict_reason")
@@ -201,12 +144,12 @@ def status(run: Path) -> str:
 
 def failure(run: Path) -> dict[str, Any]:
     """Why a run failed: message, traceback, attempt; empty where it did not."""
-    return _read(run / "failure.json") or {}
+    return read(run / "failure.json") or {}
 
 
 def config(run: Path) -> dict[str, Any]:
     """What a run was asked. Raises UsageError where that cannot be read."""
-    found = _read(run / "config.json")
+    found = read(run / "config.json")
     if found is None:
         raise UsageError(f"{run / 'config.json'} is missing or damaged: the command that made this run writes it anew")
     return found
@@ -229,12 +172,12 @@ def curves(run: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def arrays(run: Path) -> dict[str, np.ndarray] | None:
-    """What a run left for its pictures, or None where that is missing or damaged."""
+def arrays(run: Path, name: str = "arrays.npz") -> dict[str, np.ndarray] | None:
+    """What a run left for its pictures, or its parameters; None where that is missing or damaged."""
     try:
-        with open(run / "arrays.npz", "rb") as file, np.load(file) as found:
+        with open(run / name, "rb") as file, np.load(file) as found:
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         return None
 
 
@@ -242,14 +185,12 @@ def arrays(run: Path) -> dict[str, np.ndarray] | None:
 
 
 def manifest(sweep: Path) -> dict[str, Any] | None:
-    """What a sweep was to run, or None where there is none."""
+    """What a sweep was to run, or None where there is none. Of a newer ebm, what is known of it can be read."""
     path = sweep / "sweep.json"
     if not path.exists():
         return None
-    found = _read(path) or {}
+    found = read(path) or {}
     version, cells = found.get("schema_version"), found.get("cells")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise UsageError(f"{sweep}: written by a newer ebm (schema {version}), update ebm to use it")
     whole = isinstance(cells, list) and all(
         isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
         for cell in cells
@@ -260,7 +201,10 @@ def manifest(sweep: Path) -> dict[str, Any] | None:
 
 
 def save_manifest(sweep: Path, content: Mapping[str, Any]) -> None:
-    """Write the manifest; the caller holds the sweep's lock."""
+    """Write the manifest; the caller holds the sweep's lock. Raises UsageError where a newer ebm wrote the old one."""
+    version = (read(sweep / "sweep.json") or {}).get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UsageError(f"{sweep}: written by a newer ebm (schema {version}), update ebm to go on with it")
     write(sweep / "sweep.json", dumps({"schema_version": SCHEMA_VERSION, **content}).encode())
 
 

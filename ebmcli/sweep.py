@@ -1,8 +1,5 @@
 """Carry out a plan: launch by launch, everything saved after each; the same plan again does only what is missing."""
 
-import os
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +17,14 @@ from ebmcli.provenance import provenance, versions
 from ebmcli.registry import find
 from ebmcli.trainer import Program
 from ebmcli.types import Task
+from ebmcli.validity import judge
+
+RETRY = {"failed": ("failed",), "killed": ("killed", "crashed", "timeout", "oom"), "diverged": ("diverged",)}
+AGAIN = ("failed", "killed")  # what a command does again unless it is told otherwise
 
 
 class Watcher(Protocol):
     """Who is told how a sweep goes on."""
-
-    def begin(self, total: int, finished: int) -> None:
-        """So many runs in all, so many of them already there."""
 
     def chunk(self, cells: Sequence[Cell], share: float) -> None:
         """A launch has done this share of its work; 0 while it compiles."""
@@ -34,15 +32,20 @@ class Watcher(Protocol):
     def end(self, cell: Cell, status: str, reason: str) -> None:
         """A run is saved."""
 
+    def note(self, text: str) -> None:
+        """Something to know."""
+
 
 class Interrupted(Exception):
     """Ctrl-C: what was finished is saved, the same command goes on from there."""
 
 
-def prepare(plan: Plan, sweep: Path, command: str, said: Mapping[str, Any] | None = None) -> list[Cell]:
+def prepare(
+    plan: Plan, sweep: Path, command: str, said: Mapping[str, Any] | None = None, retry: Sequence[str] = AGAIN
+) -> list[Cell]:
     """Write the manifest and return the runs that are still to be done. The caller holds the sweep's lock.
 
-    said: what the command was told, by flags and file (origins.said).
+    said: what the command was told, by flags and file (origins.said). retry: of RETRY, what is done again.
 
     A plan that contains the old one extends it, a part of the old one leaves it as it is, any other is refused.
     """
@@ -65,7 +68,23 @@ def prepare(plan: Plan, sweep: Path, command: str, said: Mapping[str, Any] | Non
         asked = {name: old[name] for name in ("command", "said") if name in old}
     store.tidy(sweep)
     store.save_manifest(sweep, {"created": began, **asked, "versions": versions(), "cells": cells})
-    return [cell for cell in plan.runs if store.status(sweep / "runs" / cell.id) not in store.FINISHED]
+    return [cell for cell in plan.runs if _wanted(sweep / "runs" / cell.id, retry)]
+
+
+def _wanted(run: Path, retry: Sequence[str]) -> bool:
+    """Whether a run is to be done, or done again; a result that is not wanted any more is set aside."""
+    status = store.status(run)
+    asked = any(status in RETRY[one] for one in retry)
+    if status in store.FINISHED and asked:
+        store.set_aside(run)
+    ended = status in store.FINISHED or bool(store.failure(run) and status in (*RETRY["failed"], *RETRY["killed"]))
+    return asked or not ended
+
+
+def cells_of(sweep: Path, runs: Sequence[str]) -> list[Cell]:
+    """These runs of the manifest."""
+    known = {cell["id"]: cell["config"] for cell in (store.manifest(sweep) or {}).get("cells", [])}
+    return [Cell(one, known[one], judge(known[one])) for one in runs]
 
 
 def _difference(old: Sequence[Mapping[str, Any]], plan: Plan) -> str:
@@ -79,14 +98,17 @@ def _difference(old: Sequence[Mapping[str, Any]], plan: Plan) -> str:
     return f"; they differ in {', '.join(names)}" if names else ""
 
 
-def carry_out(cells: Sequence[Cell], sweep: Path, watcher: Watcher, pictures: bool = True) -> None:
-    """Run the cells, program by program, as many side by side as there are devices."""
-    origin = provenance(jax.devices())  # of the code as it was when the sweep began
-    with _stoppable() as stop:
-        for program, group in programs(cells):
-            with _failing(group, sweep, watcher):
-                _program(program, group, _Sweep(sweep, watcher, stop, pictures, origin))
-            jax.clear_caches()  # executables hold memory maps
+def carry_out(
+    cells: Sequence[Cell], sweep: Path, watcher: Watcher, pictures: bool = True, stop: Sequence[bool] = ()
+) -> None:
+    """Run the cells, program by program, as many side by side as there are devices; to the end of the chunk in which
+    `stop` is no longer empty. Raises Interrupted then, OSError of the disk; what a cell raises is written down."""
+    shared = _Sweep(sweep, watcher, stop, pictures, provenance(jax.devices()))  # of the code as it was at the beginning
+    for program, group in programs(cells):
+        watcher.chunk(group[: engine.width()], 0.0)
+        with _failing(group, sweep, watcher):
+            _program(program, group, shared)
+        jax.clear_caches()  # executables hold memory maps
 
 
 @dataclass(frozen=True)
@@ -95,7 +117,7 @@ class _Sweep:
 
     folder: Path
     watcher: Watcher
-    stop: list[bool]
+    stop: Sequence[bool]
     pictures: bool
     origin: dict[str, Any]
 
@@ -105,7 +127,7 @@ def _program(program: Program, group: Sequence[Cell], shared: _Sweep) -> None:
     machine = Engine(program)
     for cell in group:
         if cell.config["loss"] in machine.broken:
-            _fail(shared.folder, cell, machine.broken[cell.config["loss"]], "", shared.watcher)
+            _fail(shared.folder, cell, "failed", machine.broken[cell.config["loss"]], "", shared.watcher)
     sound = [cell for cell in group if cell.config["loss"] not in machine.broken]
     sound.sort(key=lambda cell: cell.config["steps"])
     for first in range(0, len(sound), engine.width()):
@@ -125,37 +147,22 @@ def _failing(cells: Sequence[Cell], sweep: Path, watcher: Watcher) -> Iterator[N
         raise
     except Exception as error:  # whatever a loss, a compiler or a picture raises
         text = f"{type(error).__name__}: {error}"
+        kind = "oom" if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text else "failed"
         for cell in cells:
             if store.status(sweep / "runs" / cell.id) not in store.FINISHED:
-                _fail(sweep, cell, text, traceback.format_exc(), watcher)
+                _fail(sweep, cell, kind, text, traceback.format_exc(), watcher)
 
 
-@contextmanager
-def _stoppable() -> Iterator[list[bool]]:
-    """A flag that the first Ctrl-C, SIGTERM or SIGHUP raises (the current chunk ends); a second ends the process."""
-    stop: list[bool] = []
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def first(number: int, _: Any) -> None:
-        stop.append(True)
-        signal.signal(number, signal.SIG_DFL)
-        os.write(2, b"\nstopping at the end of this chunk; once more to stop at once\n")
-
-    if threading.current_thread() is not threading.main_thread():  # whoever runs us there keeps its own handlers
-        yield stop
-        return
-    before = [signal.signal(number, first) for number in signals]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+def _fail(sweep: Path, cell: Cell, kind: str, message: str, trace: str, watcher: Watcher) -> None:
+    line = (message.strip().splitlines() or [kind])[0]
+    bury(sweep, cell, kind, line, trace)
+    watcher.end(cell, kind, line)
 
 
-def _fail(sweep: Path, cell: Cell, message: str, trace: str, watcher: Watcher) -> None:
+def bury(sweep: Path, cell: Cell, kind: str, message: str, trace: str) -> None:
+    """Write down why a run has no result. kind: failed, killed, crashed, timeout or oom."""
     run = store.claim(sweep, cell.id, cell.config)
-    store.save_failure(run, {"kind": "failed", "message": message.splitlines()[0], "traceback": trace})
-    watcher.end(cell, "failed", message.splitlines()[0])
+    store.save_failure(run, {"kind": kind, "message": message, "traceback": trace})
 
 
 @dataclass
@@ -183,12 +190,17 @@ def _launch(machine: Engine, cells: Sequence[Cell], shared: _Sweep) -> None:
     shared.watcher.chunk(cells, 0.0)
     with ExitStack() as locks:
         runs = []
-        for cell in cells:
+        for cell in sorted(cells, key=lambda cell: cell.id):  # in one order: two launches never wait for each other
             folder = store.claim(shared.folder, cell.id, cell.config)
             locks.enter_context(store.locked(folder / "lock"))
+            if store.status(folder) in store.FINISHED:  # a launch that an engine of jobs has begun twice
+                continue
+            store.clear(folder, cell.config)
             runs.append(_Run(cell, folder, find("task", cell.config["task"]).build(cell.config)))
         compiled, began = machine.compile_seconds, time.monotonic()
-        for number, snapshot in enumerate(machine.launch([cell.config for cell in cells])):
+        if not runs:
+            return
+        for number, snapshot in enumerate(machine.launch([run.cell.config for run in runs])):
             for lane, run in enumerate(runs):
                 run.note(snapshot, lane)
             shared.watcher.chunk(cells, min(1.0, number / engine.CHUNKS))

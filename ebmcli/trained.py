@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli import store
 from ebmcli.errors import UsageError
 from ebmcli.lazy import jax, jnp
 from ebmcli.registry import find
@@ -27,11 +28,10 @@ def model(config: Mapping[str, Any], params: Path) -> Energy:
 
 
 def _read(params: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(params) as found:
-            return {name: found[name] for name in found.files}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{params}: the parameters cannot be read ({error}); run the cell again") from None
+    found = store.arrays(params.parent, params.name)
+    if found is None:
+        raise UsageError(f"{params}: the parameters are missing or damaged; run the cell again")
+    return found
 
 
 def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:

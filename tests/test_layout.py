@@ -10,7 +10,7 @@ import ebmcli
 ROOT = Path(ebmcli.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 UNITS = ("losses", "samplers", "energies", "tasks")
-LIGHT = ("store", "stats", "locate", "standing", "errors", "provenance")  # know no jax; nor do reports
+LIGHT = ("disk", "store", "stats", "locate", "standing", "errors", "provenance")  # know no jax; nor do reports
 JAX = ("jax", "flax", "optax", "ebmcli.lazy", "ebmcli.trainer", "ebmcli.engine")
 # What comes in at the top of a file: the rest is imported where it is used, so that start-up stays fast.
 HEAVY = ("jax", "flax", "optax", "pandas", "matplotlib", "scipy")

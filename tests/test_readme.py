@@ -58,7 +58,7 @@ def test_every_unit_is_named(kind):
 def test_its_commands_are_options_that_exist():
     options = set(re.findall(r"--[a-z][a-z-]+", "".join(re.findall(r"^ *(?:\$ )?ebm .*$", README, re.MULTILINE))))
     known = ""
-    for command in ("run", "sweep", "report", "plot", "status", "show", "compare", "export", "list", "check"):
+    for command in ("run", "sweep", "report", "plot", "status", "show", "compare", "export", "list", "check", "doctor"):
         done = subprocess.run([sys.executable, "-m", "ebmcli", command, "--help"], capture_output=True, text=True)
         known += done.stdout
     assert options

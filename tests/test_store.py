@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ebmcli import store
+from ebmcli import disk, store
 from ebmcli.errors import UsageError
 
 CONFIG = {"loss": "hinge", "seed": 0}
@@ -34,6 +34,7 @@ def test_claiming_again_mends_the_configuration_and_clears_the_curves(tmp_path):
     store.append_curve(run, {"step": 1})
     (run / "config.json").write_text("junk")
     store.claim(tmp_path, "a", CONFIG)
+    store.clear(run, CONFIG)
     assert json.loads((run / "config.json").read_text()) == CONFIG
     assert store.curves(run) == []
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
@@ -81,15 +82,18 @@ def test_what_is_not_finite_is_null():
     assert json.loads(text) == {"a": None, "b": [None, 3], "c": 0.5}
 
 
-def test_a_newer_manifest_is_refused_with_a_sentence(tmp_path):
-    store.write(tmp_path / "sweep.json", b'{"schema_version": 999, "cells": []}')
+def test_a_newer_manifest_is_read_as_far_as_it_is_known_and_never_written(tmp_path):
+    newer = b'{"schema_version": 999, "surprise": 1, "cells": [{"id": "a", "config": {"loss": "hinge"}, "new": {}}]}'
+    store.write(tmp_path / "sweep.json", newer)
+    assert [record["status"] for record in store.records(tmp_path)] == ["pending"]
     with pytest.raises(UsageError, match="newer ebm"):
-        store.records(tmp_path)
+        store.save_manifest(tmp_path, {"cells": []})
+    assert (tmp_path / "sweep.json").read_bytes() == newer
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
     store.write(tmp_path / "f", b"old")
-    monkeypatch.setattr(store.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(disk.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space"):
         store.write(tmp_path / "f", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]

@@ -238,3 +238,33 @@ def test_costs_are_counted(tmp_path):
     carry_out(what, tmp_path)
     counts = [(r["metrics"]["energy_evaluations"], r["metrics"]["energy_gradients"]) for r in store.records(tmp_path)]
     assert counts == [(40 * (16 + 16 + 32), 40 * 32), (40 * (16 + 16), 0)]
+
+
+@pytest.mark.parametrize(
+    ("retry", "expected"),
+    [
+        (sweep.AGAIN, {"failed", "timeout", "oom", "crashed", "killed", "interrupted", "pending", "damaged"}),
+        (("diverged",), {"diverged", "interrupted", "pending", "damaged"}),
+        (("failed",), {"failed", "interrupted", "pending", "damaged"}),
+        ((), {"interrupted", "pending", "damaged"}),
+    ],
+)
+def test_what_is_run_again_is_what_was_asked_for(tmp_path, retry, expected):
+    """Of ended runs; what never ended is always run, a finished one never, unless it is asked for."""
+    states = ["done", "diverged", "failed", "timeout", "oom", "crashed", "killed", "interrupted", "pending", "damaged"]
+    what = planned({"loss": "hinge", "seed": f"0..{len(states) - 1}"})
+    sweep.prepare(what, tmp_path, "ebm test")
+    for cell, state in zip(what.cells, states, strict=True):
+        if state == "pending":
+            continue
+        run = store.claim(tmp_path, cell.id, cell.config)
+        if state in store.FINISHED:
+            record = {"id": cell.id, "status": state, "config": cell.config, "metrics": {}, "seconds": {}}
+            store.save_result(run, record | {"provenance": {}})
+        elif state == "damaged":
+            (run / "result.json").write_text("{")
+        elif state != "interrupted":
+            store.save_failure(run, {"kind": state, "message": "x"})
+    asked = sweep.prepare(what, tmp_path, "ebm test", retry=retry)
+    assert {state for cell, state in zip(what.cells, states, strict=True) if cell in asked} == expected
+    assert store.status(tmp_path / "runs" / what.cells[0].id) == "done"

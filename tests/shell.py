@@ -1,0 +1,82 @@
+"""Commands of a test: real processes in a folder of their own, and what they left there."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ebmcli import store
+
+ROOT = Path(__file__).parent
+SMALL = ["--steps", "20", "--batch-size", "8", "--set", "hidden=4", "--set", "layers=1", "--set", "negatives=4"]
+PATIENCE = 240  # seconds after which a command of this file is called stuck
+
+
+def start(folder, *arguments, prefix=(), **environment):
+    """Begin a command; the folder's plugins are installed for it."""
+    there = os.pathsep.join([str(folder / "site"), str(ROOT.parent), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [*prefix, sys.executable, "-m", "ebmcli", *arguments],
+        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": there} | environment,
+    )  # fmt: skip
+
+
+def finish(process, code=0):
+    """What it printed: (stdout, stderr). No traceback, and this exit code."""
+    out, err = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in out + err, err
+    assert process.returncode == code, err
+    return out, err
+
+
+def ebm(folder, *arguments, code=0, **environment):
+    return finish(start(folder, *arguments, **environment), code)
+
+
+def trained(folder, *arguments, **more):
+    """A small sweep named x."""
+    return ebm(folder, "sweep", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x", *arguments, **more)
+
+
+def until(condition, process):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+def workers(process):
+    """The workers of a command, by their parent."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(one) for one in children if b"ebmcli.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def started(pid):
+    """Whether a worker has come as far as to import jax."""
+    return "jaxlib" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def alive(pid):
+    with contextlib.suppress(OSError):
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def results(folder, name="x"):
+    return sorted((folder / "results" / name / "runs").glob("*/result.json"))
+
+
+def states(folder, name="x"):
+    return {one["config"]["sampler"]: one["status"] for one in store.records(folder / "results" / name)}
+
+
+def outcome(folder, name="x"):
+    """What must not depend on interruptions: records but for their times, and the report from its first table on."""
+    found = [json.loads(path.read_text()) for path in results(folder, name)]
+    report, _ = ebm(folder, "report", name)
+    return [(one["id"], one["config"], one["metrics"]) for one in found], report.partition("\n## ")[2]
