@@ -52,9 +52,11 @@ def until(condition, process):
 
 
 def workers(process):
-    """The workers of a command, by their parent."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(one) for one in children if b"ebmcli.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    """The workers of a command, by their parent; none where one of them is just going."""
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        return [int(one) for one in children if b"ebmcli.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    return []
 
 
 def started(pid):
