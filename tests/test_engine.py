@@ -7,6 +7,7 @@ import pytest
 
 from ebmcli import config, engine, plan, trainer
 from ebmcli.lazy import jax
+from ebmcli.tasks import plane
 
 TINY = {"steps": 40, "batch_size": 16, "hidden": 8, "layers": 1, "negatives": 16, "chain_steps": 2}
 
@@ -44,7 +45,10 @@ def test_a_launch_yields_every_chunk_end_and_the_last_state_finely():
     assert [one.fine for one in found] == [False] * 21 + [True]
     assert np.isnan(found[0].progress.loss[0])
     assert np.isfinite(found[1].progress.loss[0])
-    assert found[-1].probed["task"]["grid"].shape[1] == 64 * found[-2].probed["task"]["grid"].shape[1]
+    assert [one.probed["task"]["grid"].shape[1] for one in found[-2:]] == [
+        plane.GRID[False] ** 2,
+        plane.GRID[True] ** 2,
+    ]
 
 
 def test_a_run_of_few_steps_ends_at_its_last_step():
