@@ -196,7 +196,9 @@ class Found(NamedTuple):
 
 
 # Small kernels one by one compile in a third of the time that fused ones take.
-QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0}
+QUICK = {"xla_backend_optimization_level": 0}
+if jax.__version_info__ < (0, 11):  # the option is gone since
+    QUICK["xla_cpu_use_fusion_emitters"] = False
 
 
 @cache
