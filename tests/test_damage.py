@@ -42,6 +42,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_after_room_is_made_the_same_command_goes_on(small_disk, calm):
     """At every size of what fills it: the disk is full at the manifest, a claim, the curves, the arrays, the result."""
     seen = set()

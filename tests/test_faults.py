@@ -135,6 +135,7 @@ def group():
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_crash_a_hang_and_a_lack_of_memory_are_named_tried_again_once_and_the_rest_goes_on(here, group):
     environment = {"GROUP": str(group)} if group else {}
     axes = ["--loss", "hinge", "--sampler", "crashes,hangs,eats,uniform"]
