@@ -54,13 +54,15 @@ def names(kind: str, given: Any) -> list[str]:
         raise UsageError(f"{kind}: the list is empty or has an empty entry (ebm list {KINDS[kind]} shows them)")
     found: list[str] = []
     for name in asked:
-        allowed = name == DEFAULT and kind in ("sampler", "energy")
         if name == "all":
             found += [unit.name for unit in units(kind).values() if not unit.file]
-            continue
-        if not allowed and find(kind, name).file:
-            find(kind, name).build({})  # the file is looked at before anything begins
-        found.append(name if allowed else find(kind, name).name)
+        elif name == DEFAULT and kind in ("sampler", "energy"):
+            found.append(name)
+        else:
+            unit = find(kind, name)
+            if unit.file:
+                unit.build({})  # the file is looked at before anything begins
+            found.append(unit.name)
     return found
 
 

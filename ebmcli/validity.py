@@ -148,19 +148,14 @@ def _remedy(energy: Unit, need: str) -> str:
 
 
 def _unsought(cell: _Cell) -> str:
-    """The negatives are sought for a margin that the loss or the task has not."""
-    if (
-        cell.task.answers == "sequence"
-        and "augmented" in cell.offered
-        and "margin_distance" not in cell.task.parameters
-    ):
-        plain = cell.task.samplers["negatives"]
-        return (
-            f"{cell.task.name} has no margin that grows with the distance, which {cell.sampler.name} seeks: use {plain}"
-        )
-    if needs_negatives(cell.loss) and "augmented" in cell.offered and "margin" not in cell.loss.parameters:
-        plain = cell.task.samplers["negatives"]
-        return f"{cell.sampler.name} seeks the answer that violates a margin, {cell.loss.name} has none: use {plain}"
+    """The negatives are sought for a margin that the task or the loss has not."""
+    if "augmented" not in cell.offered:
+        return ""
+    plain, sought = cell.task.samplers["negatives"], cell.sampler.name
+    if cell.task.answers == "sequence" and "margin_distance" not in cell.task.parameters:
+        return f"{cell.task.name} has no margin that grows with the distance, which {sought} seeks: use {plain}"
+    if needs_negatives(cell.loss) and "margin" not in cell.loss.parameters:
+        return f"{sought} seeks the answer that violates a margin, {cell.loss.name} has none: use {plain}"
     return ""
 
 

@@ -34,6 +34,21 @@ PLANE: dict[str, Any] = {
     "measures": "auroc kl kl_beta_star spurious_mass",
     "reference": "Grathwohl et al., FFJORD (2019)",
 }
+READING: dict[str, Any] = {
+    "answers": "sequence",
+    "conditional": True,
+    "energy": "trellis",
+    "samplers": {
+        "log_q": "uniform",
+        "independent": "uniform",
+        "model": "exact",
+        "partition": "exhaustive",
+        "minimum": "exhaustive",
+        "all": "n-best",
+        "negatives": "most-offending",
+        "": "none",
+    },
+}
 EMPIRICAL = PLANE | {"measures": "auroc nll nll_beta_star"}
 
 

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from ebmcli import strips
 from ebmcli.lazy import jax, jnp
 from ebmcli.registry import task
+from ebmcli.tasks import READING
 from ebmcli.types import Batch, Repeat, Share, Strip, Task, Traced
 
 FOLDS = 10
@@ -81,19 +82,8 @@ def looked_at(protocol: str, fold: int, fine: bool) -> int:
 
 
 @task(
-    answers="sequence",
-    conditional=True,
-    energy="trellis",
-    samplers={
-        "log_q": "uniform",
-        "independent": "uniform",
-        "model": "exact",
-        "partition": "exhaustive",
-        "minimum": "exhaustive",
-        "all": "n-best",
-        "negatives": "n-best",  # with the most offending answer alone hinge stalled: a flat energy, cer .9
-        "": "none",
-    },
+    # With the most offending answer alone hinge stalled: a flat energy, cer .9.
+    **READING | {"samplers": READING["samplers"] | {"negatives": "n-best"}},
     measures="cer wer reject_at_1pct",
     defaults={"steps": 2_500, "batch_size": 64, "lr": 1e-3, "negatives": 4},
     impossible=lambda config: (

@@ -11,6 +11,7 @@ from annotated_types import Ge, Le
 from ebmcli.lazy import jax, jnp
 from ebmcli.metrics import margin, sequence
 from ebmcli.registry import task
+from ebmcli.tasks import READING
 from ebmcli.types import Batch, Repeat, Strings, Task, Traced, Word
 
 FOLDS = 10
@@ -95,20 +96,7 @@ def examples(data, index) -> Batch:
 
 
 @task(
-    answers="sequence",
-    conditional=True,
-    energy="linear-chain",
-    samplers={
-        "log_q": "uniform",
-        "independent": "uniform",
-        "model": "exact",
-        "partition": "exhaustive",
-        "minimum": "exhaustive",
-        "all": "n-best",
-        "distance": "loss-augmented",
-        "negatives": "most-offending",
-        "": "none",
-    },
+    **READING | {"energy": "linear-chain", "samplers": {"distance": "loss-augmented"} | READING["samplers"]},
     measures="cer wer word_list_cer reject_at_1pct",
     defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1, "negatives": 8},
     impossible=impossible,

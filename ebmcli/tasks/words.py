@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from ebmcli import strips
 from ebmcli.lazy import Array, jax, jnp
 from ebmcli.registry import task
+from ebmcli.tasks import READING
 from ebmcli.types import Batch, Share, Steps, Strip, Task, Traced
 
 PER_LETTER, EXTRA = 18, 6  # pixels: a strip has 18 a letter and 6 more
@@ -23,9 +24,7 @@ USUAL = range(2, 7)  # those that exact_match is about
 EACH = {True: 100, False: 20}  # test words of a length
 HELLO = 20  # strips of that word
 TRAINED, TESTED = 7, 11  # seeds
-BLOCK = (
-    20  # test words that are looked at side by side: all numbers of them are multiples, a rest would be compiled anew
-)
+BLOCK = 20  # test words that are looked at side by side: their numbers are multiples, a rest would be compiled anew
 Longest = Annotated[int, Ge(2), Le(14)]
 Jitter = Annotated[int, Ge(0), Le(FURTHEST), Traced]
 Limit = Annotated[Steps, Traced]
@@ -51,19 +50,7 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
 
 
 @task(
-    answers="sequence",
-    conditional=True,
-    energy="trellis",
-    samplers={
-        "log_q": "uniform",
-        "independent": "uniform",
-        "model": "exact",
-        "partition": "exhaustive",
-        "minimum": "exhaustive",
-        "all": "n-best",
-        "negatives": "most-offending",
-        "": "none",
-    },
+    **READING,
     measures="exact_match cer reject_at_1pct",
     defaults={"steps": 1_500, "batch_size": 32, "lr": 1e-3, "negatives": 16},
     reference="NYU Deep Learning, homework on energy-based models",
