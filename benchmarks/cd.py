@@ -54,7 +54,7 @@ def ours(seconds: float) -> float:
     from ebmcli.plan import program_of
 
     engine.start(None, None)
-    settings: dict[str, Any] = {"hidden": HIDDEN, "layers": 2, "batch_size": BATCH, "negatives": BATCH, "lr": RATE}
+    settings: dict[str, Any] = {"hidden": HIDDEN, "layers": 2, "batch_size": BATCH, "lr": RATE}
     settings |= {"chain_steps": CHAIN, "step_size": STEP_SIZE, "alpha": ALPHA}
     axes = {"task": "moons", "loss": "ml", "sampler": "cd", "seed": f"0..{cores() - 1}"}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ebmcli.energies import answer
+from ebmcli.energies import answer, silu
 from ebmcli.lazy import Array, jax, jnp, nn
 from ebmcli.registry import energy
 from ebmcli.sources import LECTURE, TUTORIAL
@@ -10,7 +10,7 @@ from ebmcli.types import Count, Energy, Space
 
 
 def _network(hidden: int, outputs: int) -> Any:
-    return nn.Sequential([nn.Dense(hidden), nn.silu, nn.Dense(hidden), nn.silu, nn.Dense(outputs)])
+    return nn.Sequential([nn.Dense(hidden), silu, nn.Dense(hidden), silu, nn.Dense(outputs)])
 
 
 def _squared(left: Array, right: Array) -> Array:

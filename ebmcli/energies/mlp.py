@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from ebmcli.energies import features
+from ebmcli.energies import features, silu
 from ebmcli.lazy import jnp, nn
 from ebmcli.registry import energy
 from ebmcli.types import Count, Energy, Space
@@ -15,7 +15,7 @@ def mlp(
     space: Space, hidden: Count = 64, layers: Count = 3, head: Literal["free", "softplus", "square"] = "free"
 ) -> Energy:
     """F(x, y) = head(MLP(x, y)), silu units; the heads softplus and square make F >= 0"""
-    net: Any = nn.Sequential([*[one for _ in range(layers) for one in (nn.Dense(hidden), nn.silu)], nn.Dense(1)])
+    net: Any = nn.Sequential([*[one for _ in range(layers) for one in (nn.Dense(hidden), silu)], nn.Dense(1)])
 
     def apply(params, x, y):
         return HEADS[head](net.apply(params, features(x, y, space))[0])
