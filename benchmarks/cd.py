@@ -8,17 +8,10 @@ The floor: the floating-point operations of the matrix products of a step over t
 2048 x 2048 float32 matrices, one process a core, measured in the same run; torch's rate stands beside it.
 """
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from ours import steps_per_second
+from race import Contender, cores, race, threads, timed
 
 BATCH, CHAIN, HIDDEN, STEP_SIZE, ALPHA, RATE = 256, 10, 128, 0.1, 0.1, 5e-3
 SIDE = 2048  # of the matrices whose product gives the floor
@@ -28,42 +21,11 @@ FORWARD = 2 * (2 * HIDDEN + HIDDEN * HIDDEN + HIDDEN)
 OPERATIONS = BATCH * FORWARD * (2 * CHAIN + 3 * 2)
 
 
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-# --- contenders, each in a process: seconds -> steps per second -------------------------------------------------------
-
-
-def timed(step: Callable[[], Any], seconds: float) -> float:
-    """Calls per second, after a tenth of the time to warm up."""
-    for limit in (seconds / 10, seconds):
-        count, began = 0, time.perf_counter()
-        while time.perf_counter() - began < limit:
-            step()
-            count += 1
-    return count / (time.perf_counter() - began)
-
-
 def ours(seconds: float) -> float:
     """A sweep of as many lanes as cores, the training alone."""
-    from ebmcli import engine
-    from ebmcli.config import cells, grid
-    from ebmcli.engine import Engine
-    from ebmcli.plan import program_of
-
-    engine.start(None, None)
-    settings: dict[str, Any] = {"hidden": HIDDEN, "layers": 2, "batch_size": BATCH, "lr": RATE}
-    settings |= {"chain_steps": CHAIN, "step_size": STEP_SIZE, "alpha": ALPHA}
-    axes = {"task": "moons", "loss": "ml", "sampler": "cd", "seed": f"0..{cores() - 1}"}
-
-    def launch(steps: int) -> float:
-        *_, last = machine.launch(cells(grid(axes, settings | {"steps": steps}))[0])
-        return cores() * steps / last.seconds
-
-    machine = Engine(program_of(cells(grid(axes, settings))[0][0]))
-    return launch(int(launch(200) / cores() * seconds))
+    net = {"hidden": HIDDEN, "layers": 2, "batch_size": BATCH, "lr": RATE}
+    chain = {"chain_steps": CHAIN, "step_size": STEP_SIZE, "alpha": ALPHA}
+    return steps_per_second(seconds, {"task": "moons", "loss": "ml", "sampler": "cd"}, net | chain)
 
 
 def pytorch(seconds: float) -> float:
@@ -121,7 +83,7 @@ def torchebm(seconds: float) -> float:
 
 
 def _network(torch: Any) -> Any:
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.set_num_threads(threads())
     layers = torch.nn
     return layers.Sequential(
         layers.Linear(2, HIDDEN), layers.SiLU(), layers.Linear(HIDDEN, HIDDEN), layers.SiLU(), layers.Linear(HIDDEN, 1)
@@ -149,65 +111,21 @@ def torch_floor(seconds: float) -> float:
     """The same with torch's product."""
     import torch
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.set_num_threads(threads())
     matrix = torch.randn(SIDE, SIDE)
     return timed(lambda: matrix @ matrix, seconds) * 2 * SIDE**3 / OPERATIONS
 
 
-# name: (function, processes, threads of each)
+ALL, EACH = {"threads": cores()}, {"processes": cores(), "threads": 1}
 CONTENDERS = {
-    "ebm, a lane a core": (ours, 1, 0),
-    "PyTorch, all threads": (pytorch, 1, cores()),
-    "PyTorch, a process a core": (pytorch, cores(), 1),
-    "TorchEBM, all threads": (torchebm, 1, cores()),
-    "TorchEBM, a process a core": (torchebm, cores(), 1),
-    "floor (jax's matrix product)": (jax_floor, cores(), 1),
-    "floor (torch's matrix product)": (torch_floor, cores(), 1),
+    "ebm, a lane a core": Contender(ours),
+    "PyTorch, all threads": Contender(pytorch, **ALL),
+    "PyTorch, a process a core": Contender(pytorch, **EACH),
+    "TorchEBM, all threads": Contender(torchebm, **ALL),
+    "TorchEBM, a process a core": Contender(torchebm, **EACH),
+    "floor (jax's matrix product)": Contender(jax_floor, **EACH),
+    "floor (torch's matrix product)": Contender(torch_floor, **EACH),
 }
 
-
-def measured(name: str, seconds: float) -> float:
-    """Steps per second of a contender, summed over its processes."""
-    _, processes, threads = CONTENDERS[name]
-    limits = {"OMP_NUM_THREADS": str(threads), "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"} if threads else {}
-    command = [sys.executable, __file__, "--contender", name, "--seconds", str(seconds)]
-
-    def pinned(place: int) -> Callable[[], None] | None:
-        places = sorted(os.sched_getaffinity(0))
-        return (lambda: os.sched_setaffinity(0, {places[place]})) if processes > 1 else None
-
-    children = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | limits, preexec_fn=pinned(place))
-        for place in range(processes)
-    ]
-    return sum(float(child.communicate()[0]) for child in children)
-
-
-def main() -> None:
-    """Print the table; the figures behind it as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--output", type=Path)
-    parser.add_argument("--contender", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.contender:
-        print(CONTENDERS[options.contender][0](options.seconds))
-        return
-    found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for _ in range(options.repetitions):
-        for name in CONTENDERS:
-            found[name].append(measured(name, options.seconds))
-    middle = {name: statistics.median(rates) for name, rates in found.items()}
-    own = middle["ebm, a lane a core"]
-    print(f"{cores()} cores, {platform.processor() or platform.machine()}, python {platform.python_version()}\n")
-    print("| contender | steps per second | range | ebm is |\n| --- | --- | --- | --- |")
-    for name, rates in found.items():
-        span = f"{min(rates):,.0f} to {max(rates):,.0f}"
-        print(f"| {name} | {middle[name]:,.0f} | {span} | {own / middle[name]:.2f} times |")
-    if options.output:
-        options.output.write_text(json.dumps({"cores": cores(), "steps_per_second": found}, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    race(__doc__, {"contrastive divergence": CONTENDERS}, "steps/s")
