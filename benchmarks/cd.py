@@ -8,6 +8,7 @@ The floor: the floating-point operations of the matrix products of a step over t
 2048 x 2048 float32 matrices, one process a core, measured in the same run; torch's rate stands beside it.
 """
 
+from itertools import pairwise
 from typing import Any
 
 from ours import steps_per_second
@@ -25,7 +26,7 @@ def ours(seconds: float) -> float:
     """A sweep of as many lanes as cores, the training alone."""
     net = {"hidden": HIDDEN, "layers": 2, "batch_size": BATCH, "lr": RATE}
     chain = {"chain_steps": CHAIN, "step_size": STEP_SIZE, "alpha": ALPHA}
-    return steps_per_second(seconds, {"task": "moons", "loss": "ml", "sampler": "cd"}, net | chain)
+    return steps_per_second(seconds, {"task": "moons", "loss": "ml", "sampler": "cd"}, net | chain)[0]
 
 
 def pytorch(seconds: float) -> float:
@@ -33,12 +34,12 @@ def pytorch(seconds: float) -> float:
     import torch
     from torch.nn import functional
 
-    net = _network(torch)
+    net = pytorch_net(torch)
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE)
     noise = (2 * STEP_SIZE) ** 0.5
 
     def step() -> None:
-        data = _moons(torch)
+        data = torch_moons(torch)
         y = data.clone()
         for _ in range(CHAIN):
             y.requires_grad_(True)
@@ -63,7 +64,7 @@ def torchebm(seconds: float) -> float:
     class Model(BaseModel):
         def __init__(self) -> None:
             super().__init__()
-            self.net = _network(torch)
+            self.net = pytorch_net(torch)
 
         def forward(self, x: Any) -> Any:
             return self.net(x).squeeze(-1)
@@ -75,27 +76,28 @@ def torchebm(seconds: float) -> float:
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
-        value, _ = loss(_moons(torch))
+        value, _ = loss(torch_moons(torch))
         value.backward()
         optimiser.step()
 
     return timed(step, seconds)
 
 
-def _network(torch: Any) -> Any:
+def pytorch_net(torch: Any, hidden: int = HIDDEN, layers: int = 2) -> Any:
+    """An MLP from points to energies, its units silu."""
     torch.set_num_threads(threads())
-    layers = torch.nn
-    return layers.Sequential(
-        layers.Linear(2, HIDDEN), layers.SiLU(), layers.Linear(HIDDEN, HIDDEN), layers.SiLU(), layers.Linear(HIDDEN, 1)
-    )
+    nn, sizes = torch.nn, [2, *[hidden] * layers]
+    inner = [layer for one, two in pairwise(sizes) for layer in (nn.Linear(one, two), nn.SiLU())]
+    return nn.Sequential(*inner, nn.Linear(hidden, 1))
 
 
-def _moons(torch: Any) -> Any:
-    t = torch.pi * torch.rand(BATCH)
+def torch_moons(torch: Any, size: int = BATCH) -> Any:
+    """Points [size, 2] of two moons."""
+    t = torch.pi * torch.rand(size)
     upper = torch.stack([torch.cos(t), torch.sin(t)], dim=1)
     lower = torch.stack([1 - torch.cos(t), 0.5 - torch.sin(t)], dim=1)
-    arcs = torch.where(torch.rand(BATCH, 1) < 0.5, upper, lower)
-    return 2 * (arcs + 0.1 * torch.randn(BATCH, 2)) + torch.tensor([-1.0, -0.2])
+    arcs = torch.where(torch.rand(size, 1) < 0.5, upper, lower)
+    return 2 * (arcs + 0.1 * torch.randn(size, 2)) + torch.tensor([-1.0, -0.2])
 
 
 def jax_floor(seconds: float) -> float:

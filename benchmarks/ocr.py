@@ -21,12 +21,12 @@ LENGTH, LABELS, RATE = 14, 26, 1e-3
 def our_letters(seconds: float) -> float:
     """Two lanes on two cores."""
     axes = {"task": "letters", "energy": "conv-chain", "loss": "nll"}
-    return LETTERS * steps_per_second(seconds, axes, {"batch_size": LETTERS, "weight_decay": 0.0})
+    return LETTERS * steps_per_second(seconds, axes, {"batch_size": LETTERS, "weight_decay": 0.0})[0]
 
 
 def our_words(seconds: float) -> float:
     """Two lanes on two cores."""
-    return WORDS * steps_per_second(seconds, {"task": "words", "loss": "nll"}, {"blank": "optional"}, trial=200)
+    return WORDS * steps_per_second(seconds, {"task": "words", "loss": "nll"}, {"blank": "optional"})[0]
 
 
 def torch_letters(seconds: float) -> float:

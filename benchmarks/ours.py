@@ -1,4 +1,4 @@
-"""Our own side of the benchmarks: training alone, as many lanes as cores."""
+"""Our own side of the benchmarks: training alone, as many lanes as there are devices."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,21 +6,27 @@ from typing import Any
 from ebmcli import engine
 from ebmcli.config import cells, grid
 from ebmcli.engine import Engine
+from ebmcli.lazy import jax
 from ebmcli.plan import program_of
 
+TRIAL = 100  # steps from which the length of a repetition is found
 
-def steps_per_second(seconds: float, axes: Mapping[str, Any], settings: Mapping[str, Any], trial: int = 100) -> float:
-    """Of all lanes together, compiled before the clock starts. trial: steps from which the length is found."""
+
+def steps_per_second(
+    seconds: float, axes: Mapping[str, Any], settings: Mapping[str, Any], repetitions: int = 1
+) -> list[float]:
+    """Of all lanes together, for each repetition, compiled before the clock starts."""
     engine.start()
-    lanes = engine.width()
+    lanes = jax.device_count()
 
     def asked(steps: int) -> list[dict[str, Any]]:
         return cells(grid(dict(axes) | {"seed": f"0..{lanes - 1}"}, dict(settings) | {"steps": steps}))[0]
 
-    machine = Engine(program_of(asked(trial)[0]))
+    machine = Engine(program_of(asked(TRIAL)[0]))
 
     def rate(steps: int) -> float:
         *_, last = machine.launch(asked(steps))
         return lanes * steps / last.seconds
 
-    return rate(max(engine.CHUNKS, int(rate(trial) / lanes * seconds)))
+    steps = max(engine.CHUNKS, int(rate(TRIAL) / lanes * seconds))
+    return [rate(steps) for _ in range(repetitions)]

@@ -1,13 +1,13 @@
 """Lanes over devices: compile a program once, train as many runs at a time as there are devices, one on each core.
 
-XLA's own threading of one small program loses time, so each core has its own lane. Every launch has the same width,
-idle lanes at its end: a run is therefore bit-identical alone and inside any sweep, on the same machine, versions and
-number of devices.
+XLA's own threading of one small program loses time, so each core has its own lane; an accelerator has many side by
+side, as many as are found to train best. Every launch of a program has the same width, idle lanes at its end: on CPUs
+a run is therefore bit-identical alone and inside any sweep, on the same machine, versions and number of devices.
 """
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from ebmcli.registry import Unit
 from ebmcli.trainer import Program
 
 CHUNKS = 20  # pieces of a run, after each of which it is measured
-GPU_LANES = 64  # vectorised at a time on one accelerator
+FIRST, GROWTH = 16, 4  # lanes side by side that are tried first on an accelerator, and how many times as many next
+TRIAL = 20  # steps of a trial
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,30 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def lanes_per_device() -> int:
-    """How many lanes a device trains at once: one on a CPU core, many side by side on an accelerator."""
-    return 1 if jax.default_backend() == "cpu" else GPU_LANES
+def vectorises() -> bool:
+    """Whether a device trains many lanes side by side: an accelerator does, a CPU core takes one after the other."""
+    return jax.default_backend() != "cpu"
 
 
-def width() -> int:
-    """Runs of one launch."""
-    return jax.device_count() * lanes_per_device()
+def fitting(rate: Callable[[int], float], wanted: int) -> int:
+    """The lanes that train best side by side on a device: more and more, until memory or throughput says stop.
+
+    rate: lanes -> steps a second of all of them, or what jax raises where memory is short. wanted: there are no more.
+    """
+    lanes = min(FIRST, wanted)
+    best = rate(lanes)
+    while lanes < wanted:
+        more = min(GROWTH * lanes, wanted)
+        try:
+            found = rate(more)
+        except Exception as error:  # jax has no narrower one for this
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            break
+        if found <= best:
+            break
+        lanes, best = more, found
+    return lanes
 
 
 class Engine:
@@ -87,20 +104,43 @@ class Engine:
         self.mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
         self.data = self._put(self.task.data(), everywhere=True)
         self.compile_seconds = 0.0
+        self.lanes = 1  # that a device trains side by side
         self._compiled: dict[Any, Any] = {}
 
+    @property
+    def width(self) -> int:
+        """Runs of one launch."""
+        return self.lanes * jax.device_count()
+
+    def widen(self, configs: Sequence[Mapping[str, Any]]) -> None:
+        """Find how many of the runs that are to be launched a device trains best side by side, where it can."""
+        if vectorises():
+            self.lanes = fitting(partial(self._rate, configs), -(-len(configs) // jax.device_count()))
+
+    def _rate(self, configs: Sequence[Mapping[str, Any]], lanes: int) -> float:
+        """Steps a second of a launch with so many lanes on a device."""
+        self.lanes = lanes
+        split = self._lanes([*configs, *[configs[-1]] * self.width][: self.width])
+        state, times = self._run("init", (split,), (self.data,)), []
+        for stop in (TRIAL, 2 * TRIAL):  # the first one compiles
+            began = time.monotonic()
+            until = self._put(np.full(self.width, stop, np.int32))
+            state, _ = jax.block_until_ready(self._run("advance", (split, state, until), (self.data,)))
+            times.append(time.monotonic() - began)
+        return self.width * TRIAL / times[-1]
+
     def launch(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Snapshot]:
-        """Train the runs side by side, at most `width()` of them; yields before training and at every chunk end.
+        """Train the runs side by side, at most `width` of them; yields before training and at every chunk end.
 
         The last state is yielded twice, the second time probed finely. A run that diverges stops; when all of them
         have, the launch ends early, without the fine probe.
         """
-        idle = [dict(configs[-1])] * (width() - len(configs))  # with no step to do
-        lanes = self._put(jax.tree.map(lambda *leaves: np.stack(leaves), *map(self._lane, [*configs, *idle])))
+        idle = [dict(configs[-1])] * (self.width - len(configs))  # with no step to do
+        lanes = self._lanes([*configs, *idle])
         goal = np.array([config["steps"] for config in configs] + [0] * len(idle))
         coarse, fine = (self._put(self.task.targets(exact), everywhere=True) for exact in (False, True))
         state = self._run("init", (lanes,), (self.data,))
-        nothing: Any = np.full(width(), np.nan)
+        nothing: Any = np.full(self.width, np.nan)
         yield self._snapshot(lanes, state, Progress(nothing, nothing), coarse, 0.0)
         seconds = 0.0
         for chunk in range(1, CHUNKS + 1):
@@ -122,6 +162,10 @@ class Engine:
             np.asarray, (state.step, state.diverged, progress, probed, state.params)
         )
         return Snapshot(step, diverged, progress, probed, params, seconds, fine)
+
+    def _lanes(self, configs: Sequence[Mapping[str, Any]]) -> Any:
+        """The array halves of configurations, with a leading axis of lanes."""
+        return self._put(jax.tree.map(lambda *leaves: np.stack(leaves), *map(self._lane, configs)))
 
     def _lane(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The array half of a configuration, as numpy scalars (see trainer.Lane)."""
@@ -148,16 +192,17 @@ class Engine:
     def _ready(self, name: str, split: tuple, shared: tuple) -> Any:
         """The compiled trainer function of that name for arguments of these shapes: split by lane, shared by all."""
         shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shared))
-        if (name, shapes) not in self._compiled:
+        key = name, self.lanes, shapes
+        if key not in self._compiled:
             began = time.monotonic()
-            self._compiled[name, shapes] = self._over_lanes(name).lower(split, shared).compile()
+            self._compiled[key] = self._over_lanes(name).lower(split, shared).compile()
             self.compile_seconds += time.monotonic() - began
-        return self._compiled[name, shapes]
+        return self._compiled[key]
 
     def _over_lanes(self, name: str) -> Any:
         """A trainer function of one lane as a jitted one of a whole launch: devices side by side, lanes in turn."""
         function, spec = partial(getattr(trainer, name), self.program), jax.sharding.PartitionSpec
-        size = None if lanes_per_device() == 1 else lanes_per_device()
+        size = None if self.lanes == 1 else self.lanes
 
         def local(split: tuple, shared: tuple) -> Any:
             # Without batch_size the lanes are not vectorised: vmap would turn the switch into one that runs every loss.

@@ -105,7 +105,7 @@ def carry_out(
     `stop` is no longer empty. Raises Interrupted then, OSError of the disk; what a cell raises is written down."""
     shared = _Sweep(sweep, watcher, stop, pictures, provenance(jax.devices()))  # of the code as it was at the beginning
     for program, group in programs(cells):
-        watcher.chunk(group[: engine.width()], 0.0)
+        watcher.chunk(group[: jax.device_count()], 0.0)
         with _failing(group, sweep, watcher):
             _program(program, group, shared)
         jax.clear_caches()  # executables hold memory maps
@@ -130,10 +130,14 @@ def _program(program: Program, group: Sequence[Cell], shared: _Sweep) -> None:
             _fail(shared.folder, cell, "failed", machine.broken[cell.config["loss"]], "", shared.watcher)
     sound = [cell for cell in group if cell.config["loss"] not in machine.broken]
     sound.sort(key=lambda cell: cell.config["steps"])
-    for first in range(0, len(sound), engine.width()):
+    if sound:
+        machine.widen([cell.config for cell in sound])
+    if machine.lanes > 1:
+        shared.watcher.note(f"{shared.origin['devices']}: {machine.lanes} runs side by side on each")
+    for first in range(0, len(sound), machine.width):
         if shared.stop:
             raise Interrupted
-        chosen = sound[first : first + engine.width()]
+        chosen = sound[first : first + machine.width]
         with _failing(chosen, shared.folder, shared.watcher):
             _launch(machine, chosen, shared)
 

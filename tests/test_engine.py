@@ -1,6 +1,7 @@
 """Compilation counts, lanes side by side, the optimiser."""
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -31,10 +32,10 @@ def test_hyperparameters_compile_nothing():
     chosen = configs[:: len(configs) // 50][:50]
     assert {one["loss"] for one in chosen} == {"hinge", "log"}
     assert {one["steps"] for one in chosen} == {5, 40}
-    for first in range(0, len(chosen), engine.width()):
-        for _ in machine.launch(chosen[first : first + engine.width()]):
+    for first in range(0, len(chosen), machine.width):
+        for _ in machine.launch(chosen[first : first + machine.width]):
             pass
-    names = [name for name, _ in machine._compiled]
+    names = [name for name, *_ in machine._compiled]
     assert sorted(names) == ["advance", "init", "probe", "probe"]  # the probe is coarse and fine
 
 
@@ -58,8 +59,8 @@ def test_a_run_of_few_steps_ends_at_its_last_step():
 
 
 def test_an_idle_lane_does_no_step():
-    _, found = snapshots(runs({"loss": "hinge"}))
-    assert found[-1].step.tolist() == [40] + [0] * (engine.width() - 1)
+    machine, found = snapshots(runs({"loss": "hinge"}))
+    assert found[-1].step.tolist() == [40] + [0] * (machine.width - 1)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,51 @@ def test_lanes_side_by_side_give_the_same_figures_to_rounding(monkeypatch, axes)
         monkeypatch.delitem(TINY, "chain_steps")
     configs = runs(axes, **settings)
     alone = [snapshots([one])[1][-1] for one in configs]
-    monkeypatch.setattr(engine, "lanes_per_device", lambda: 4)
-    _, together = snapshots(configs)
+    monkeypatch.setattr(engine, "vectorises", lambda: True)
+    monkeypatch.setattr(engine, "fitting", lambda rate, wanted: 4)
+    machine = engine.Engine(plan.program_of(configs[0]))
+    machine.widen(configs)
+    assert machine.width >= 4
+    together = list(machine.launch(configs))
     for lane, single in enumerate(alone):
         one = jax.tree.map(lambda leaf: leaf[0], single.params)
         other = jax.tree.map(lambda leaf, lane=lane: leaf[lane], together[-1].params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, other)
+
+
+def test_lanes_grow_until_memory_or_throughput_says_stop():
+    tried = []
+
+    def rate(lanes, best=10_000, room=10_000):
+        tried.append(lanes)
+        if lanes > room:
+            raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+        return min(lanes, best) - lanes / 1e6
+
+    assert engine.fitting(rate, 1_000) == 1_000
+    assert tried == [16, 64, 256, 1_000]
+    assert engine.fitting(rate, 5) == 5
+    assert engine.fitting(partial(rate, best=64), 1_000) == 64
+    assert engine.fitting(partial(rate, room=300), 1_000) == 256
+    with pytest.raises(RuntimeError, match="RESOURCE"):  # not even the first ones fit
+        engine.fitting(partial(rate, room=1), 1_000)
+    with pytest.raises(ZeroDivisionError):
+        engine.fitting(lambda lanes: 1 / (lanes - 64), 1_000)
+
+
+def test_an_accelerator_is_tried_with_the_runs_themselves(monkeypatch):
+    """The trial trains: on this machine it finds some width, keeps what it compiled for it and changes no result."""
+    monkeypatch.setattr(engine, "vectorises", lambda: True)
+    monkeypatch.setattr(engine, "FIRST", 1)
+    configs = runs({"loss": "hinge,log"}, lr="0.01,0.02", optimizer="sgd")
+    machine = engine.Engine(plan.program_of(configs[0]))
+    machine.widen(configs)
+    found = list(machine.launch(configs[: machine.width]))
+    assert [name for name, lanes, _ in machine._compiled if lanes == machine.lanes].count("advance") == 1
+    machine = engine.Engine(plan.program_of(configs[0]))
+    alone = list(machine.launch(configs[:1]))
+    first = [jax.tree.map(lambda leaf: leaf[0], one[-1].params) for one in (found, alone)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *first)
 
 
 def test_a_lane_carries_every_value_of_its_configuration():

@@ -1,0 +1,97 @@
+"""Time and memory of training against lanes, steps, batch and negatives; and memory maps over a sweep of programs.
+
+    python benchmarks/scale.py [--output FILE.json]
+
+The plane's default task, `moons` with hinge and langevin: each figure from a process of its own, compilation apart.
+Lanes are the runs of one launch after the other on a CPU, one a core at a time; they lie side by side on a GPU. Then 50
+programs (batch sizes) are compiled, trained and dropped in one process, and its memory maps counted after each.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+USUAL = {"lanes": 2, "steps": 500, "batch_size": 256, "negatives": 256}
+AXES = {
+    "lanes": [1, 2, 4, 8, 16, 32, 64],
+    "steps": [125, 250, 500, 1_000, 2_000],
+    "batch_size": [32, 128, 512, 2_048],
+    "negatives": [32, 128, 512, 2_048],
+}
+PROGRAMS, MAPS = 50, Path("/proc/self/maps")
+
+
+def trained(lanes: int, **settings: int) -> dict[str, float]:
+    """Seconds of compilation and training, and the most memory that the process held, in MiB."""
+    from ebmcli import engine
+    from ebmcli.config import cells, grid
+    from ebmcli.engine import Engine
+    from ebmcli.plan import program_of
+
+    engine.start()
+    runs = cells(grid({"task": "moons", "loss": "hinge", "seed": f"0..{lanes - 1}"}, settings))[0]
+    machine, seconds = Engine(program_of(runs[0])), 0.0
+    machine.widen(runs)
+    for first in range(0, lanes, machine.width):
+        *_, last = machine.launch(runs[first : first + machine.width])
+        seconds += last.seconds
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"compile": machine.compile_seconds, "train": seconds, "MiB": memory}
+
+
+def maps() -> list[int]:
+    """Memory maps of a process after each of its programs, dropped as a sweep drops them."""
+    from ebmcli import engine
+    from ebmcli.config import cells, grid
+    from ebmcli.engine import Engine
+    from ebmcli.lazy import jax
+    from ebmcli.plan import program_of
+
+    engine.start(cache=engine.cache_folder())
+    found = []
+    for number in range(PROGRAMS):
+        settings: dict[str, Any] = {"steps": 20, "batch_size": 32 + number}
+        run = cells(grid({"task": "moons", "loss": "hinge"}, settings))[0]
+        for _ in Engine(program_of(run[0])).launch(run):
+            pass
+        jax.clear_caches()
+        found.append(len(MAPS.read_text().splitlines()) if MAPS.exists() else 0)
+    return found
+
+
+def main() -> None:
+    """Print a table for each axis, and the maps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        asked = json.loads(options.inside)
+        print(json.dumps(trained(**asked) if asked else maps()))
+        return
+    figures: dict[str, Any] = {}
+    for axis, values in AXES.items():
+        print(f"| {axis} | compile s | train s | MiB |\n| --- | --- | --- | --- |")
+        for value in values:
+            found = _inside(USUAL | {axis: value})
+            figures[f"{axis}={value}"] = found
+            print(f"| {value:,} | {found['compile']:.1f} | {found['train']:.2f} | {found['MiB']:,.0f} |", flush=True)
+        print()
+    figures["maps"] = counted = _inside({})
+    print(f"memory maps after 1, 10, 25 and {PROGRAMS} programs: {[counted[n - 1] for n in (1, 10, 25, PROGRAMS)]}")
+    if options.output:
+        options.output.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def _inside(asked: dict[str, int]) -> Any:
+    """What a process of its own finds."""
+    command = [sys.executable, __file__, "--inside", json.dumps(asked)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+if __name__ == "__main__":
+    main()
