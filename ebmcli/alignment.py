@@ -38,6 +38,20 @@ def feasible(windows: Array, y: Array, optional: bool) -> Array:
     return windows >= letters(y) + jnp.sum((y[1:] == y[:-1]) & (y[1:] >= 0))
 
 
+def edit_distance(y: Array, other: Array) -> Array:
+    """[] int32: how many letters must be inserted, dropped or replaced to make one word [T] of the other [U]."""
+    columns = jnp.arange(other.size + 1)
+
+    def row(before: Array, letter: Array) -> tuple[Array, Array]:
+        kept = jnp.minimum(before[1:] + 1, before[:-1] + (other != letter))
+        now = jnp.append(before[0] + 1, kept)
+        now = jax.lax.cummin(now - columns) + columns  # a letter is dropped: from the left, one more at each place
+        return now, now
+
+    _, rows = jax.lax.scan(row, columns, y)
+    return jnp.concatenate([columns[None], rows])[letters(y), letters(other)]
+
+
 def _least(energies: Array, soft: bool, axis: int = 0) -> Array:
     return -jax.nn.logsumexp(-energies, axis=axis) if soft else jnp.min(energies, axis=axis)
 

@@ -45,7 +45,7 @@ GRID = (
     (
         "margin_distance",
         "--margin-distance",
-        "letters: margin `hamming` (a wrong letter) or `constant`. [default: by negatives]",
+        "Margin a wrong letter: `hamming` (letters), `edit` (strips); or `constant`. [default: by negatives]",
     ),
     ("protocol", "--protocol", "letters: `small`, `large` or `held-out-words`. [default: small]"),
     ("fold", "--fold", "letters: a fold, 0 to 9, or all; held-out-words has 0 to 4. [default: 0]"),

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from annotated_types import Ge, Le
 
 from ebmcli.errors import UsageError, unknown
 from ebmcli.registry import EVERY, KINDS, Parameter, Unit, find, units
 from ebmcli.trainer import SETTINGS
+from ebmcli.types import CONSTANT
 from ebmcli.values import legal, parameter, values
 
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
@@ -162,6 +163,11 @@ def _measures(task: Unit, loss: Unit) -> bool:
     return "margin_distance" in task.parameters and "margin" in loss.parameters
 
 
+def _growing(task: Unit) -> str:
+    """The distance with which the margins of a task may grow."""
+    return next(one for one in get_args(task.parameters["margin_distance"].annotation) if one != CONSTANT)
+
+
 def _given(grid: Grid, name: str, *owners: Unit) -> list[Any]:
     return _special(grid, name, *owners) or grid.settings.get(name, [None])
 
@@ -182,17 +188,18 @@ def _energy(task: Unit, loss: Unit) -> str:
 def _sampler(task: Unit, loss: Unit, distance: str | None) -> str:
     """The default negatives of a pair, so that one flag is enough."""
     asked = loss.needs | loss.wants
-    if "negatives" in asked and _measures(task, loss) and distance != "constant":
-        asked |= {"distance"}
+    if "negatives" in asked and _measures(task, loss):
+        grows = (distance or task.parameters["margin_distance"].default) != CONSTANT
+        asked |= {"distance"} if grows else set()
     return task.samplers[next((need for need in task.samplers if need in asked), "")]
 
 
 def _distance(task: Unit, loss: Unit, sampler: Unit, asked: str | None) -> str:
     """A margin grows with the distance where the negatives are sought for that, or where it is asked for."""
     if not _measures(task, loss):
-        return "constant"
+        return CONSTANT
     augmented = "augmented" in sampler.gives.get(task.answers, ())
-    return asked or ("hamming" if augmented else "constant")
+    return asked or (_growing(task) if augmented else CONSTANT)
 
 
 def _resolved(

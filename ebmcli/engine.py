@@ -22,6 +22,7 @@ from ebmcli.objective import Progress
 from ebmcli.provenance import cpu, versions
 from ebmcli.registry import Unit
 from ebmcli.trainer import Program
+from ebmcli.types import CONSTANT
 
 CHUNKS = 20  # pieces of a run, after each of which it is measured
 FIRST, GROWTH = 16, 4  # lanes side by side that are tried first on an accelerator, and how many times as many next
@@ -177,7 +178,7 @@ class Engine:
         traced = [
             p for table in [trainer.SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced
         ]
-        grows = config.get("margin_distance") == "hamming"
+        grows = config.get("margin_distance", CONSTANT) != CONSTANT
         return {
             "seed": np.uint32(config["seed"]),
             "loss": np.int32(place),

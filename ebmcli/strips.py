@@ -1,9 +1,11 @@
 """What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 
+from ebmcli import alignment
 from ebmcli.lazy import Array, jnp
 from ebmcli.metrics import margin, sequence
 from ebmcli.types import Energy, Strings, Strip
@@ -12,9 +14,19 @@ LABELS = 26
 STEP = 6  # pixels: no two windows of an energy are closer, and every letter has room for two
 
 
+Margin = Literal["edit", "constant"]  # how the margin of a wrong word grows
+
+
 def space(width: int) -> Strings:
     """The answers on strips of at most this many pixels: a letter a window at most."""
     return Strings(LABELS, width // STEP, fixed=False)
+
+
+def distance(kind: Margin) -> Callable[[Array, Array], Array]:
+    """(y, other) -> [] the distance of two words in margins: 1, or the letters to insert, drop or replace."""
+    if kind == "edit":
+        return lambda y, other: alignment.edit_distance(y, other).astype(jnp.float32)
+    return lambda y, other: (y != other).any().astype(jnp.float32)
 
 
 def drawn(glyphs: Array, start: Array, count: Array, width: int) -> Array:

@@ -91,7 +91,7 @@ class Energy(NamedTuple):
     free: Callable[..., Array] | None = None  # (params, x, beta) -> [], exact
     argmin: Callable[..., Any] | None = None  # (params, x) -> y of the lowest energy
     best_different: Callable[..., Any] | None = None
-    # (params, x, y, reward) -> the y- other than y with the lowest F(x, y-) - reward * hamming(y, y-)
+    # (params, x, y, reward) -> the y- other than y with the lowest F(x, y-) - reward * distance(y, y-)
     reconstruct: Callable[..., Any] | None = None  # (params, x, y) -> y as the energy would have it
     sample: Callable[..., Any] | None = None
     # (params, key, x, beta, count) -> y [count, ...], exact independent draws of exp(-beta F) / Z
@@ -158,6 +158,9 @@ class Strings(NamedTuple):
 Space = Box | Labels | Strings  # of the answers of a task
 
 
+CONSTANT = "constant"  # the `margin_distance` of margins that do not grow with the distance
+
+
 class Setting(NamedTuple):
     """What a sampler may know of the run it serves."""
 
@@ -165,7 +168,7 @@ class Setting(NamedTuple):
     space: Space
     conditional: bool  # whether answers depend on an x: each example then has negatives of its own
     beta: Array  # [] inverse temperature
-    reward: Array  # [] margin per wrong label where the margin grows with the distance, else 0
+    reward: Array  # [] margin per wrong label or edit where the margin grows with the distance, else 0
 
     def shape(self, negatives: int) -> tuple[int, ...]:
         """The leading axes of so many negatives: [K], shared by the batch, or [B, K]."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ebmcli.registry import Unit, find, units
+from ebmcli.types import CONSTANT
 
 ANSWERS = {"continuous": "points", "finite": "labels", "sequence": "label sequences"}
 # What a loss may need: of the negatives, and of the energy.
@@ -148,14 +149,10 @@ def _remedy(energy: Unit, need: str) -> str:
 
 
 def _unsought(cell: _Cell) -> str:
-    """The negatives are sought for a margin that the task or the loss has not."""
-    if "augmented" not in cell.offered:
-        return ""
-    plain, sought = cell.task.samplers["negatives"], cell.sampler.name
-    if cell.task.answers == "sequence" and "margin_distance" not in cell.task.parameters:
-        return f"{cell.task.name} has no margin that grows with the distance, which {sought} seeks: use {plain}"
-    if needs_negatives(cell.loss) and "margin" not in cell.loss.parameters:
-        return f"{sought} seeks the answer that violates a margin, {cell.loss.name} has none: use {plain}"
+    """The negatives are sought for a margin that the loss has not."""
+    if needs_negatives(cell.loss) and "augmented" in cell.offered and "margin" not in cell.loss.parameters:
+        plain = cell.task.samplers["negatives"]
+        return f"{cell.sampler.name} seeks the answer that violates a margin, {cell.loss.name} has none: use {plain}"
     return ""
 
 
@@ -203,7 +200,7 @@ def _approximate(cell: _Cell) -> str:
 
 
 def _distance(cell: _Cell) -> str:
-    if cell.config.get("margin_distance") == "hamming" and not cell.offered & {"augmented", "all"}:
+    if cell.config.get("margin_distance", CONSTANT) != CONSTANT and not cell.offered & {"augmented", "all"}:
         better = cell.that_give("augmented")
         return f"the margin grows with the distance, but {cell.sampler.name} does not look at it: see {better}"
     return ""

@@ -13,6 +13,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from ebmcli import alignment
+from ebmcli.metrics import sequence
 
 SHAPES = [(5, 4), (6, 3)]  # windows, symbols; strips of fewer windows are padded
 TOPOLOGIES = pytest.mark.parametrize("optional", [False, True], ids=["forced", "optional"])
@@ -196,6 +197,19 @@ def test_best_path(shape, optional):
             symbols = np.where(path % 2 == 0, shape[1] - 1, padded(word)[np.maximum(path, 0) // 2])[:windows]
             assert spelled(symbols, shape[1], optional) == word
             np.testing.assert_allclose(table[np.arange(windows), symbols].sum(), energy.min(), rtol=1e-12)
+
+
+def test_edit_distances_are_those_of_the_library():
+    """Words of any two lengths, the empty one among them, padded to any two widths."""
+    rng = np.random.default_rng(3)
+    longest = 7
+    words = np.where(
+        np.arange(longest) < rng.integers(0, longest + 1, (300, 1)), rng.integers(0, 3, (300, longest)), -1
+    )
+    one, other = words[:150], words[150:]
+    found = jax.vmap(alignment.edit_distance)(one, np.pad(other, ((0, 0), (0, 2)), constant_values=-1))
+    np.testing.assert_array_equal(found, sequence.edit_distances(one, other))
+    assert {0, 1, 2} < set(np.asarray(found))
 
 
 @TOPOLOGIES

@@ -36,6 +36,11 @@ def test_one_flag_is_enough_and_everything_is_resolved():
         ("letters", "hinge", None, "loss-augmented", "hamming"),
         ("letters", "square-square", "hamming", "loss-augmented", "hamming"),
         ("letters", "hinge", "constant", "most-offending", "constant"),
+        ("words", "hinge", None, "most-offending", "constant"),
+        ("words", "hinge", "edit", "loss-augmented", "edit"),
+        ("words", "log", None, "most-offending", "constant"),
+        ("handwriting", "hinge", None, "n-best", "constant"),
+        ("handwriting", "square-square", "edit", "loss-augmented", "edit"),
     ],
 )
 def test_default_negatives_and_margin_distance(task, loss, distance, sampler, resolved):
@@ -46,6 +51,8 @@ def test_default_negatives_and_margin_distance(task, loss, distance, sampler, re
 def test_the_margin_distance_follows_the_negatives_that_are_asked_for():
     plain, augmented = resolve(task="letters", loss="hinge", sampler="most-offending,loss-augmented")
     assert (plain["margin_distance"], augmented["margin_distance"]) == ("constant", "hamming")
+    plain, augmented = resolve(task="words", loss="hinge", sampler="most-offending,loss-augmented")
+    assert (plain["margin_distance"], augmented["margin_distance"]) == ("constant", "edit")
 
 
 def test_lists_and_ranges_multiply_and_duplicates_are_dropped():

@@ -110,6 +110,58 @@ def test_searches_are_exact_with_the_best_path_and_nearly_so_with_sums(settings)
         near(known[word(model.argmin(params, strip()))], known[order[0]])
 
 
+def edits(one, other):
+    """The fewest insertions, deletions and replacements, by definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    swapped = edits(one[1:], other[1:]) + (one[0] != other[0])
+    return min(edits(one[1:], other) + 1, edits(one, other[1:]) + 1, swapped)
+
+
+@pytest.mark.parametrize("blank", ["forced", "optional"])
+@pytest.mark.parametrize("alignment", ["best", "sum"])
+def test_what_violates_a_margin_most_is_sought_among_the_best_words(alignment, blank):
+    """The lowest F - reward * edits: of all words where they are few, and else of the 8 best."""
+    settings = {"alignment": alignment, "blank": blank, "head": "free"}
+    model, params = parts(**settings)
+    known = brute(settings)
+    order = sorted(known, key=known.get)
+    seek = jax.jit(partial(model.best_different, params))
+    changed = 0
+    for y in (order[0], order[2], order[-1]):
+        pool = [other for other in order if other != y][: trellis.AUGMENTED]
+        if alignment == "sum":  # the lowest sums are sought among the words of the best paths
+            pool = [word(other) for other in model.n_best(params, strip(), padded(y), trellis.AUGMENTED)]
+        for reward in (0.0, 0.5, 2.0, 20.0):
+            wanted = {other: known[other] - reward * edits(y, other) for other in pool}
+            found = word(seek(strip(), padded(y), jnp.float32(reward)))
+            near(wanted[found], min(wanted.values()))
+            changed += found != pool[0]
+    assert changed, "the reward changes no answer: the test shows nothing"
+
+
+def test_edit_margins_reach_the_loss():
+    """loss-augmented hands the reward on; the distance that the loss sees is that of the task."""
+    model, params = parts(alignment="best", blank="forced", head="free")
+    y = jnp.stack([padded((0, 1)), padded((2, 1))])
+    batch = Batch(jax.tree.map(lambda *leaves: jnp.stack(leaves), strip(42), strip(48, seed=2)), y)
+    bound = bind(model, params)
+    sought = registry.find("sampler", "loss-augmented").build({}, Setting(2, SPACE, True, 1.0, jnp.float32(20.0)))
+    found, _ = sought.draw(jax.random.key(1), (), bound, objective.encoded(bound, batch))
+    far = [edits(word(one), word(other)) for one, other in zip(y, found.y[:, 0], strict=True)]
+    plain, _ = (
+        registry.find("sampler", "most-offending")
+        .build({}, Setting(2, SPACE, True, 1.0, 20.0))
+        .draw(jax.random.key(1), (), bound, objective.encoded(bound, batch))
+    )
+    near_ones = [edits(word(one), word(other)) for one, other in zip(y, plain.y[:, 0], strict=True)]
+    assert sum(far) > sum(near_ones) > 0
+    task = registry.find("task", "words").build({"margin_distance": "edit"})
+    assert [float(task.distance(one, other)) for one, other in zip(y, found.y[:, 0], strict=True)] == far
+    constant = registry.find("task", "words").build({})
+    assert [float(constant.distance(one, other)) for one, other in zip(y, found.y[:, 0], strict=True)] == [1, 1]
+
+
 @pytest.mark.parametrize("blank", ["forced", "optional"])
 def test_free_energy_sums_over_all_words(blank):
     settings = {"alignment": "sum", "blank": blank, "head": "free"}

@@ -14,6 +14,7 @@ WINDOW, STRIDE = 18, 6  # pixels: a word of n letters of 18 pixels has 3n - 1 wi
 LEAN = 5.0  # how much lower the energy of the separator begins
 HEADS = {"free": lambda e: e, "softplus": lambda e: nn.softplus(e), "square": lambda e: jnp.square(e)}
 SEARCHED = 4  # best paths' words beyond those asked for, among which the lowest sums are sought
+AUGMENTED = 8  # words of lowest energy among which the one that violates a margin most is sought
 
 
 class Scanned(NamedTuple):
@@ -58,6 +59,20 @@ def trellis(
     return _searched(net, encode, beta if alignment == "sum" else None, blank == "optional", space)
 
 
+def _aligned(x: Scanned, y: Array, optional: bool) -> Aligned:
+    column = STRIDE * jnp.arange(len(x.table)) + WINDOW / 2
+    return Aligned(x.table, dynamic.best_path(x.table, x.windows, y, optional), column)
+
+
+def _violating(y: Array, found: Array, energies: Array, reward: Array) -> Array:
+    """[T]: of the words found [K, T] the one with the lowest energy [K] - reward * edits; y where there is no other.
+
+    A word that was not found violates the margin more only if it has more edits than its energy lies rewards higher.
+    """
+    away = jax.vmap(dynamic.edit_distance, (None, 0))(y, found)
+    return found[jnp.argmin(jnp.where(away > 0, energies - reward * away, jnp.inf))]
+
+
 def _searched(net: Any, encode: Callable[..., Scanned], beta: Array | None, optional: bool, space: Any) -> Energy:
     """The energy of the tables that `encode` makes; beta: of the sums over alignments, None for the best alignment."""
     soft, unit = beta is not None, 1.0 if beta is None else beta
@@ -77,23 +92,24 @@ def _searched(net: Any, encode: Callable[..., Scanned], beta: Array | None, opti
             found, energies = (leaf[jnp.argsort(energies)] for leaf in (found, energies))
         return dynamic.others(found, energies, y)[:count]
 
-    def sample(params, key, x: Scanned | Strip, beta, count):
-        table, windows = x if isinstance(x, Scanned) else encode(params, x)
-        return dynamic.sample(key, beta * table, windows, optional, count, space.length)
+    def best_different(x: Scanned, y, reward):
+        if isinstance(reward, float) and reward == 0:
+            return n_best(x, y, 1)[0]
+        found = n_best(x, y, AUGMENTED)
+        return _violating(y, found, jax.vmap(apply, (None, 0))(x, found), reward)
 
-    def align(x: Scanned, y):
-        column = STRIDE * jnp.arange(len(x.table)) + WINDOW / 2
-        return Aligned(x.table, dynamic.best_path(x.table, x.windows, y, optional), column)
+    def sample(x: Scanned, key, beta, count):
+        return dynamic.sample(key, beta * x.table, x.windows, optional, count, space.length)
 
     return Energy(
         init=lambda key, x, y: net.init(key, patches(x.image)),
         apply=scanned(apply),
         free=scanned(lambda x, beta: dynamic.all_words(beta * x.table, x.windows, optional, True) / beta),
         argmin=scanned(lambda x: n_best(x, jnp.full(space.length, -2), 1)[0]),  # -2: other than no word
-        best_different=scanned(lambda x, y, reward: n_best(x, y, 1)[0]),
-        sample=sample,
+        best_different=scanned(best_different),
+        sample=lambda params, key, x, *rest: scanned(sample)(params, x, key, *rest),
         n_best=scanned(n_best),
         encode=encode,
         feasible=scanned(lambda x, y: dynamic.feasible(x.windows, y, optional)),
-        align=scanned(align),
+        align=scanned(lambda x, y: _aligned(x, y, optional)),
     )

@@ -159,7 +159,7 @@ def promised(record: Record) -> str:
     if unit is None:
         return "?"
     margin = f"{record['config'].get('margin', 'm'):g}" if "margin" in record["config"] else "m"
-    unit_of = " a letter" if record["config"].get("margin_distance") == "hamming" else ""
+    unit_of = {"hamming": " a letter", "edit": " an edit"}.get(record["config"].get("margin_distance", ""), "")
     return unit.promised.replace("m", f"{margin}{unit_of}", 1) if unit.promised[:1] == "m" else unit.promised
 
 

@@ -24,7 +24,7 @@ def _searched(find: Callable[[Array, Energy, Batch], Array], evaluations: int, g
 
 
 def _best_different(at: Setting, reward: Array | float) -> Sampler:
-    """For each example the answer other than y with the lowest F - reward * distance, exactly."""
+    """For each example the answer other than y with the lowest F - reward * distance, as the energy finds it."""
 
     def among_labels(key: Array, model: Energy, batch: Batch) -> Array:
         answers = jnp.arange(at.space.size)  # type: ignore[union-attr]
@@ -97,7 +97,7 @@ def most_offending(
     reference="Taskar et al. 2003; Tsochantaridis et al. 2005",
 )
 def loss_augmented(at: Setting) -> Sampler:
-    """argmin over y- other than y of F(y-) - m(y, y-), exactly"""
+    """argmin over y- other than y of F(y-) - m(y, y-): exactly, on strips among the 8 words of lowest energy"""
     return _best_different(at, at.reward)
 
 

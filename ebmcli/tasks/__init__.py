@@ -45,6 +45,7 @@ READING: dict[str, Any] = {
         "partition": "exhaustive",
         "minimum": "exhaustive",
         "all": "n-best",
+        "distance": "loss-augmented",
         "negatives": "most-offending",
         "": "none",
     },

@@ -97,6 +97,7 @@ def handwriting(
     vocabulary: Literal["pieces", "words"] = "pieces",
     longest: Longest = 5,
     single_letters: Share = 0.3,
+    margin_distance: strips.Margin = "constant",
 ) -> Task:
     """handwritten words on a strip, trained on `pieces` of 2 to `longest` letters or on whole `words`, tested on words
 
@@ -118,7 +119,7 @@ def handwriting(
     return Task(
         data=written,
         draw=lambda key, data, size: lesson(key, data, size, 1.0),
-        distance=lambda y, other: (y != other).any().astype(jnp.float32),
+        distance=strips.distance(margin_distance),
         targets=lambda fine: _targets(protocol, fine),
         probe=lambda model, data, targets: _probe(model, data, targets, inside, fold),
         measure=measure,

@@ -96,7 +96,7 @@ def examples(data, index) -> Batch:
 
 
 @task(
-    **READING | {"energy": "linear-chain", "samplers": {"distance": "loss-augmented"} | READING["samplers"]},
+    **READING | {"energy": "linear-chain"},
     measures="cer wer word_list_cer reject_at_1pct",
     defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1, "negatives": 8},
     impossible=impossible,

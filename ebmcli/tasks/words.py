@@ -56,7 +56,12 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
     reference="NYU Deep Learning, homework on energy-based models",
 )
 def words(
-    longest: Longest = 3, jitter: Jitter = 0, noise: Share = 0.0, train_words: Limit = 0, single_letters: Share = 0.3
+    longest: Longest = 3,
+    jitter: Jitter = 0,
+    noise: Share = 0.0,
+    train_words: Limit = 0,
+    single_letters: Share = 0.3,
+    margin_distance: strips.Margin = "constant",
 ) -> Task:
     """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found
 
@@ -78,15 +83,12 @@ def words(
 
         return jax.vmap(example)(numbers)
 
-    def probe(model, data, targets):
-        return _probe(model, data["glyphs"], targets, jitter, noise)
-
     return Task(
         data=lambda: {"glyphs": glyphs()},
         draw=lambda key, data, size: lesson(key, data, size, 1.0),
-        distance=lambda y, other: (y != other).any().astype(jnp.float32),
+        distance=strips.distance(margin_distance),
         targets=_tests,
-        probe=probe,
+        probe=lambda model, data, targets: _probe(model, data["glyphs"], targets, jitter, noise),
         measure=lambda probed, fine, beta, threshold: _measures(probed, fine, threshold),
         keep=lambda probed: strips.kept(probed, _usual(True)),
         space=answers,
