@@ -464,6 +464,18 @@ def test_json_is_the_records(sweep):
     assert dataclasses.is_dataclass(Wanted)
 
 
+def test_exact_match_of_every_part_of_the_test_set(sweep):
+    """Lengths, doubled letters and conditions have a table of their own, where a task measures them."""
+    parts = {"exact_match_2": 0.5, "exact_match_10": 0.25, "exact_match_doubled": None, "exact_match_both": 1.0}
+    folder = sweep([record("hinge", "n-best", seed, task="words", exact_match=0.4, **parts) for seed in (0, 1)])
+    text = of(folder)
+    assert "### exact match ↑ by part of the test set" in text
+    (heads, line) = (row for row in tables_of(text)["exact match ↑ by part of the test set"])
+    assert heads[-4:] == ["2 letters", "10 letters", "doubled", "both"]
+    assert line[-4:] == ["0.500 ± 0", "0.250 ± 0", "–", "1.00 ± 0"]
+    assert "by part" not in of(sweep(RECORDS, name="plane"))
+
+
 if __name__ == "__main__":
     import tempfile
 

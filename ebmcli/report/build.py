@@ -97,9 +97,9 @@ def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -
     measure = wanted.measure if shown and wanted.measure in details.present(shown) else main(task)
     if shown:
         blocks.append(rows.summary(task, [r for r in records if r["status"] != "refused"], wanted.average))
-        found = [details.margin(shown, wanted.average), details.collapse(shown)]
-        found.append(details.accuracies(shown, wanted.average, measure))
-        blocks += [block for table in found for block in (Heading(3, table.heading), table)]
+        found: list[Table | None] = [details.margin(shown, wanted.average), details.collapse(shown)]
+        found += [details.accuracies(shown, wanted.average, measure), details.by_part(shown, wanted.average)]
+        blocks += [block for table in found if table for block in (Heading(3, table.heading), table)]
     table = details.matrix(records, shown, wanted.average, measure)
     blocks += [Heading(3, table.heading), table]
     if wanted.baseline and shown:

@@ -144,6 +144,21 @@ def accuracies(shown: Sequence[Row], average: Average, main: str) -> Table:
     return Table("Accuracy", heads, lines)
 
 
+def by_part(shown: Sequence[Row], average: Average) -> Table | None:
+    """Exact match of each part of the test set: words of a length, doubled letters, a condition; None without any."""
+    prefix = "exact_match_"
+    names = dict.fromkeys(n for row in shown for m in rows.metrics(row.members) for n in m if n.startswith(prefix))
+    if not names:
+        return None
+    parts = [name.removeprefix(prefix) for name in names]
+    heads = [f"{part} letters" if part.isdigit() else part for part in parts]
+    lines: list[list[Cell]] = []
+    for row in shown:
+        done = rows.metrics(row.members)
+        lines.append([*row.told, *(rows.figure(done, name, average) for name in names)])
+    return Table(f"{heading('exact_match', True)} by part of the test set", [*_heads(shown), *heads], lines)
+
+
 def matrix(records: Sequence[Record], shown: Sequence[Row], average: Average, main: str) -> Table:
     """The main measure by loss (down) and negatives (across), with what was refused, failed or never asked for."""
     losses, samplers = (rows.in_order(records, name) for name in ("loss", "sampler"))
