@@ -66,7 +66,9 @@ def race(about: str, groups: Groups, unit: str, repetitions: int = 5, seconds: f
         for group, contenders in groups.items():
             for name, contender in contenders.items():
                 found[group][name].append(_measured(group, name, contender, options.seconds))
-    print(f"{cores()} cores, {platform.processor() or platform.machine()}, python {platform.python_version()}; ")
+    print(
+        f"{cores()} cores, {platform.processor() or platform.machine()}, python {platform.python_version()}; ", end=""
+    )
     print(f"medians of {options.repetitions} interleaved repetitions")
     for group, rates in found.items():
         print(f"\n{table(group, unit, rates)}")

@@ -49,9 +49,10 @@ def made_up(folder: Path) -> None:
 
 
 def main() -> None:
-    """Print a line a format."""
+    """Print a row a format."""
     with tempfile.TemporaryDirectory() as root:
         made_up(Path(root) / "many")
+        print("| format | seconds | range | processor |\n| --- | --- | --- | --- |")
         for arguments in (["md"], ["html"], ["latex"], ["csv"], ["md", "--baseline", "hinge"]):
             times, busy = [], []
             for _ in range(CALLS):
@@ -60,8 +61,8 @@ def main() -> None:
                 subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
                 times.append(time.perf_counter() - began)
                 busy.append(_busy() - before)
-            spread = f"{min(times):.2f} to {max(times):.2f}, processor {statistics.median(busy):.2f}"
-            print(f"{' '.join(arguments):22} {statistics.median(times):.2f} s, {spread}")
+            spread = f"{min(times):.2f} to {max(times):.2f} | {statistics.median(busy):.2f}"
+            print(f"| {' '.join(arguments)} | {statistics.median(times):.2f} | {spread} |")
 
 
 def _busy() -> float:

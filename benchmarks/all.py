@@ -1,0 +1,42 @@
+"""Every benchmark of speed, one after the other, as one page of markdown.
+
+pip install -e ".[bench]" && python benchmarks/all.py > docs/speed.md      # some 15 minutes; leave the machine alone
+"""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ASKED = {
+    "cd": ["--repetitions", "3", "--seconds", "4"],
+    "breakdown": [],
+    "align": ["--repetitions", "3", "--seconds", "2"],
+    "ocr": ["--repetitions", "3", "--seconds", "4"],
+    "words": [],
+    "sweep": ["--steps", "500"],
+    "start": ["--calls", "3"],
+    "scale": [],
+    "report": [],
+}
+
+
+def main() -> None:
+    """Print the page; a benchmark that fails ends it."""
+    print(f"# Speed\n\nWritten by `python benchmarks/all.py` on {time.strftime('%Y-%m-%d')}.")
+    for name, arguments in ASKED.items():
+        path = HERE / f"{name}.py"
+        about = (ast.get_docstring(ast.parse(path.read_text())) or name).split("\n\n")
+        prose = [part for part in about if not part.startswith("    ")]
+        command = " ".join(["python", f"benchmarks/{name}.py", *arguments])
+        print(f"\n## {name}\n\n" + "\n\n".join(prose) + f"\n\n`{command}`\n", flush=True)
+        done = subprocess.run([sys.executable, str(path), *arguments], stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"{command}: failed, see above")
+        print(done.stdout.strip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
