@@ -119,8 +119,9 @@ class Engine:
             self.lanes = fitting(partial(self._rate, configs), -(-len(configs) // jax.device_count()))
 
     def _rate(self, configs: Sequence[Mapping[str, Any]], lanes: int) -> float:
-        """Steps a second of a launch with so many lanes on a device."""
+        """Steps a second of a launch with so many lanes on a device, if these can be evaluated there, too."""
         self.lanes = lanes
+        fine = self._put(self.task.targets(True), everywhere=True)
         split = self._lanes([*configs, *[configs[-1]] * self.width][: self.width])
         state, times = self._run("init", (split,), (self.data,)), []
         for stop in (TRIAL, 2 * TRIAL):  # the first one compiles
@@ -128,6 +129,7 @@ class Engine:
             until = self._put(np.full(self.width, stop, np.int32))
             state, _ = jax.block_until_ready(self._run("advance", (split, state, until), (self.data,)))
             times.append(time.monotonic() - began)
+        jax.block_until_ready(self._run("probe", (split, state), (self.data, fine)))
         return self.width * TRIAL / times[-1]
 
     def launch(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Snapshot]:
