@@ -1,6 +1,6 @@
 """Every benchmark of speed, one after the other, as one page of markdown.
 
-pip install -e ".[bench]" && python benchmarks/all.py > docs/speed.md      # some 15 minutes; leave the machine alone
+pip install -e ".[bench]" && python benchmarks/all.py [NAME ...] > docs/speed.md    # some 20 minutes
 """
 
 import ast
@@ -25,8 +25,9 @@ ASKED = {
 
 def main() -> None:
     """Print the page; a benchmark that fails ends it."""
+    chosen = {name: ASKED[name] for name in sys.argv[1:]} or ASKED
     print(f"# Speed\n\nWritten by `python benchmarks/all.py` on {time.strftime('%Y-%m-%d')}.")
-    for name, arguments in ASKED.items():
+    for name, arguments in chosen.items():
         path = HERE / f"{name}.py"
         about = (ast.get_docstring(ast.parse(path.read_text())) or name).split("\n\n")
         prose = [part for part in about if not part.startswith("    ")]

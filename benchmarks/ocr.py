@@ -103,7 +103,7 @@ def _strips() -> tuple[np.ndarray, np.ndarray]:
     from ebmcli.registry import find
 
     task = find("task", "words").build({})
-    batch: Any = task.draw(jax.random.key(0), task.data(), 1024)
+    batch: Any = jax.jit(lambda data: task.draw(jax.random.key(0), data, 1024))(task.data())
     return np.array(batch.x.image, np.float32), np.array(batch.y)
 
 

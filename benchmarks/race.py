@@ -81,8 +81,8 @@ def table(group: str, unit: str, rates: Mapping[str, list[float]]) -> str:
     own = statistics.median(next(iter(rates.values())))
     lines = [f"| {group} | {unit} | range | ebm is |", "| --- | --- | --- | --- |"]
     for name, values in rates.items():
-        middle, span = statistics.median(values), f"{min(values):,.4g} to {max(values):,.4g}"
-        lines.append(f"| {name} | {middle:,.4g} | {span} | {own / middle:.3g} times |")
+        middle, span = statistics.median(values), f"{min(values):,.0f} to {max(values):,.0f}"
+        lines.append(f"| {name} | {middle:,.0f} | {span} | {own / middle:.2f} times |")
     return "\n".join(lines)
 
 

@@ -17,10 +17,10 @@ from typing import Any
 
 USUAL = {"lanes": 2, "steps": 500, "batch_size": 256, "negatives": 256}
 AXES = {
-    "lanes": [1, 2, 4, 8, 16, 32, 64],
-    "steps": [125, 250, 500, 1_000, 2_000],
-    "batch_size": [32, 128, 512, 2_048],
-    "negatives": [32, 128, 512, 2_048],
+    "lanes": [1, 2, 8, 64],
+    "steps": [500, 2_000],
+    "batch_size": [64, 256, 1_024],
+    "negatives": [64, 256, 1_024],
 }
 PROGRAMS, MAPS = 50, Path("/proc/self/maps")
 
