@@ -2,8 +2,8 @@
 
     python benchmarks/words.py [LOSS ...]
 
-A net of 220,000 weights, one run on each device, compiled before the clock starts; the median of five launches. The best
-public figure for a reader of rendered words with a latent alignment is 128 images/s on 3 cores, with 481,000 weights.
+A net of 220,000 weights, one run on each device, compiled before the clock starts; the median of five launches. The
+best public figure for a reader of words with a latent alignment is 128 images/s on 3 cores, with 481,000 weights.
 """
 
 import statistics
