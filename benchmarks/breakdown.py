@@ -14,21 +14,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+from cd import ALPHA, BATCH, CHAIN, HIDDEN, RATE, STEP_SIZE
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import optax  # noqa: E402
-from cd import ALPHA, BATCH, CHAIN, HIDDEN, RATE, STEP_SIZE  # noqa: E402
-
-from ebmcli import engine  # noqa: E402
-from ebmcli.config import cells, grid  # noqa: E402
-from ebmcli.energies import silu  # noqa: E402
-from ebmcli.engine import Engine  # noqa: E402
-from ebmcli.plan import program_of  # noqa: E402
-from ebmcli.samplers import reflect  # noqa: E402
-from ebmcli.tasks import BOX  # noqa: E402
+from ebmcli import engine
+from ebmcli.config import cells, grid
+from ebmcli.energies import silu
+from ebmcli.engine import Engine
+from ebmcli.lazy import jax, jnp, optax
+from ebmcli.plan import program_of
+from ebmcli.samplers import reflect
+from ebmcli.tasks import BOX
 
 LOOP = 100
 
@@ -102,6 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0)
     seconds = parser.parse_args().seconds
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # before the first use of jax
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     engine.start(1)
     every, whole = parts(), step()
     found: dict[str, list[float]] = {name: [] for name in every}

@@ -8,11 +8,13 @@ The floor: the floating-point operations of the matrix products of a step over t
 2048 x 2048 float32 matrices, one process a core, measured in the same run; torch's rate stands beside it.
 """
 
-from itertools import pairwise
 from typing import Any
 
 from ours import steps_per_second
-from race import Contender, cores, race, threads, timed
+from peers import langevin, moons, network
+from race import Contender, race, threads, timed
+
+from ebmcli.engine import cores
 
 BATCH, CHAIN, HIDDEN, STEP_SIZE, ALPHA, RATE = 256, 10, 128, 0.1, 0.1, 5e-3
 SIDE = 2048  # of the matrices whose product gives the floor
@@ -30,21 +32,16 @@ def ours(seconds: float) -> float:
 
 
 def pytorch(seconds: float) -> float:
-    """The loop as one writes it by hand; it does not reflect at the walls, as ours does."""
+    """The loop as one writes it by hand."""
     import torch
     from torch.nn import functional
 
-    net = pytorch_net(torch)
+    net = network(torch, HIDDEN, 2)
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE)
-    noise = (2 * STEP_SIZE) ** 0.5
 
     def step() -> None:
-        data = torch_moons(torch)
-        y = data.clone()
-        for _ in range(CHAIN):
-            y.requires_grad_(True)
-            (slope,) = torch.autograd.grad(net(y).sum(), y)
-            y = (y - STEP_SIZE * slope + noise * torch.randn_like(y)).detach()
+        data = moons(torch, BATCH)
+        y = langevin(torch, net, data.clone(), CHAIN, STEP_SIZE)
         right, wrong = net(data), net(y)
         loss = right.mean() - wrong.mean() + ALPHA * (functional.mse_loss(right, 0 * right) + wrong.square().mean())
         optimiser.zero_grad(set_to_none=True)
@@ -64,7 +61,7 @@ def torchebm(seconds: float) -> float:
     class Model(BaseModel):
         def __init__(self) -> None:
             super().__init__()
-            self.net = pytorch_net(torch)
+            self.net = network(torch, HIDDEN, 2)
 
         def forward(self, x: Any) -> Any:
             return self.net(x).squeeze(-1)
@@ -76,28 +73,11 @@ def torchebm(seconds: float) -> float:
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
-        value, _ = loss(torch_moons(torch))
+        value, _ = loss(moons(torch, BATCH))
         value.backward()
         optimiser.step()
 
     return timed(step, seconds)
-
-
-def pytorch_net(torch: Any, hidden: int = HIDDEN, layers: int = 2) -> Any:
-    """An MLP from points to energies, its units silu."""
-    torch.set_num_threads(threads())
-    nn, sizes = torch.nn, [2, *[hidden] * layers]
-    inner = [layer for one, two in pairwise(sizes) for layer in (nn.Linear(one, two), nn.SiLU())]
-    return nn.Sequential(*inner, nn.Linear(hidden, 1))
-
-
-def torch_moons(torch: Any, size: int = BATCH) -> Any:
-    """Points [size, 2] of two moons."""
-    t = torch.pi * torch.rand(size)
-    upper = torch.stack([torch.cos(t), torch.sin(t)], dim=1)
-    lower = torch.stack([1 - torch.cos(t), 0.5 - torch.sin(t)], dim=1)
-    arcs = torch.where(torch.rand(size, 1) < 0.5, upper, lower)
-    return 2 * (arcs + 0.1 * torch.randn(size, 2)) + torch.tensor([-1.0, -0.2])
 
 
 def jax_floor(seconds: float) -> float:

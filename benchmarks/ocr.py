@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 from ours import steps_per_second
-from race import Contender, cores, race, threads, timed
+from race import Contender, race, threads, timed
+
+from ebmcli.engine import cores
 
 LETTERS, WORDS = 12, 32  # a batch
 LENGTH, LABELS, RATE = 14, 26, 1e-3

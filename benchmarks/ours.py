@@ -1,5 +1,6 @@
 """Our own side of the benchmarks: training alone, as many lanes as there are devices."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from ebmcli.engine import Engine
 from ebmcli.lazy import jax
 from ebmcli.plan import program_of
 
+EBM = [sys.executable, "-m", "ebmcli"]
 TRIAL = 100  # steps from which the length of a repetition is found
 
 

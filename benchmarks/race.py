@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0))
+from ebmcli.engine import cores
 
 
 def threads() -> int:

@@ -1,12 +1,13 @@
 """Seconds from a command to what its user waits for: help, a list, a report, the first training step.
 
-    python benchmarks/start.py [--calls 5]
+    python benchmarks/start.py [--calls 5] [--output FILE.json]
 
 The report is that of 1,000 made-up runs. The first training step is seen on disk, where a run of 20 steps writes its
 measures after each of them: cold, with an empty folder of compiled programs, and warm, with what the cold one left.
 """
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -17,9 +18,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ours import EBM
 from report import made_up
-
-EBM = [sys.executable, "-m", "ebmcli"]
 
 
 def command(*arguments: str) -> float:
@@ -56,7 +56,8 @@ def main() -> None:
     """Print a table of medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=5)
-    calls = parser.parse_args().calls
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         made_up(root / "many")
@@ -68,10 +69,12 @@ def main() -> None:
             "first training step, warm": lambda: first_step(root, cold=False),
         }
         command("--help")  # of the imports, the first one writes what Python compiles
-        times = {name: [wait() for _ in range(calls)] for name, wait in waits.items()}
+        times = {name: [wait() for _ in range(options.calls)] for name, wait in waits.items()}
     print("| wait for | seconds | range |\n| --- | --- | --- |")
     for name, found in times.items():
         print(f"| {name} | {statistics.median(found):.2f} | {min(found):.2f} to {max(found):.2f} |")
+    if options.output:
+        options.output.write_text(json.dumps({"unit": "s", "seconds": times}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

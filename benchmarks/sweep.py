@@ -1,10 +1,10 @@
 """Seconds of a whole sweep, cold start to finished report, against the same runs as PyTorch loops.
 
-    pip install -e ".[bench]" && python benchmarks/sweep.py [--steps 1000] [--seeds 5]
+    pip install -e ".[bench]" && python benchmarks/sweep.py [--steps 1000] [--seeds 5] [--output FILE.json]
 
 Every loss that `langevin` admits on `moons` (its programs compiled anew), `--seeds` each, evaluated, and reported. The
-PyTorch loops train alone: no evaluation, no report. Of them ten losses are run, one seed each, a process a core or with
-all threads, whichever is faster, and the time is extrapolated to as many runs as ours; the table says so.
+PyTorch loops train alone: no evaluation, no report. Of them ten losses are run, one seed each, once a process a core
+and once with all threads, and the time is extrapolated to as many runs as ours; the table says so.
 """
 
 import argparse
@@ -18,10 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cd import pytorch_net, torch_moons
-from race import cores, threads
+from ours import EBM
+from peers import langevin, moons, network
 
-EBM = [sys.executable, "-m", "ebmcli"]
+from ebmcli.engine import cores
+
 BATCH, NEGATIVES, CHAIN, STEP_SIZE, RATE = 256, 256, 10, 0.1, 5e-3
 
 
@@ -54,17 +55,12 @@ def looped(name: str, steps: int) -> None:
     """Train one loss."""
     import torch
 
-    torch.set_num_threads(threads())
     torch.manual_seed(0)
-    net, loss = pytorch_net(torch, 64, 3), losses(torch)[name]
+    net, loss = network(torch, 64, 3), losses(torch)[name]
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE)
     for _ in range(steps):
-        y = 10 * torch.rand(NEGATIVES, 2) - 5
-        for _ in range(CHAIN):
-            y.requires_grad_(True)
-            (slope,) = torch.autograd.grad(net(y).sum(), y)
-            y = (y - STEP_SIZE * slope + (2 * STEP_SIZE) ** 0.5 * torch.randn_like(y)).detach()
-        value = loss(net(torch_moons(torch, BATCH)), net(y).T).mean()
+        y = langevin(torch, net, 10 * torch.rand(NEGATIVES, 2) - 5, CHAIN, STEP_SIZE)
+        value = loss(net(moons(torch, BATCH)), net(y).T).mean()
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         optimiser.step()

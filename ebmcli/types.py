@@ -91,7 +91,7 @@ class Energy(NamedTuple):
     free: Callable[..., Array] | None = None  # (params, x, beta) -> [], exact
     argmin: Callable[..., Any] | None = None  # (params, x) -> y of the lowest energy
     best_different: Callable[..., Any] | None = None
-    # (params, x, y, reward) -> the y- other than y with the lowest F(x, y-) - reward * distance(y, y-)
+    # (params, x, y, reward) -> the y- other than y with the lowest F(x, y-) - reward * distance(y, y-); None: no reward
     reconstruct: Callable[..., Any] | None = None  # (params, x, y) -> y as the energy would have it
     sample: Callable[..., Any] | None = None
     # (params, key, x, beta, count) -> y [count, ...], exact independent draws of exp(-beta F) / Z

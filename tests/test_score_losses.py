@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from test_losses import QUICK
 
 from ebmcli import registry
 from ebmcli.types import View
@@ -72,12 +73,6 @@ def noise(e: Example, *shape) -> np.ndarray:
     """[N, ..., D]: what these keys draw in float64."""
     with jax.enable_x64(True):
         return np.asarray(jax.vmap(lambda key: jax.random.normal(key, (*shape, e.y.shape[1]), float))(e.key))
-
-
-# Small kernels one by one compile in a third of the time that fused ones take.
-QUICK = {"xla_backend_optimization_level": 0}
-if jax.__version_info__ < (0, 11):  # the option is gone since
-    QUICK["xla_cpu_use_fusion_emitters"] = False
 
 
 @cache

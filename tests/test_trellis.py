@@ -102,7 +102,7 @@ def test_searches_are_exact_with_the_best_path_and_nearly_so_with_sums(settings)
         assert y not in found
         if settings["alignment"] == "best":
             near([known[w] for w in found], [known[w] for w in expected])
-            assert word(model.best_different(params, strip(), padded(y), 0.0)) == found[0]
+            assert word(model.best_different(params, strip(), padded(y), None)) == found[0]
         else:
             assert [known[w] for w in found] == sorted(known[w] for w in found), "the lowest sum first"
             assert known[found[0]] < np.quantile(list(known.values()), 0.1)

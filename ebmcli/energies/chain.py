@@ -108,15 +108,15 @@ def n_best(unary: Array, transition: Array, mask: Array, y: Array, count: int, r
     return jax.lax.scan(take, (untaken, jnp.tile(y, (count, 1))), 1 + jnp.arange(count))[1]
 
 
-def best_different(unary: Array, transition: Array, mask: Array, y: Array, reward: Array | float) -> Array:
-    """[T]: the answer other than y with the lowest F - reward * hamming(y, answer); y where padded."""
-    return n_best(unary, transition, mask, y, 1, reward)[0]
+def best_different(unary: Array, transition: Array, mask: Array, y: Array, reward: Array | float | None) -> Array:
+    """[T]: the answer other than y with the lowest F - reward * hamming(y, answer); y where padded. None: no reward."""
+    return n_best(unary, transition, mask, y, 1, 0.0 if reward is None else reward)[0]
 
 
 def best(unary: Array, transition: Array, mask: Array) -> Array:
     """[T]: the answer of lowest energy; 0 where padded."""
     zeros = jnp.zeros(unary.shape[0], jnp.int32)
-    other = best_different(unary, transition, mask, zeros, 0.0)
+    other = best_different(unary, transition, mask, zeros, None)
     lower = chain_energy(unary, transition, mask, zeros) <= chain_energy(unary, transition, mask, other)
     return jnp.where(lower, zeros, other)
 

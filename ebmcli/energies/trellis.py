@@ -93,7 +93,7 @@ def _searched(net: Any, encode: Callable[..., Scanned], beta: Array | None, opti
         return dynamic.others(found, energies, y)[:count]
 
     def best_different(x: Scanned, y, reward):
-        if isinstance(reward, float) and reward == 0:
+        if reward is None:
             return n_best(x, y, 1)[0]
         found = n_best(x, y, AUGMENTED)
         return _violating(y, found, jax.vmap(apply, (None, 0))(x, found), reward)

@@ -23,7 +23,7 @@ def _searched(find: Callable[[Array, Energy, Batch], Array], evaluations: int, g
     return Sampler(lambda key, first: (), draw, evaluations, gradients)
 
 
-def _best_different(at: Setting, reward: Array | float) -> Sampler:
+def _best_different(at: Setting, reward: Array | None) -> Sampler:
     """For each example the answer other than y with the lowest F - reward * distance, as the energy finds it."""
 
     def among_labels(key: Array, model: Energy, batch: Batch) -> Array:
@@ -87,7 +87,7 @@ def most_offending(
     """argmin over y- other than y of F(y-): exactly; on the plane by descent, farther than `radius` from y"""
     if isinstance(at.space, Box):
         return _descent(at, radius, starts, descent_steps, step_size)
-    return _best_different(at, 0.0)
+    return _best_different(at, None)
 
 
 @sampler(
@@ -111,7 +111,7 @@ def exhaustive(at: Setting) -> Sampler:
     """all answers: one by one, or by the forward algorithm (free energy) and the Viterbi algorithm (minimum)"""
     if not isinstance(at.space, Labels):
         # The minimum over all answers is that over F(y) and the best different one: a loss compares the two itself.
-        return _best_different(at, 0.0)
+        return _best_different(at, None)
     count = at.space.size
     answers = jnp.arange(count)
     every = Negatives(answers, jnp.zeros(count))

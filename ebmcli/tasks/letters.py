@@ -147,11 +147,11 @@ def _probe(model, data, targets):
     def word(target):
         (x, y), random = examples(data, target["index"]), target["random"]
         x = model.encode(x) if model.encode else x  # a network is run once a word
-        other = model.best_different(x, y, 0.0)
+        other = model.best_different(x, y, None)
         right, offending = model.apply(x, y), model.apply(x, other)
         # What is read is the lower of the two; a tie is read wrong, so that a flat energy is not called perfect.
         found = jnp.where(right < offending, y, other)
-        runner_up = model.apply(x, model.best_different(x, found, 0.0))
+        runner_up = model.apply(x, model.best_different(x, found, None))
         sure = runner_up - jnp.minimum(right, offending)  # what can be known without the right answer
         energies = {"right": right, "offending": offending, "random": model.apply(x, random), "sure": sure}
         return energies | {"found": found, "other": other}
