@@ -16,9 +16,8 @@ one example; only its first `windows` windows count, and an answer y [T] is padd
 
 from typing import NamedTuple
 
+from ebmcli.forward_backward import FAR, least, path_sum, sources
 from ebmcli.lazy import Array, jax, jnp
-
-FAR = 1e30  # the energy of what cannot be reached: an infinity would have no gradient
 
 
 def letters(y: Array) -> Array:
@@ -52,10 +51,6 @@ def edit_distance(y: Array, other: Array) -> Array:
     return jnp.concatenate([columns[None], rows])[letters(y), letters(other)]
 
 
-def _least(energies: Array, soft: bool, axis: int = 0) -> Array:
-    return -jax.nn.logsumexp(-energies, axis=axis) if soft else jnp.min(energies, axis=axis)
-
-
 # --- one word --------------------------------------------------------------------------------------------------------
 
 
@@ -79,25 +74,21 @@ def _states(y: Array, symbols: int, optional: bool) -> _States:
     return _States(symbol, place <= 1, (place % 2 == 1) & (place > 1) & other, (place == last) | (place == last - 1))
 
 
-def _sources(reach: Array, states: _States) -> Array:
-    """[3, S]: the energies with which each state is entered from itself, from the one before and by a skip."""
-    one, two = (jnp.concatenate([jnp.full(n, FAR, reach.dtype), reach[:-n]]) for n in (1, 2))
-    return jnp.stack([reach, one, jnp.where(states.skip, two, FAR)])
-
-
 def word_energy(table: Array, windows: Array, y: Array, optional: bool, soft: bool) -> Array:
     """[]: the energy of the best path of y, or of their sum; at least FAR / 2 where there is none: see `feasible`."""
     states = _states(y, table.shape[1], optional)
     local = table[:, states.symbol]
+    if soft:
+        return path_sum(local, windows, states.start, states.end, states.skip)
 
     def step(reach, position):
         number, here = position
-        onward = _least(_sources(reach, states), soft) + here
+        onward = jnp.min(sources(reach, states.skip), axis=0) + here
         return jnp.where(number < windows, onward, reach), None
 
     start = jnp.where(states.start, local[0], FAR)
     reach, _ = jax.lax.scan(step, start, (jnp.arange(1, len(local)), local[1:]))
-    return _least(jnp.where(states.end, reach, FAR), soft)
+    return jnp.min(jnp.where(states.end, reach, FAR))
 
 
 def best_path(table: Array, windows: Array, y: Array, optional: bool) -> Array:
@@ -110,10 +101,10 @@ def best_path(table: Array, windows: Array, y: Array, optional: bool) -> Array:
 
     def forward(reach, position):
         number, here = position
-        sources = _sources(reach, states)
+        ways = sources(reach, states.skip)
         there = number < windows
-        onward = jnp.where(there, jnp.min(sources, axis=0) + here, reach)
-        return onward, jnp.where(there, jnp.argmin(sources, axis=0), 0)
+        onward = jnp.where(there, jnp.min(ways, axis=0) + here, reach)
+        return onward, jnp.where(there, jnp.argmin(ways, axis=0), 0)
 
     start = jnp.where(states.start, local[0], FAR)
     reach, back = jax.lax.scan(forward, start, (jnp.arange(1, len(local)), local[1:]))
@@ -133,10 +124,10 @@ def _reached(table: Array, windows: Array, optional: bool, soft: bool) -> Array:
     """[L, C]: the energy of all paths that have this symbol in this window; past the last window it stays."""
 
     def onward(reach):
-        any_symbol = _least(reach, soft)
+        any_symbol = least(reach, soft)
         if optional:
             return jnp.full_like(reach, any_symbol)
-        same_or_separator = _least(jnp.stack([reach[:-1], jnp.full_like(reach[:-1], reach[-1])]), soft)
+        same_or_separator = least(jnp.stack([reach[:-1], jnp.full_like(reach[:-1], reach[-1])]), soft)
         return jnp.append(same_or_separator, any_symbol)
 
     def step(reach, position):
@@ -153,7 +144,7 @@ def all_words(table: Array, windows: Array, optional: bool, soft: bool) -> Array
     """[]: the lowest energy of all words, or of the sum over them and their paths."""
     if optional:  # any symbol in any window
         present = jnp.arange(len(table)) < windows
-        return jnp.sum(jnp.where(present, _least(table, soft, axis=1), 0))
+        return jnp.sum(jnp.where(present, least(table, soft, axis=1), 0))
     return _reached(table, windows, optional, soft)[-1, -1]
 
 
