@@ -8,6 +8,7 @@ a run is therefore bit-identical alone and inside any sweep, on the same machine
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -106,7 +107,8 @@ class Engine:
         self.data = self._put(self.task.data(), everywhere=True)
         self.compile_seconds = 0.0
         self.lanes = 1  # that a device trains side by side
-        self._compiled: dict[Any, Any] = {}
+        self._compiled: dict[Any, Future] = {}
+        self._compilers = ThreadPoolExecutor(3, "compiler")  # as many as a launch needs before its first step
 
     @property
     def width(self) -> int:
@@ -126,8 +128,7 @@ class Engine:
         state, times = self._run("init", (split,), (self.data,)), []
         for stop in (TRIAL, 2 * TRIAL):  # the first one compiles
             began = time.monotonic()
-            until = self._put(np.full(self.width, stop, np.int32))
-            state, _ = jax.block_until_ready(self._run("advance", (split, state, until), (self.data,)))
+            state, _ = jax.block_until_ready(self._run("advance", (split, state, self._until(stop)), (self.data,)))
             times.append(time.monotonic() - began)
         jax.block_until_ready(self._run("probe", (split, state), (self.data, fine)))
         return self.width * TRIAL / times[-1]
@@ -142,12 +143,13 @@ class Engine:
         lanes = self._lanes([*configs, *idle])
         goal = np.array([config["steps"] for config in configs] + [0] * len(idle))
         coarse, fine = (self._put(self.task.targets(exact), everywhere=True) for exact in (False, True))
+        self._compile_for(lanes, coarse)
         state = self._run("init", (lanes,), (self.data,))
         nothing: Any = np.full(self.width, np.nan)
         yield self._snapshot(lanes, state, Progress(nothing, nothing), coarse, 0.0)
         seconds = 0.0
         for chunk in range(1, CHUNKS + 1):
-            split = (lanes, state, self._put(np.asarray(goal * chunk // CHUNKS, np.int32)))
+            split = (lanes, state, self._until(goal * chunk // CHUNKS))
             self._ready("advance", split, (self.data,))
             began = time.monotonic()
             state, progress = jax.block_until_ready(self._run("advance", split, (self.data,)))
@@ -194,13 +196,33 @@ class Engine:
 
     def _ready(self, name: str, split: tuple, shared: tuple) -> Any:
         """The compiled trainer function of that name for arguments of these shapes: split by lane, shared by all."""
+        began = time.monotonic()
+        found = self._begun(name, split, shared).result()
+        self.compile_seconds += time.monotonic() - began
+        return found
+
+    def _begun(self, name: str, split: tuple, shared: tuple) -> Future:
         shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shared))
         key = name, self.lanes, shapes
         if key not in self._compiled:
-            began = time.monotonic()
-            self._compiled[key] = self._over_lanes(name).lower(split, shared).compile()
-            self.compile_seconds += time.monotonic() - began
+            function = self._over_lanes(name)
+            self._compiled[key] = self._compilers.submit(lambda: function.lower(split, shared).compile())
         return self._compiled[key]
+
+    def _compile_for(self, lanes: Any, targets: Any) -> None:
+        """Begin to compile, side by side, what comes before the first chunk's end."""
+        self._begun("init", (lanes,), (self.data,))
+        there = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec("lanes"))
+        state = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=there),
+            jax.eval_shape(self._over_lanes("init"), (lanes,), (self.data,)),
+        )
+        self._begun("advance", (lanes, state, self._until(0)), (self.data,))
+        self._begun("probe", (lanes, state), (self.data, targets))
+
+    def _until(self, stop: Any) -> Any:
+        """[lanes]: the step at which each of them is to stop."""
+        return self._put(np.broadcast_to(np.asarray(stop, np.int32), self.width))
 
     def _over_lanes(self, name: str) -> Any:
         """A trainer function of one lane as a jitted one of a whole launch: devices side by side, lanes in turn."""

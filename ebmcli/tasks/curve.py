@@ -133,7 +133,7 @@ def crossings(path: Path, ends: tuple[float, float]) -> tuple[np.ndarray, np.nda
 
 
 def _held_out(fine: bool) -> Batch:
-    x, y = pinwheel(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))
+    x, y = jax.jit(pinwheel, static_argnums=1)(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))
     return Batch(x[: HELD_OUT[fine]], y[: HELD_OUT[fine]])
 
 

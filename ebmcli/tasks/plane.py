@@ -54,7 +54,8 @@ def _afresh(draw: Draw) -> Callable[..., Array]:
 
 
 def _held_out(draw: Draw) -> Callable[[], np.ndarray]:
-    return lru_cache(lambda: np.asarray(draw(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))))
+    size = max(HELD_OUT.values())
+    return lru_cache(lambda: np.asarray(jax.jit(lambda key: draw(key, size))(jax.random.key(HELD_OUT_SEED))))
 
 
 @lru_cache
