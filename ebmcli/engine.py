@@ -143,7 +143,8 @@ class Engine:
         lanes = self._lanes([*configs, *idle])
         goal = np.array([config["steps"] for config in configs] + [0] * len(idle))
         coarse, fine = (self._put(self.task.targets(exact), everywhere=True) for exact in (False, True))
-        self._compile_for(lanes, coarse)
+        if not self._compiled:
+            self._compile_for(lanes, coarse)
         state = self._run("init", (lanes,), (self.data,))
         nothing: Any = np.full(self.width, np.nan)
         yield self._snapshot(lanes, state, Progress(nothing, nothing), coarse, 0.0)

@@ -80,6 +80,7 @@ def _reached(local: Array, begins: Array, start: Array, skip: Array) -> Array:
 
 
 def _total(reach: Array, start: Array) -> Array:
+    """[N]: of all paths, from where those walked from their end arrive, in the first window, states in reverse."""
     return least(jnp.where(start[::-1], reach, FAR), soft=True)
 
 
