@@ -145,6 +145,14 @@ def test_whatever_is_cut_or_corrupted_nothing_breaks_and_the_cell_is_run_again(t
         assert store.config(run) == missing[0].config
 
 
+def test_a_flipped_bit_that_makes_arrays_look_encrypted(tmp_path):
+    run = next((_fresh_copy(tmp_path) / "runs").glob("hinge*"))
+    whole = bytearray((run / "params.npz").read_bytes())
+    whole[whole.index(b"PK\x01\x02") + 8] ^= 1
+    (run / "params.npz").write_bytes(whole)
+    assert store.arrays(run, "params.npz") is None
+
+
 def _damaged(whole, at, how, bit):
     if how == "cut":
         return whole[:at]
