@@ -306,6 +306,7 @@ def test_an_unknown_name_is_exit_code_2(tmp_path):
     assert "unknown loss 'hing': did you mean hinge?" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_example_package_is_listed_checked_and_trained(tmp_path):
     """What its pyproject.toml says is installed, and its README's commands are given."""
     entry_points = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]["entry-points"]

@@ -72,6 +72,7 @@ def test_two_copies_of_a_launch_at_a_time_train_each_run_once(tmp_path, calm):
     assert [one for one in outcome(calm)[0] if "hinge" in one[0]] == outcome(tmp_path)[0]
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_of_two_processes_of_which_one_is_killed(tmp_path, calm):
     from distributed import Client, LocalCluster
 

@@ -65,7 +65,12 @@ def bits(folder, run_id):
     ("task", "alone", "company"),
     [
         ("moons", {"loss": "hinge", "seed": "3"}, {"loss": "hinge,log,square-square,nll,energy", "seed": "0..3"}),
-        ("letters", {"loss": "hinge", "seed": "1"}, {"loss": "hinge,square-square,log,nll,perceptron", "seed": "0..3"}),
+        pytest.param(
+            "letters",
+            {"loss": "hinge", "seed": "1"},
+            {"loss": "hinge,square-square,log,nll,perceptron", "seed": "0..3"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_run_is_bit_identical_alone_in_a_sweep_and_after_a_resume(tmp_path, task, alone, company):
