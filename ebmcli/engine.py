@@ -211,14 +211,14 @@ class Engine:
         return self._compiled[key]
 
     def _compile_for(self, lanes: Any, targets: Any) -> None:
-        """Begin to compile, side by side, what comes before the first chunk's end."""
-        self._begun("init", (lanes,), (self.data,))
+        """Begin to compile, side by side, what comes before the first chunk's end; what takes longest first."""
         there = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec("lanes"))
         state = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=there),
             jax.eval_shape(self._over_lanes("init"), (lanes,), (self.data,)),
         )
         self._begun("advance", (lanes, state, self._until(0)), (self.data,))
+        self._begun("init", (lanes,), (self.data,))
         self._begun("probe", (lanes, state), (self.data, targets))
 
     def _until(self, stop: Any) -> Any:

@@ -10,7 +10,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -92,8 +92,11 @@ class Unit:
         """Call the unit with its arguments picked from `values`; what is missing has its default.
 
         An argument without a default is a setting of the run that the unit wants to know, as an energy may want beta.
+        A unit without arguments, as most tasks of the plane are, is built once: what it knows of itself takes a while.
         """
         names = inspect.signature(self.function).parameters
+        if not names:
+            return _only(self.function)
         return self.function(*leading, **{name: values[name] for name in names if name in values})
 
     def offers(self, answers: str, config: Mapping[str, Any]) -> frozenset[str]:
@@ -102,6 +105,11 @@ class Unit:
         rule = self.nonnegative
         holds = rule if isinstance(rule, bool) else all(config[name] in values for name, values in rule.items())
         return given | {"nonnegative"} if holds else given
+
+
+@cache
+def _only(function: Callable[[], Any]) -> Any:
+    return function()
 
 
 _units: dict[str, dict[str, Unit]] = {kind: {} for kind in KINDS}

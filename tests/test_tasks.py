@@ -571,3 +571,10 @@ def test_measures_of_energies_that_are_known_on_classes():
     inverted = probed("classes", lambda x, y: -arm_energy(x, y))
     assert inverted["error"] > 0.98
     assert inverted["auroc"] < 0.2
+
+
+def test_a_task_without_arguments_is_built_once():
+    """Its held-out points and what it knows of its density are drawn and computed for all runs of a process."""
+    assert TASKS["moons"].build({"seed": 1}) is TASKS["moons"].build({"seed": 2})
+    words = TASKS["words"]
+    assert words.build({"jitter": 1}) is not words.build({"jitter": 2})
