@@ -1,6 +1,6 @@
 """Every benchmark of speed, one after the other, as one page of markdown.
 
-pip install -e ".[bench]" && python benchmarks/all.py [NAME ...] > docs/speed.md    # some 25 minutes
+pip install -e ".[bench]" && python benchmarks/all.py [NAME ...] > docs/speed.md    # some 35 minutes
 """
 
 import ast
@@ -11,13 +11,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ASKED = {
-    "cd": ["--repetitions", "3", "--seconds", "4"],
+    "cd": ["--repetitions", "5", "--seconds", "4"],
     "breakdown": [],
     "align": ["--repetitions", "3", "--seconds", "2"],
     "ocr": ["--repetitions", "3", "--seconds", "4"],
     "words": [],
     "sweep": [],
-    "start": ["--calls", "3"],
+    "start": ["--calls", "5"],
     "scale": [],
     "report": [],
 }
