@@ -212,9 +212,8 @@ class Engine:
 
     def _compile_for(self, lanes: Any, targets: Any) -> None:
         """Begin to compile, side by side, what comes before the first chunk's end; what takes longest first."""
-        there = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec("lanes"))
         state = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=there),
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._place()),
             jax.eval_shape(self._over_lanes("init"), (lanes,), (self.data,)),
         )
         self._begun("advance", (lanes, state, self._until(0)), (self.data,))
@@ -240,8 +239,11 @@ class Engine:
         )
 
     def _put(self, tree: Any, everywhere: bool = False) -> Any:
+        return jax.device_put(tree, self._place(everywhere))
+
+    def _place(self, everywhere: bool = False) -> Any:
         spec = jax.sharding.PartitionSpec() if everywhere else jax.sharding.PartitionSpec("lanes")
-        return jax.device_put(tree, jax.sharding.NamedSharding(self.mesh, spec))
+        return jax.sharding.NamedSharding(self.mesh, spec)
 
 
 def _fault(unit: Unit, needs: frozenset[str]) -> str:

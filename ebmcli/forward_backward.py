@@ -54,10 +54,9 @@ def _both(local: Array, windows: Array, start: Array, end: Array, skip: Array) -
     number = jnp.arange(len(local))[:, None]
     ahead = local, jnp.broadcast_to(number == 0, (len(local), size)), start, skip
     both = (jnp.concatenate(pair, axis=-1) for pair in zip(ahead, _backward(local, windows, end, skip), strict=True))
-    reached = _reached(*both)
-    before, after = reached[..., :size], reached[::-1, ::-1, size:]
-    posterior = jax.nn.softmax(local - before - after, axis=1)
-    return _total(after[0][::-1], start), jnp.where((number < windows)[:, None], posterior, 0)
+    before, after = jnp.split(_reached(*both), [size], axis=-1)
+    posterior = jax.nn.softmax(local - before - after[::-1, ::-1], axis=1)
+    return _total(after[-1], start), jnp.where((number < windows)[:, None], posterior, 0)
 
 
 def _backward(local: Array, windows: Array, end: Array, skip: Array) -> tuple[Array, Array, Array, Array]:
@@ -80,7 +79,7 @@ def _reached(local: Array, begins: Array, start: Array, skip: Array) -> Array:
 
 
 def _total(reach: Array, start: Array) -> Array:
-    """[N]: of all paths, from where those walked from their end arrive, in the first window, states in reverse."""
+    """[N]: of all paths. reach [S, N]: of those walked from their end, in the first window, states in reverse."""
     return least(jnp.where(start[::-1], reach, FAR), soft=True)
 
 
