@@ -132,8 +132,14 @@ def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) 
 
 
 def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -> dict[str, Any]:
-    """What the measures read: `task`, the task's own probe; `train`, of one batch, its answers, its negatives and their
-    energies; `sampler`, what that says of itself."""
+    """What the measures read of the task's own probe."""
+    task, energy, _ = parts(program, lane)
+    return task.probe(bind(energy, state.params.energy), data, targets)
+
+
+def sampled(program: Program, lane: Lane, state: State, data: Any) -> dict[str, Any]:
+    """What the measures read of the sampler: `train`, of one batch, its answers, its negatives and their energies;
+    `sampler`, what that says of itself."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
     model = bind(energy, state.params.energy)
@@ -144,7 +150,7 @@ def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -
     found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}
     if isinstance(batch.x, jax.Array):
         found["x"] = batch.x
-    return {"task": task.probe(model, data, targets), "train": found, "sampler": sampler.report(state.chains)}
+    return {"train": found, "sampler": sampler.report(state.chains)}
 
 
 def parts(program: Program, lane: Lane) -> tuple[Task, Energy, Sampler]:

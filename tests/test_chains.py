@@ -357,6 +357,19 @@ def test_reflect(box):
     assert ((far >= low) & (far <= high)).all()
 
 
+@pytest.mark.parametrize(
+    "steps", [0, 1, chains.AT_ONCE, chains.AT_ONCE + 3, 2 * chains.AT_ONCE, 3 * chains.AT_ONCE - 1]
+)
+def test_every_step_of_a_walk_has_noise_of_its_own(steps):
+    """However many steps have theirs drawn together: the walk is that of one step after the other."""
+    wanted = jax.random.uniform(KEY, (7, 2))
+    found = chains.walk(KEY, lambda y: jnp.square(y - 1.0).sum(-1), wanted, steps, 0.02, at(beta=2.0))
+    for t in range(steps):
+        noise = jax.random.normal(jax.random.fold_in(KEY, t), wanted.shape)
+        wanted = reflect(wanted - 0.04 * (wanted - 1.0) + np.sqrt(2 * 0.02 / 2.0) * noise, BOX)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
 STILL = {"pcd": 1e-12, "mala": 1e-12, "hmc": 1e-6}  # steps that hardly move: they show where chains started
 
 

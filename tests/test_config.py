@@ -18,7 +18,7 @@ def test_one_flag_is_enough_and_everything_is_resolved():
         "task": "moons", "loss": "hinge", "sampler": "langevin", "energy": "mlp", "seed": 0,
         "steps": 2000, "batch_size": 256, "lr": 5e-3, "beta": 1.0, "weight_decay": 0.0,
         "optimizer": "adam", "schedule": "cosine", "hidden": 64, "layers": 3, "head": "free",
-        "negatives": 256, "chain_steps": 10, "step_size": 0.1, "margin": 1.0,
+        "negatives": 256, "chain_steps": 10, "step_size": 0.1, "chain_precision": "float32", "margin": 1.0,
     }  # fmt: skip
 
 

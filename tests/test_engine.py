@@ -36,14 +36,14 @@ def test_hyperparameters_compile_nothing():
         for _ in machine.launch(chosen[first : first + machine.width]):
             pass
     names = [name for name, *_ in machine._compiled]
-    assert sorted(names) == ["advance", "init", "probe", "probe"]  # the probe is coarse and fine
+    assert sorted(names) == ["advance", "init", "probe", "probe", "sampled"]  # the probe is coarse and fine
 
 
 def test_what_the_first_step_needs_compiles_side_by_side():
     config = runs({"loss": "hinge"})[0]
     machine = engine.Engine(plan.program_of(config))
     next(machine.launch([config]))  # before training
-    assert sorted(name for name, *_ in machine._compiled) == ["advance", "init", "probe"]
+    assert sorted(name for name, *_ in machine._compiled) == ["advance", "init", "probe", "sampled"]
 
 
 def test_a_launch_yields_every_chunk_end_and_the_last_state_finely():

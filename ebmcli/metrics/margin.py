@@ -7,7 +7,8 @@ QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90}
 
 def quantiles(gaps: np.ndarray, prefix: str = "gap") -> dict[str, float | None]:
     """The 1, 10, 50 and 90 % quantiles of the gaps F(y-) - F(y)."""
-    return {f"{prefix}_{name}": float(np.quantile(gaps, q)) for name, q in QUANTILES.items()}
+    found = np.quantile(gaps, list(QUANTILES.values()))
+    return {f"{prefix}_{name}": float(value) for name, value in zip(QUANTILES, found, strict=True)}
 
 
 def summary(gaps: np.ndarray, threshold: float) -> dict[str, float | None]:
