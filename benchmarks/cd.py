@@ -5,9 +5,11 @@
 An MLP 2-128-128-1 (SiLU), batch 256, 256 chains of 10 Langevin steps from the data, Adam. Every contender runs in
 processes of its own, one contender after the other and all of them again, `repetitions` times; the table has medians.
 The floor: the floating-point operations of the matrix products of a step over the rate of jax's product of two
-2048 x 2048 float32 matrices, one process a core, measured in the same run; torch's rate stands beside it.
+2048 x 2048 float32 matrices, one process a core, measured in the same run; torch's rate stands beside it. Two rows
+have the matrix products of the chains in bfloat16: ours by chain_precision, PyTorch's by its autocast.
 """
 
+from functools import partial
 from typing import Any
 
 from ours import steps_per_second
@@ -24,14 +26,14 @@ FORWARD = 2 * (2 * HIDDEN + HIDDEN * HIDDEN + HIDDEN)
 OPERATIONS = BATCH * FORWARD * (2 * CHAIN + 3 * 2)
 
 
-def ours(seconds: float) -> float:
+def ours(seconds: float, precision: str = "float32") -> float:
     """A sweep of as many lanes as cores, the training alone."""
     net = {"hidden": HIDDEN, "layers": 2, "batch_size": BATCH, "lr": RATE}
-    chain = {"chain_steps": CHAIN, "step_size": STEP_SIZE, "alpha": ALPHA}
+    chain = {"chain_steps": CHAIN, "step_size": STEP_SIZE, "alpha": ALPHA, "chain_precision": precision}
     return steps_per_second(seconds, {"task": "moons", "loss": "ml", "sampler": "cd"}, net | chain)[0]
 
 
-def pytorch(seconds: float) -> float:
+def pytorch(seconds: float, bfloat16: bool = False) -> float:
     """The loop as one writes it by hand."""
     import torch
     from torch.nn import functional
@@ -41,7 +43,8 @@ def pytorch(seconds: float) -> float:
 
     def step() -> None:
         data = moons(torch, BATCH)
-        y = langevin(torch, net, data.clone(), CHAIN, STEP_SIZE)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+            y = langevin(torch, net, data.clone(), CHAIN, STEP_SIZE)
         right, wrong = net(data), net(y)
         loss = right.mean() - wrong.mean() + ALPHA * (functional.mse_loss(right, 0 * right) + wrong.square().mean())
         optimiser.zero_grad(set_to_none=True)
@@ -101,8 +104,10 @@ def torch_floor(seconds: float) -> float:
 ALL, EACH = {"threads": cores()}, {"processes": cores(), "threads": 1}
 CONTENDERS = {
     "ebm, a lane a core": Contender(ours),
+    "ebm, chains in bfloat16": Contender(partial(ours, precision="bfloat16")),
     "PyTorch, all threads": Contender(pytorch, **ALL),
     "PyTorch, a process a core": Contender(pytorch, **EACH),
+    "PyTorch, a process a core, chains in bfloat16": Contender(partial(pytorch, bfloat16=True), **EACH),
     "TorchEBM, all threads": Contender(torchebm, **ALL),
     "TorchEBM, a process a core": Contender(torchebm, **EACH),
     "floor (jax's matrix product)": Contender(jax_floor, **EACH),

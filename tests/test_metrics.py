@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import optimize, special
 
 from ebmcli.metrics import collapse, conditional, density, margin, sequence, unconditional
 
@@ -149,6 +150,20 @@ def test_beta_star_undoes_a_scaling(scale):
     data = np.random.default_rng(0).normal(0, 0.7, (200_000, 2))
     held_out = -gaussian((0.0, 0.0), 0.7)(data) * scale
     assert density.fit_beta(energy, held_out, AREA) == pytest.approx(1 / scale, rel=0.01)
+
+
+@pytest.mark.parametrize("area", [AREA, AREA * np.linspace(0.5, 1.5, len(GRID))])
+def test_beta_star_is_where_the_nll_is_least(area):
+    """As scipy finds it from the nll alone; on a bound where the nll falls up to it."""
+    energy = np.random.default_rng(1).normal(0, 2, len(GRID)) - STANDARD.log_density
+    data = energy[np.random.default_rng(2).choice(len(GRID), 500, p=special.softmax(STANDARD.log_density))]
+    least = optimize.minimize_scalar(
+        lambda beta: density.nll(energy, data, area, beta), bounds=(0.01, 10), method="bounded", options={"xatol": 1e-9}
+    )
+    assert density.fit_beta(energy, data, area) == pytest.approx(least.x, rel=1e-5)
+    assert density.fit_beta(-energy, -data, area) == 1e-3
+    assert density.fit_beta(energy, np.full(5, energy.min() - 1), area) == 1e3
+    assert density.fit_beta(0 * energy, 0 * data, area) == 1e-3
 
 
 def test_spurious_mass_and_low_energy_share_of_a_planted_far_basin():
