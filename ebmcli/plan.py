@@ -80,7 +80,7 @@ def program_of(config: Mapping[str, Any]) -> Program:
     that a run is the same alone and in any sweep: its losses are all that its sampler admits at this cost."""
     task, sampler, energy, loss = (find(kind, config[kind]) for kind in ("task", "sampler", "energy", "loss"))
     static = tuple(sorted((name, value) for name, value in config.items() if _static(name)))
-    offered, costly = offers(config), sampler.costly | {"view"}
+    offered, costly = offers(config), sampler.costly | {"view", "reconstruct"}
     asked = loss.needs & costly
     admitted = [unit for unit in units("loss").values() if unit.needs <= offered and unit.needs & costly == asked]
     needs = frozenset().union(*(unit.needs for unit in admitted))
