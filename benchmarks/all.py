@@ -26,13 +26,13 @@ ASKED = {
 def main() -> None:
     """Print the page; a benchmark that fails ends it."""
     chosen = {name: ASKED[name] for name in sys.argv[1:]} or ASKED
-    print(f"# Speed\n\nWritten by `python benchmarks/all.py` on {time.strftime('%Y-%m-%d')}.")
+    print("# Speed\n\nEach section is what its command printed, on the day beside it.")
     for name, arguments in chosen.items():
         path = HERE / f"{name}.py"
         about = (ast.get_docstring(ast.parse(path.read_text())) or name).split("\n\n")
         prose = [part for part in about if not part.startswith("    ")]
         command = " ".join(["python", f"benchmarks/{name}.py", *arguments])
-        print(f"\n## {name}\n\n" + "\n\n".join(prose) + f"\n\n`{command}`\n", flush=True)
+        print(f"\n## {name}\n\n" + "\n\n".join(prose) + f"\n\n`{command}`, {time.strftime('%Y-%m-%d')}\n", flush=True)
         done = subprocess.run([sys.executable, str(path), *arguments], stdout=subprocess.PIPE, text=True)
         if done.returncode:
             sys.exit(f"{command}: failed, see above")
