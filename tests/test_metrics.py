@@ -62,8 +62,10 @@ def test_kl_of_a_gaussian_energy_from_a_mixture_is_the_closed_form():
 
 
 def test_kl_is_never_negative_and_knows_no_level_even_where_the_grid_is_too_coarse():
-    rough = density.truth(gaussian((0.1, 0.2), 0.05), BOX, 30, 0.1)
-    assert abs(np.exp(rough.log_density).sum() * rough.area - 1) > 0.05, "a third of a cell wide"
+    exact = gaussian((0.1, 0.2), 0.05)
+    rough = density.truth(exact, BOX, 30, 0.1)
+    assert abs(np.exp(exact(density.grid(BOX, 30))).sum() * rough.area - 1) > 0.05, "a third of a cell wide"
+    assert np.exp(rough.log_density).sum() * rough.area == pytest.approx(1)
     energy = np.random.default_rng(0).normal(0, 0.1, 900) - rough.log_density
     assert density.kl(energy, rough, 1.0) > 0
     assert density.kl(energy + 1e4, rough, 1.0) == pytest.approx(density.kl(energy, rough, 1.0), abs=1e-8)

@@ -19,7 +19,7 @@ Area = float | np.ndarray  # of every point of a quadrature, or of each: [Q]
 class Truth(NamedTuple):
     """What is known of a task on the evaluation grid of G x G cells, flattened: a density, or a curve that has none."""
 
-    log_density: np.ndarray | None  # [G*G] nats; None where the data lie on a curve
+    log_density: np.ndarray | None  # [G*G] nats, its mass summing to 1 on the grid; None where the data lie on a curve
     area: Area  # of a cell; [Q] of curve_nodes, where Z is integrated on these
     data_region: np.ndarray  # [G*G] bool: the smallest region that holds 99.9 % of the mass; what lies near the curve
     far: np.ndarray  # [G*G] bool: outside the data region grown by `growth`
@@ -52,7 +52,7 @@ def truth(
     last = int(np.searchsorted(np.cumsum(mass), DATA_REGION * mass.sum()))
     region = log_p >= np.sort(log_p)[::-1][last]
     distance = width * distance_transform_edt(~region.reshape(cells, cells)).ravel()
-    return Truth(log_p, width**2, region, distance > growth)
+    return Truth(_normalised(log_p, width**2), width**2, region, distance > growth)
 
 
 def curve_truth(
@@ -124,16 +124,19 @@ def kl(energy: np.ndarray, truth: Truth, beta: float) -> float:
 
     p is made to sum to 1 on the grid: so the level of F does not matter, and kl is never negative.
     """
-    log_p = _log_density(truth)
-    relative = float(np.sum(np.exp(log_p) * (log_p + beta * energy)) * truth.area)
-    return relative + log_partition(energy, truth.area, beta)
+    return _kl(energy, _density_of(truth), truth.area, beta)
+
+
+def _kl(energy: np.ndarray, log_p: np.ndarray, area: Area, beta: float) -> float:
+    return float(np.sum(np.exp(log_p) * (log_p + beta * energy)) * area) + log_partition(energy, area, beta)
 
 
 def kl_error(energy: np.ndarray, truth: Truth, beta: float) -> float:
     """By how much kl differs, at most, on one of the four grids of half the cells a side: an upper bound on how far
     the quadrature is off, where it converges."""
-    whole = kl(energy, truth, beta)
-    return max(abs(kl(energy[part], _thinned(truth, part), beta) - whole) for part in _halves(len(energy)))
+    log_p, area = _density_of(truth), 4 * truth.area
+    thinned = [_kl(energy[part], _normalised(log_p[part], area), area, beta) for part in _halves(len(energy))]
+    return float(np.abs(np.array(thinned) - kl(energy, truth, beta)).max())
 
 
 def nll_error(energy: np.ndarray, area: Area, beta: float) -> float:
@@ -149,14 +152,14 @@ def _halves(size: int) -> list[np.ndarray]:
     return [place[row::2, column::2].ravel() for row in (0, 1) for column in (0, 1)]
 
 
-def _thinned(truth: Truth, part: np.ndarray) -> Truth:
-    return Truth(_log_density(truth)[part], 4 * truth.area, truth.data_region[part], truth.far[part])
+def _normalised(log_p: np.ndarray, area: Area) -> np.ndarray:
+    """A log-density that sums to exactly 1 over points of these areas."""
+    return log_p - log_partition(-log_p, area, 1.0)
 
 
-def _log_density(truth: Truth) -> np.ndarray:
-    """[G*G]: the log-density that sums to exactly 1 on the grid."""
+def _density_of(truth: Truth) -> np.ndarray:
     assert truth.log_density is not None, "a curve has no density"
-    return truth.log_density - log_partition(-truth.log_density, truth.area, 1.0)
+    return truth.log_density
 
 
 def mse_log_density(energy: np.ndarray, data: np.ndarray, truth: Truth, beta: float) -> float:
@@ -197,7 +200,7 @@ def _model(energy: np.ndarray, truth: Truth, beta: float) -> np.ndarray:
 
 def total_variation(energy: np.ndarray, truth: Truth, beta: float) -> float:
     """Half the integral of |p - model|, between 0 and 1."""
-    return float(0.5 * np.abs(np.exp(_log_density(truth)) - _model(energy, truth, beta)).sum() * truth.area)
+    return float(0.5 * np.abs(np.exp(_density_of(truth)) - _model(energy, truth, beta)).sum() * truth.area)
 
 
 def spurious_mass(energy: np.ndarray, truth: Truth, beta: float) -> float:
