@@ -30,7 +30,8 @@ LOOP = 100
 
 def repeated(body: Callable[..., Any], start: Any, *fixed: Any) -> Callable[[], Any]:
     """The part, LOOP times in one program."""
-    program = jax.jit(lambda carry, *fixed: jax.lax.fori_loop(0, LOOP, lambda t, one: body(t, one, *fixed), carry))
+    looped = jax.jit(lambda carry, *fixed: jax.lax.fori_loop(0, LOOP, lambda t, one: body(t, one, *fixed), carry))
+    program = engine.compiled(looped.lower(start, *fixed))
     return lambda: jax.block_until_ready(program(start, *fixed))
 
 
@@ -73,7 +74,9 @@ def parts() -> dict[str, tuple[int, Callable[[], Any]]]:
         return optax.apply_updates(weights, updates), state
 
     def noise(t: Any, y: Any) -> Any:
-        return reflect(0.5 * y + jax.random.normal(jax.random.fold_in(key, t), y.shape), BOX)
+        moves = jax.vmap(lambda s: jax.random.normal(jax.random.fold_in(key, t * CHAIN + s), y.shape))
+        drawn = moves(jnp.arange(CHAIN))
+        return jax.lax.fori_loop(0, CHAIN, lambda s, y: reflect(0.5 * y + drawn[s], BOX), y)
 
     return {
         "products 256x128x128, forward": (CHAIN + 2, repeated(lambda t, x, w: x @ w, hidden, square)),
@@ -87,7 +90,7 @@ def parts() -> dict[str, tuple[int, Callable[[], Any]]]:
             repeated(lambda t, y, a, b: 1e-2 * (((y @ a) @ b) * b[:, 0]) @ a.T, y, first, last),
         ),
         "silu and its slope, 256x128": (2 * (CHAIN + 2), repeated(activated, hidden)),
-        "noise of a chain step and walls, 256x2": (CHAIN, repeated(noise, y)),
+        "noise and walls of a chain, 10x256x2": (1, repeated(noise, y)),
         "Adam, 17,025 weights": (1, repeated(updated, (weights, adam.init(weights)))),
     }
 

@@ -212,7 +212,7 @@ class Engine:
         key = name, self.lanes, shapes
         if key not in self._compiled:
             function = self._over_lanes(name)
-            self._compiled[key] = self._compilers.submit(lambda: _compiled(function.lower(split, shared)))
+            self._compiled[key] = self._compilers.submit(lambda: compiled(function.lower(split, shared)))
         return self._compiled[key]
 
     def _compile_for(self, lanes: Any, targets: Any) -> None:
@@ -252,8 +252,8 @@ class Engine:
         return jax.sharding.NamedSharding(self.mesh, spec)
 
 
-def _compiled(lowered: Any) -> Any:
-    """Compiled as is best here; as XLA would by itself where this jax does not know how."""
+def compiled(lowered: Any) -> Any:
+    """A lowered function compiled as is best here; as XLA does it by itself where this jax does not know how."""
     try:
         return lowered.compile(compiler_options={} if vectorises() else ON_A_CPU)
     except jax.errors.JaxRuntimeError as error:

@@ -169,3 +169,10 @@ def test_the_schedule_and_the_decay():
     updates, _ = optimiser.update(zero, optimiser.init(params), params)
     assert updates["kernel"][0, 0] == pytest.approx(-0.05)
     assert updates["bias"][0] == 0
+
+
+def test_a_jax_that_lacks_a_compile_option_goes_without(monkeypatch):
+    double = jax.jit(lambda x: 2 * x).lower(1.0)
+    assert engine.compiled(double)(1.0) == 2
+    monkeypatch.setattr(engine, "ON_A_CPU", {"xla_no_such_option": 1})
+    assert engine.compiled(double)(1.0) == 2
