@@ -8,9 +8,13 @@ from ebmcli.lazy import Array, jax, jnp
 
 Precision = Literal["float32", "bfloat16"]
 LEAST = 16  # sizes: a thinner product gains no time, and one over the coordinates of a point would lose its place
-CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr"} | dict.fromkeys(
-    ("custom_jvp_call", "custom_vjp_call"), "call_jaxpr"
-)  # the primitives that only call a function, and where they hold it
+CALLS = {  # the primitives that only call a function, and where they hold it
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+}
 
 
 def at_precision(precision: Precision, function: Callable[[Array], Array]) -> Callable[[Array], Array]:

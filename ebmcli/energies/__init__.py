@@ -39,8 +39,8 @@ WHOLE = 1.5 * 2**23  # a float32 near it has no fraction: adding it rounds
 def _exp(x: Array) -> Array:
     """exp(x), to 4e-6 of its value, with x cut off at -80 and 80.
 
-    2^k 2^f, k whole: the bits of an exponent and a polynomial. XLA's own, which looks after every float32, takes half
-    as long again on a CPU.
+    2^k 2^f, k whole: the bits of an exponent and a polynomial. With XLA's own, which looks after every float32, silu
+    takes a third longer on a CPU.
     """
 
     def bits(x: Array | float) -> Array:
