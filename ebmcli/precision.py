@@ -1,4 +1,4 @@
-"""Matrix products in bfloat16, where that is enough: twice as fast as float32 on processors and GPUs made for it."""
+"""Matrix products in bfloat16, where that is enough: on processors that are made for it they take less time."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -10,7 +10,6 @@ Precision = Literal["float32", "bfloat16"]
 LEAST = 16  # sizes: a thinner product gains no time, and one over the coordinates of a point would lose its place
 CALLS = {  # the primitives that only call a function, and where they hold it
     "jit": "jaxpr",
-    "pjit": "jaxpr",
     "closed_call": "call_jaxpr",
     "custom_jvp_call": "call_jaxpr",
     "custom_vjp_call": "call_jaxpr",
