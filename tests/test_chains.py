@@ -11,35 +11,16 @@ import numpy as np
 import pytest
 from blackjax.mcmc.diffusions import overdamped_langevin
 from jax.flatten_util import ravel_pytree
+from negatives import BOWL, BOX, KEY, PLANE, at, energy_of, sampler
 from scipy import stats
 
 from ebmcli import registry
 from ebmcli.objective import Choice, Weights, contrasted, scored
 from ebmcli.samplers import chains, model, reflect
-from ebmcli.types import Batch, Box, Energy, Labels, Setting, bind
+from ebmcli.types import Batch, Box, Energy, Labels, bind
 
-SAMPLERS = registry.units("sampler")
-BOX = Box(-5.0, 5.0)
-KEY = jax.random.key(20)
 COUNT = 8_000  # samples of a check, independent or nearly so: all start apart
 ERRORS = 4  # standard errors that are allowed
-
-
-def energy_of(function) -> Energy:
-    """A model, parameters bound, from a function of y alone."""
-    return Energy(init=lambda *_: None, apply=lambda x, y: function(y))
-
-
-def at(space=BOX, beta=1.0, size=6, conditional=False) -> Setting:
-    return Setting(size, space, conditional, jnp.float32(beta), jnp.float32(0))
-
-
-def sampler(name, setting, **values):
-    return SAMPLERS[name].build(values, setting)
-
-
-BOWL = energy_of(lambda y: jnp.sum(jnp.square(y - 1.0)))
-PLANE = Batch(None, jnp.zeros((6, 2)))
 
 # --- distributions ---------------------------------------------------------------------------------------------------
 
@@ -220,7 +201,7 @@ def slopes_of(space, batch, draws=400):
     weights = Weights(jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.7, leaf.shape), leaf.dtype), shapes), None)
 
     def slope(loss, name, values, beta, key, *of_loss):
-        drawer = sampler(name, at(space, beta, len(batch.y), batch.x is not None), **values)
+        drawer = sampler(name, at(space, beta, size=len(batch.y), conditional=batch.x is not None), **values)
         found, _ = drawer.draw(key, (), bind(energy, weights.energy), batch)
         unit = registry.find("loss", loss)
         choice = Choice([unit], jnp.int32(0), jnp.array(of_loss))
