@@ -48,7 +48,7 @@ def ours(seconds: float, normalised: bool = False) -> float:
     """`alignment.word_energy`, over all examples; of scores, as our losses use it, or of log probabilities."""
     import jax
 
-    from ebmcli import alignment
+    from ebmcli.numerics import alignment
 
     def loss(scores: Any, y: Any) -> Any:
         energy = jax.vmap(lambda table, y: alignment.word_energy(table, WINDOWS, y, True, True))
@@ -74,7 +74,7 @@ def our_viterbi(seconds: float) -> float:
     """`alignment.best_path`, over all examples."""
     import jax
 
-    from ebmcli import alignment
+    from ebmcli.numerics import alignment
 
     def paths(table: Any, y: Any) -> Any:
         return jax.vmap(lambda table, y: alignment.best_path(table, WINDOWS, y, True))(-table, y)
@@ -83,17 +83,17 @@ def our_viterbi(seconds: float) -> float:
 
 
 def our_chain(seconds: float) -> float:
-    """`chain.free_energy` and `chain.chain_energy`, over all examples."""
+    """`label_chain.free_energy` and `label_chain.chain_energy`, over all examples."""
     import jax
     import jax.numpy as jnp
 
-    from ebmcli.energies import chain
+    from ebmcli.energies import label_chain
 
     def loss(unary: Any, pairs: Any, y: Any) -> Any:
         mask = jnp.ones(LENGTH, bool)
 
         def one(unary: Any, y: Any) -> Any:
-            return chain.chain_energy(unary, pairs, mask, y) - chain.free_energy(unary, pairs, mask, 1.0)
+            return label_chain.chain_energy(unary, pairs, mask, y) - label_chain.free_energy(unary, pairs, mask, 1.0)
 
         return jax.vmap(one)(unary, y).mean()
 

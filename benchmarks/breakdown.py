@@ -16,14 +16,14 @@ from typing import Any
 
 from cd import ALPHA, BATCH, CHAIN, HIDDEN, RATE, STEP_SIZE
 
-from ebmcli import engine
-from ebmcli.config import cells, grid
-from ebmcli.energies import silu
-from ebmcli.engine import Engine
-from ebmcli.lazy import jax, jnp, optax
-from ebmcli.plan import program_of
-from ebmcli.samplers import reflect
-from ebmcli.tasks import BOX
+from ebmcli.core.lazy import jax, jnp, optax
+from ebmcli.numerics.silu import silu
+from ebmcli.planning.config import cells, grid
+from ebmcli.planning.plan import program_of
+from ebmcli.samplers._box import reflect
+from ebmcli.tasks._plane import BOX
+from ebmcli.training import engine
+from ebmcli.training.engine import Engine
 
 LOOP = 100
 

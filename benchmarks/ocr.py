@@ -14,7 +14,7 @@ import numpy as np
 from ours import steps_per_second
 from race import Contender, race, threads, timed
 
-from ebmcli.engine import cores
+from ebmcli.training.engine import cores
 
 LETTERS, WORDS = 12, 32  # a batch
 LENGTH, LABELS, RATE = 14, 26, 1e-3
@@ -101,8 +101,8 @@ def torch_words(seconds: float) -> float:
 
 def _strips() -> tuple[np.ndarray, np.ndarray]:
     """1,024 training examples of `words`: images [N, W, 32] and answers [N, T]."""
-    from ebmcli.lazy import jax
-    from ebmcli.registry import find
+    from ebmcli.core.lazy import jax
+    from ebmcli.core.registry import find
 
     task = find("task", "words").build({})
     batch: Any = jax.jit(lambda data: task.draw(jax.random.key(0), data, 1024))(task.data())

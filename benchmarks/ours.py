@@ -4,11 +4,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ebmcli import engine
-from ebmcli.config import cells, grid
-from ebmcli.engine import Engine
-from ebmcli.lazy import jax
-from ebmcli.plan import program_of
+from ebmcli.core.lazy import jax
+from ebmcli.planning.config import cells, grid
+from ebmcli.planning.plan import program_of
+from ebmcli.training import engine
+from ebmcli.training.engine import Engine
 
 EBM = [sys.executable, "-m", "ebmcli"]
 TRIAL = 100  # steps from which the length of a repetition is found

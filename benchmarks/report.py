@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ours import EBM
 
-from ebmcli import store
-from ebmcli.registry import units
+from ebmcli.core.registry import units
+from ebmcli.storage import store
 
 RUNS, SEEDS, CALLS = 1_000, 5, 5
 NAMES = ("kl", "kl_beta_star", "nll", "nll_beta_star", "tv", "spurious_mass", "mse_log_density", "auroc", "gap_growth")

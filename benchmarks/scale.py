@@ -27,10 +27,10 @@ PROGRAMS, MAPS = 50, Path("/proc/self/maps")
 
 def trained(lanes: int, **settings: int) -> dict[str, float]:
     """Seconds of compilation and training, and the most memory that the process held, in MiB."""
-    from ebmcli import engine
-    from ebmcli.config import cells, grid
-    from ebmcli.engine import Engine
-    from ebmcli.plan import program_of
+    from ebmcli.planning.config import cells, grid
+    from ebmcli.planning.plan import program_of
+    from ebmcli.training import engine
+    from ebmcli.training.engine import Engine
 
     engine.start()
     runs = cells(grid({"task": "moons", "loss": "hinge", "seed": f"0..{lanes - 1}"}, settings))[0]
@@ -45,11 +45,11 @@ def trained(lanes: int, **settings: int) -> dict[str, float]:
 
 def maps() -> list[int]:
     """Memory maps of a process after each of its programs, dropped as a sweep drops them."""
-    from ebmcli import engine
-    from ebmcli.config import cells, grid
-    from ebmcli.engine import Engine
-    from ebmcli.lazy import jax
-    from ebmcli.plan import program_of
+    from ebmcli.core.lazy import jax
+    from ebmcli.planning.config import cells, grid
+    from ebmcli.planning.plan import program_of
+    from ebmcli.training import engine
+    from ebmcli.training.engine import Engine
 
     engine.start(cache=engine.cache_folder())
     found = []

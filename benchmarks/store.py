@@ -5,7 +5,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from ebmcli import config, engine, plan, store, sweep
+from ebmcli.execution import sweep
+from ebmcli.planning import config, plan
+from ebmcli.storage import store
+from ebmcli.training import engine
 
 CALLS = ("claim", "clear", "append_curve", "save_arrays", "save_result", "status")
 STEPS, SEEDS = 3000, 8  # say other STEPS where training does not take about two seconds

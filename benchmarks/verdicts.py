@@ -19,10 +19,13 @@ import jax
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ebmcli import commands, config, store, trained
-from ebmcli.evaluate import threshold
+from ebmcli.cli import commands
+from ebmcli.core.registry import find
 from ebmcli.metrics import collapse
-from ebmcli.registry import find
+from ebmcli.planning import config
+from ebmcli.storage import store
+from ebmcli.training import reload
+from ebmcli.training.evaluate import threshold
 
 SETTLED = {"schedule": "constant", "batch_size": 4, "steps": 4_000}  # as in experiments/collapse.toml
 SHORT = {"steps": 500}
@@ -125,7 +128,7 @@ def cases(record: Mapping[str, Any], folder: Path) -> Iterator[Case]:
 
     yield case("untrained", NOT_HEALTHY, dict(first))
     targets = task.targets(True)
-    model = trained.model(settings, folder / "params.npz")
+    model = reload.model(settings, folder / "params.npz")
     probed = jax.tree.map(np.asarray, jax.jit(lambda targets: task.probe(model, task.data(), targets))(targets))
     energies = {name: value for name, value in probed.items() if value.dtype == np.float32}
     made = {

@@ -11,7 +11,7 @@ import sys
 
 from ours import steps_per_second
 
-from ebmcli.lazy import jax
+from ebmcli.core.lazy import jax
 
 BATCH, SECONDS, REPETITIONS = 32, 2.0, 5
 

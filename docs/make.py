@@ -13,8 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ebmcli import report, store
-from ebmcli.display import print_table
+from ebmcli.cli.console import print_table
+from ebmcli.report import rows
+from ebmcli.storage import store
 
 ROOT = Path(__file__).parent.parent
 SWEEP, TASK = "first", "moons"
@@ -32,7 +33,7 @@ def table(text: str) -> str:
 def printed(record: dict) -> str:
     """What `ebm run` prints of one run: its table."""
     out = Console(file=io.StringIO(), width=240)
-    (shown,) = report.tables([record])
+    (shown,) = rows.tables([record])
     print_table(shown, out)
     lines = out.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines if line.strip())

@@ -1,5 +1,5 @@
 """`python -m ebmcli` is `ebm`."""
 
-from ebmcli.cli import main
+from ebmcli.cli.app import main
 
 main()

@@ -8,7 +8,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # One cache of compiled programs for the session and for the commands that it starts: the same few programs recur.
 os.environ["XDG_CACHE_HOME"] = CACHE = tempfile.mkdtemp(prefix="ebm-tests-")
 
-from ebmcli import engine
+from ebmcli.training import engine
 
 engine.start(devices=2, cache=engine.cache_folder())
 

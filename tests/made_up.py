@@ -1,6 +1,6 @@
 """Made-up records, and a sweep of them on disk."""
 
-from ebmcli import store
+from ebmcli.storage import store
 
 PROVENANCE = {
     "versions": {"ebm": "1", "jax": "2"}, "python": "3", "code": "abc", "commit": "0123456789abcdef", "dirty": True,

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebmcli import registry
-from ebmcli.types import Batch, Box, Energy, Labels, Setting, Strings, Word, bind
+from ebmcli.core import registry
+from ebmcli.core.types import Batch, Box, Energy, Labels, Setting, Strings, Word, bind
 
 SAMPLERS = registry.units("sampler")
 BOX, LABELS = Box(-5.0, 5.0), Labels(7)

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from ebmcli import store
+from ebmcli.storage import store
 
 ROOT = Path(__file__).parent
 SMALL = ["--steps", "20", "--batch-size", "8", "--set", "hidden=4", "--set", "layers=1", "--set", "negatives=4"]
@@ -55,7 +55,7 @@ def workers(process):
     """The workers of a command, by their parent; none where one of them is just going."""
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return [int(one) for one in children if b"ebmcli.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        return [int(one) for one in children if b"ebmcli.execution.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
     return []
 
 

@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
-from ebmcli import alignment
 from ebmcli.metrics import sequence
+from ebmcli.numerics import alignment
 
 SHAPES = [(5, 4), (6, 3)]  # windows, symbols; strips of fewer windows are padded
 TOPOLOGIES = pytest.mark.parametrize("optional", [False, True], ids=["forced", "optional"])

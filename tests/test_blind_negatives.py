@@ -11,9 +11,10 @@ import pytest
 from negatives import BOWL, BOX, KEY, LABELS, PLANE, SIZE, TASK, at, energy_of, sampler
 from scipy import optimize, stats
 
-from ebmcli import objective, registry
-from ebmcli.objective import Weights
-from ebmcli.types import Batch, Box, Energy, Negatives
+from ebmcli.core import registry
+from ebmcli.core.types import Batch, Box, Energy, Negatives
+from ebmcli.training import objective
+from ebmcli.training.objective import Weights
 
 
 @pytest.mark.parametrize("space", [BOX, Box(0.0, 2.0), Box(-1.0, 2.0, 1)])

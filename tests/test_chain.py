@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ebmcli import registry
-from ebmcli.energies import chain
-from ebmcli.types import Strings, Word
+from ebmcli.core import registry
+from ebmcli.core.types import Strings, Word
+from ebmcli.energies import label_chain
 
 SHAPES = [(1, 4), (2, 2), (3, 4), (4, 3), (5, 3)]  # positions, labels
 EACH = 60  # random chains of a shape
@@ -71,7 +71,7 @@ def double(function, *arguments):
 def test_energy_of_an_answer(positions, labels):
     """The sum of its terms; what stands past the word's end does not count."""
     unary, transition, mask, y = instances(positions, labels)
-    found = double(chain.chain_energy, unary, transition, mask, y)
+    found = double(label_chain.chain_energy, unary, transition, mask, y)
     for i in range(EACH):
         every, energy = brute(unary[i], transition[i], mask[i])
         same = (every == y[i, : mask[i].sum()]).all(axis=1)
@@ -83,7 +83,7 @@ def test_energy_of_an_answer(positions, labels):
 def test_free_energy(positions, labels, beta):
     """The soft minimum over all answers, never above the minimum, within log(answers)/beta of it."""
     unary, transition, mask, _ = instances(positions, labels)
-    found = double(chain.free_energy, unary, transition, mask, beta)
+    found = double(label_chain.free_energy, unary, transition, mask, beta)
     for i in range(EACH):
         _, energy = brute(unary[i], transition[i], mask[i])
         np.testing.assert_allclose(found[i], free_energies(energy, beta), rtol=1e-12, atol=1e-12)
@@ -95,8 +95,8 @@ def test_free_energy(positions, labels, beta):
 def test_best_answer(positions, labels, integers):
     """The lowest energy of all; 0 past the word's end."""
     unary, transition, mask, _ = instances(positions, labels, integers)
-    found = double(chain.best, unary, transition, mask)
-    reached = double(chain.chain_energy, unary, transition, mask, found)
+    found = double(label_chain.best, unary, transition, mask)
+    reached = double(label_chain.chain_energy, unary, transition, mask, found)
     assert (found[~mask] == 0).all()
     for i in range(EACH):
         np.testing.assert_allclose(reached[i], brute(unary[i], transition[i], mask[i])[1].min(), rtol=1e-9, atol=1e-9)
@@ -110,9 +110,9 @@ def test_best_different_answer(positions, labels, around, reward, integers):
     """Of all answers but y the lowest F - reward * hamming, be y the best answer (then the second best) or not."""
     unary, transition, mask, y = instances(positions, labels, integers)
     if around == "best":
-        y = np.where(mask, double(chain.best, unary, transition, mask), y)
-    found = double(chain.best_different, unary, transition, mask, y, reward)
-    energy_found = double(chain.chain_energy, unary, transition, mask, found)
+        y = np.where(mask, double(label_chain.best, unary, transition, mask), y)
+    found = double(label_chain.best_different, unary, transition, mask, y, reward)
+    energy_found = double(label_chain.chain_energy, unary, transition, mask, found)
     wrong = (found != y) & mask
     assert found.dtype == y.dtype
     assert ((found >= 0) & (found < labels)).all()
@@ -125,7 +125,7 @@ def test_best_different_answer(positions, labels, around, reward, integers):
         np.testing.assert_allclose(energy_found[i] - reward * wrong[i].sum(), lowest, rtol=1e-9, atol=1e-9)
 
 
-FOUR = partial(chain.n_best, count=4)
+FOUR = partial(label_chain.n_best, count=4)
 
 
 @pytest.mark.parametrize("integers", [False, True], ids=["distinct", "ties"])
@@ -133,10 +133,10 @@ FOUR = partial(chain.n_best, count=4)
 def test_n_best_answers(positions, labels, integers):
     """Distinct, none of them y, in order, with the lowest energies of all; y where there are no more."""
     unary, transition, mask, y = instances(positions, labels, integers)
-    y = np.where(np.arange(EACH)[:, None] % 2, y, double(chain.best, unary, transition, mask))
+    y = np.where(np.arange(EACH)[:, None] % 2, y, double(label_chain.best, unary, transition, mask))
     y = np.where(mask, y, 1)  # some padding that is to be kept
     found = double(FOUR, unary, transition, mask, y)
-    energies = double(jax.vmap(chain.chain_energy, (None, None, None, 0)), unary, transition, mask, found)
+    energies = double(jax.vmap(label_chain.chain_energy, (None, None, None, 0)), unary, transition, mask, found)
     assert found.dtype == y.dtype
     assert (found == y[:, None])[np.broadcast_to(~mask[:, None], found.shape)].all()
     missing = 0
@@ -159,7 +159,7 @@ def test_samples_are_drawn_as_the_model_says(positions, labels, beta):
     draws = 500
 
     def draw(key, unary, transition, mask):
-        return chain.sample(key, unary, transition, mask, beta, draws)
+        return label_chain.sample(key, unary, transition, mask, beta, draws)
 
     found = double(draw, jax.random.split(jax.random.key(0), EACH), unary, transition, mask)
     assert (found[np.broadcast_to(~mask[:, None], found.shape)] == 0).all()
@@ -177,7 +177,7 @@ def test_samples_are_drawn_as_the_model_says(positions, labels, beta):
     assert stats.chi2.sf(apart, freedom) > 1e-3
 
 
-marginals = jax.grad(chain.free_energy, (0, 1))
+marginals = jax.grad(label_chain.free_energy, (0, 1))
 
 
 @pytest.mark.parametrize("beta", [0.5, 3.0])
@@ -199,7 +199,7 @@ def test_slopes_of_the_free_energy_are_marginals(beta):
         assert (label[i, length:] == 0).all()
     towards = np.random.default_rng(0).normal(size=unary.shape), np.random.default_rng(1).normal(size=transition.shape)
     ahead, behind = (
-        double(chain.free_energy, unary + h * towards[0], transition + h * towards[1], mask, beta)
+        double(label_chain.free_energy, unary + h * towards[0], transition + h * towards[1], mask, beta)
         for h in (1e-5, -1e-5)
     )
     along = (label * towards[0]).sum((1, 2)) + (pair * towards[1]).sum((1, 2))
@@ -210,11 +210,11 @@ def test_extreme_tables_stay_finite():
     """Energies of +-1e4 in float32: finite free energy and slopes, and the answers that float64 finds."""
     unary, transition, mask, y = (np.float32(a) if a.dtype == float else a for a in instances(4, 3))
     unary, transition = 1e4 * np.sign(unary), 1e4 * np.sign(transition)
-    for function in (chain.free_energy, marginals):
+    for function in (label_chain.free_energy, marginals):
         found = each(function, unary, transition, mask, 1.0)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
-    other = each(chain.best_different, unary, transition, mask, y, 1.0)
-    np.testing.assert_array_equal(other, double(chain.best_different, unary, transition, mask, y, 1.0))
+    other = each(label_chain.best_different, unary, transition, mask, y, 1.0)
+    np.testing.assert_array_equal(other, double(label_chain.best_different, unary, transition, mask, y, 1.0))
 
 
 # --- the registered energy ------------------------------------------------------------------------------------------

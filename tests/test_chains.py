@@ -14,10 +14,12 @@ from jax.flatten_util import ravel_pytree
 from negatives import BOWL, BOX, KEY, PLANE, at, energy_of, sampler
 from scipy import stats
 
-from ebmcli import registry
-from ebmcli.objective import Choice, Weights, contrasted, scored
-from ebmcli.samplers import chains, model, reflect
-from ebmcli.types import Batch, Box, Energy, Labels, bind
+from ebmcli.core import registry
+from ebmcli.core.batching import scored
+from ebmcli.core.types import Batch, Box, Energy, Labels, bind
+from ebmcli.samplers import exact, markov
+from ebmcli.samplers._box import reflect
+from ebmcli.training.objective import Choice, Weights, contrasted
 
 COUNT = 8_000  # samples of a check, independent or nearly so: all start apart
 ERRORS = 4  # standard errors that are allowed
@@ -72,10 +74,10 @@ def runner(name, target):
 
     def draw(key, beta):
         if name == "mala":
-            return chains.metropolis_langevin(key, energies, starts, *values.values(), at(beta=beta)).y
+            return markov.metropolis_langevin(key, energies, starts, *values.values(), at(beta=beta)).y
         if name == "hmc":
             steps, leaps, step_size = values.values()
-            return chains.hamiltonian(key, energies, starts, steps, leaps, step_size / jnp.sqrt(beta), at(beta=beta)).y
+            return markov.hamiltonian(key, energies, starts, steps, leaps, step_size / jnp.sqrt(beta), at(beta=beta)).y
         drawer = sampler(name, at(beta=beta), **values, negatives=COUNT // (50 if name == "exact" else 1))
         return drawer.draw(key, (), energy_of(target), PLANE)[0].y
 
@@ -158,16 +160,16 @@ FAULTS = {  # sampler and function of `chains`, what is put wrong in its source,
 def test_faults_are_caught(fault, monkeypatch):
     """A piece of one function's source is put wrong."""
     name, function, right, wrong, check, beta = FAULTS[fault]
-    source, scope = inspect.getsource(getattr(chains, function)), dict(vars(chains))
+    source, scope = inspect.getsource(getattr(markov, function)), dict(vars(markov))
     assert source.count(right) == 1, f"{function} has changed: plant this fault anew"
     exec(source.replace(right, wrong), scope)
-    monkeypatch.setattr(chains, function, scope[function])
+    monkeypatch.setattr(markov, function, scope[function])
     with pytest.raises(AssertionError):
         check(name, beta, runner)
 
 
 def test_exact_draws_without_weights_are_caught(monkeypatch):
-    monkeypatch.setattr(model, "scored", lambda *given: 0 * scored(*given))
+    monkeypatch.setattr(exact, "scored", lambda *given: 0 * scored(*given))
     with pytest.raises(AssertionError):
         check_gaussian("exact", 1.0, runner)
 
@@ -248,7 +250,7 @@ def test_exact_negatives_give_ml_the_gradient_of_nll(where):
 def compare(monkeypatch):
     """(ours, theirs), functions of (key, y, beta): a proposal and how it is accepted, from the same noise."""
     # Our kernels without their last step: they return what they would decide about.
-    monkeypatch.setattr(chains, "_metropolis", lambda key, at, start, steps, propose: propose(key, start))
+    monkeypatch.setattr(markov, "_metropolis", lambda key, at, start, steps, propose: propose(key, start))
     starts = jax.random.uniform(KEY, (300, 2), minval=-2.5, maxval=2.5)
     keys = jax.random.split(KEY, 300)
 
@@ -274,7 +276,7 @@ def test_mala_proposes_and_accepts_as_blackjax(compare):
         return moved.position, info.acceptance_rate
 
     def ours(key, y, beta):
-        return chains.metropolis_langevin(jax.random.split(key)[0], mixture, y, 1, 0.4, at(beta=beta))
+        return markov.metropolis_langevin(jax.random.split(key)[0], mixture, y, 1, 0.4, at(beta=beta))
 
     compare(ours, theirs)
 
@@ -291,7 +293,7 @@ def test_hmc_proposes_and_accepts_as_blackjax(compare):
         return info.proposal.position, info.acceptance_rate
 
     def ours(key, y, beta):
-        return chains.hamiltonian(jax.random.split(key)[0], mixture, y, 1, 4, 0.9 / jnp.sqrt(beta), at(beta=beta))
+        return markov.hamiltonian(jax.random.split(key)[0], mixture, y, 1, 4, 0.9 / jnp.sqrt(beta), at(beta=beta))
 
     compare(ours, theirs)
 
@@ -308,7 +310,7 @@ def test_acceptance(name, tiny, usual, huge):
     def step(step_size, end):
         drawer = sampler(name, at(), negatives=2_000, chain_steps=1, restart=0.0, step_size=step_size)
         broken = energy_of(lambda y: jnp.where(y[0] > end, jnp.nan, BOWL.apply(None, y)))
-        _, after = drawer.draw(KEY, chains.Kept(start, jnp.zeros(())), broken, PLANE)
+        _, after = drawer.draw(KEY, markov.Kept(start, jnp.zeros(())), broken, PLANE)
         return drawer.report(after)["acceptance"], (after.y != start).any(axis=1).mean(), after.y[:, 0].max()
 
     steps = ((tiny, jnp.inf), (usual, jnp.inf), (huge, jnp.inf), (usual, 2.0))
@@ -339,12 +341,12 @@ def test_reflect(box):
 
 
 @pytest.mark.parametrize(
-    "steps", [0, 1, chains.AT_ONCE, chains.AT_ONCE + 3, 2 * chains.AT_ONCE, 3 * chains.AT_ONCE - 1]
+    "steps", [0, 1, markov.AT_ONCE, markov.AT_ONCE + 3, 2 * markov.AT_ONCE, 3 * markov.AT_ONCE - 1]
 )
 def test_every_step_of_a_walk_has_noise_of_its_own(steps):
     """However many steps have theirs drawn together: the walk is that of one step after the other."""
     wanted = jax.random.uniform(KEY, (7, 2))
-    found = chains.walk(KEY, lambda y: jnp.square(y - 1.0).sum(-1), wanted, steps, 0.02, at(beta=2.0))
+    found = markov.walk(KEY, lambda y: jnp.square(y - 1.0).sum(-1), wanted, steps, 0.02, at(beta=2.0))
     for t in range(steps):
         noise = jax.random.normal(jax.random.fold_in(KEY, t), wanted.shape)
         wanted = reflect(wanted - 0.04 * (wanted - 1.0) + np.sqrt(2 * 0.02 / 2.0) * noise, BOX)

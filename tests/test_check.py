@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import ebmcli
-from ebmcli import check, registry
+from ebmcli.checks import margins as check
+from ebmcli.core import registry
 
 LOSSES = registry.units("loss")
 JUDGED = [name for name, unit in LOSSES.items() if unit.promised != "-"]

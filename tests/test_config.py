@@ -2,9 +2,10 @@
 
 import pytest
 
-from ebmcli import config, experiment, plan, registry, values
-from ebmcli.config import grid
-from ebmcli.errors import UsageError
+from ebmcli.core import registry
+from ebmcli.core.errors import UsageError
+from ebmcli.planning import config, experiment_file, plan, values
+from ebmcli.planning.config import grid
 
 
 def resolve(settings=None, **axes):
@@ -130,7 +131,7 @@ def test_bad_values_are_answered_with_a_sentence(settings, axes, words):
 def load(tmp_path, text):
     path = tmp_path / "x.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return experiment.load(path)
+    return experiment_file.load(path)
 
 
 def test_a_file_says_what_flags_say(tmp_path):
@@ -197,7 +198,7 @@ def test_faults_of_a_file_name_file_line_and_key(tmp_path, text, words):
 def test_a_missing_file_and_a_folder(tmp_path):
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(UsageError, match=str(path)):
-            experiment.load(path)
+            experiment_file.load(path)
 
 
 # --- budget ----------------------------------------------------------------------------------------------------------
@@ -234,15 +235,15 @@ def test_a_budget_and_steps_exclude_each_other_and_the_flag_wins(tmp_path):
         grid({"loss": "hinge"}, {"budget": 5000}, {("task", "moons"): {"steps": 3}})
     file = tmp_path / "a.toml"
     file.write_text('losses = ["hinge"]\nbudget = 6144\n')
-    budgeted = experiment.load(file)
+    budgeted = experiment_file.load(file)
     assert plan.plan(budgeted).runs[0].config["steps"] == 2
     assert plan.plan(grid({}, {"steps": 7}).over(budgeted)).runs[0].config["steps"] == 7
     file.write_text('losses = ["hinge"]\n[task.moons]\nsteps = 7\n')
     flag = grid({}, {"budget": 9216})
-    assert plan.plan(flag.over(experiment.load(file))).runs[0].config["steps"] == 3
+    assert plan.plan(flag.over(experiment_file.load(file))).runs[0].config["steps"] == 3
     file.write_text('losses = ["hinge"]\nbudget = 6144\nsteps = 4\n')
     with pytest.raises(UsageError, match="leave out steps"):
-        experiment.load(file)
+        experiment_file.load(file)
 
 
 def test_all_folds_are_those_that_the_protocol_has():

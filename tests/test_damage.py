@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shell import ROOT, SMALL, ebm, finish, outcome, results, start, trained, until
 
-from ebmcli import commands, provenance, store, sweep
-from ebmcli import plan as plans
-from ebmcli.config import grid
+from ebmcli.cli import commands
+from ebmcli.execution import sweep
+from ebmcli.planning import plan as plans
+from ebmcli.planning.config import grid
+from ebmcli.storage import provenance, store
 
 OLD = ROOT / "assets" / "schema-1"
 

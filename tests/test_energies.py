@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmcli.energies import silu
+from ebmcli.numerics.silu import silu
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])

@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ebmcli import config, engine, plan, trainer
-from ebmcli.lazy import jax
+from ebmcli.core.lazy import jax
+from ebmcli.planning import config, plan
 from ebmcli.tasks import plane
+from ebmcli.training import engine, loop
 
 TINY = {"steps": 40, "batch_size": 16, "hidden": 8, "layers": 1, "negatives": 16, "chain_steps": 2}
 
@@ -155,7 +156,7 @@ def test_the_schedule_and_the_decay():
     zero = jax.tree.map(jax.numpy.zeros_like, params)
 
     def moved(steps_done, **settings):
-        optimiser = trainer.training(**({"steps": 10, "lr": 0.1, "optimizer": "sgd"} | settings))
+        optimiser = loop.training(**({"steps": 10, "lr": 0.1, "optimizer": "sgd"} | settings))
         state = optimiser.init(params)
         for _ in range(steps_done):
             updates, state = optimiser.update(params, state, zero)
@@ -165,7 +166,7 @@ def test_the_schedule_and_the_decay():
     assert moved(6) == pytest.approx(-0.1 * 0.5 * (1 + np.cos(np.pi * 0.5)))
     assert moved(11) == pytest.approx(0.0, abs=1e-8)
     assert moved(11, schedule="constant") == pytest.approx(-0.1)
-    optimiser = trainer.training(steps=10, lr=0.1, weight_decay=0.5)
+    optimiser = loop.training(steps=10, lr=0.1, weight_decay=0.5)
     updates, _ = optimiser.update(zero, optimiser.init(params), params)
     assert updates["kernel"][0, 0] == pytest.approx(-0.05)
     assert updates["bias"][0] == 0

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ebmcli import evaluate
-from ebmcli.engine import Snapshot
-from ebmcli.registry import find
+from ebmcli.core.registry import find
 from ebmcli.tasks import letters
-from ebmcli.trainer import Progress
+from ebmcli.training import evaluate
+from ebmcli.training.engine import Snapshot
+from ebmcli.training.loop import Progress
 
 DATA = letters.words()
 COARSE = slice(None, None, letters.COARSE)
@@ -72,8 +72,8 @@ def test_an_energy_of_the_image_alone_is_flat_on_letters():
 
 
 def test_what_is_read_is_the_lower_answer_and_a_tie_is_read_wrong():
-    from ebmcli.lazy import jax, jnp
-    from ebmcli.types import Energy
+    from ebmcli.core.lazy import jax, jnp
+    from ebmcli.core.types import Energy
 
     def model(level):
         """An energy that gives the right answer 0 and every other `level`."""

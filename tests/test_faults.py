@@ -30,7 +30,7 @@ from shell import (
     workers,
 )  # fmt: skip
 
-from ebmcli import disk, store
+from ebmcli.storage import atomic, store
 
 # Samplers that misbehave as soon as their program is built, each in a program of its own.
 PLUGIN = """
@@ -182,7 +182,7 @@ def test_a_death_or_an_error_at_any_point_of_the_write_path_loses_and_doubles_no
 def test_the_same_of_the_real_command(tmp_path):
     calm = tmp_path / "calm"
     calm.mkdir()
-    trained(calm, "--loss", "hinge", **{disk.FAULT: f"note {tmp_path / 'points'}"})
+    trained(calm, "--loss", "hinge", **{atomic.FAULT: f"note {tmp_path / 'points'}"})
     points = list(dict.fromkeys((tmp_path / "points").read_text().splitlines()))
     for number, name in enumerate(points):
         action = ("kill", "ENOSPC", "EIO")[number % 3]
@@ -190,7 +190,7 @@ def test_the_same_of_the_real_command(tmp_path):
         folder.mkdir()
         faulty = start(
             folder, "sweep", "--loss", "hinge", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x",
-            **{disk.FAULT: f"{action} 1 {name}"},
+            **{atomic.FAULT: f"{action} 1 {name}"},
         )  # fmt: skip
         _, err = faulty.communicate(timeout=PATIENCE)
         assert "Traceback" not in err

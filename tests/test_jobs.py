@@ -10,12 +10,17 @@ import warnings
 import pytest
 from shell import SMALL, ebm, outcome, results
 
-from ebmcli import config, jobs, on_dask, on_slurm, plan, store, supervise, sweep
-from ebmcli.errors import UsageError
+from ebmcli.core.errors import UsageError
+from ebmcli.execution import supervisor, sweep
+from ebmcli.execution.executors import dask as on_dask
+from ebmcli.execution.executors import jobs
+from ebmcli.execution.executors import slurm as on_slurm
+from ebmcli.planning import config, plan
+from ebmcli.storage import store
 
 TINY = {"steps": 20, "batch_size": 8, "hidden": 4, "layers": 1, "negatives": 4}
 AXES = {"loss": "hinge,log,square-square", "seed": "0..1", "sampler": "uniform"}
-HOW = supervise.How(devices=2, pictures=False)
+HOW = supervisor.How(devices=2, pictures=False)
 
 
 class Told:
@@ -49,7 +54,7 @@ def calm(tmp_path_factory):
 
 
 def test_a_launch_that_is_repeated_trains_nothing_again(tmp_path, calm, monkeypatch):
-    monkeypatch.delattr(supervise, "Worker")  # none is started
+    monkeypatch.delattr(supervisor, "Worker")  # none is started
     shutil.copytree(calm / "results", tmp_path / "results")
     folder = tmp_path / "results" / "x"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}

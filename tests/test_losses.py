@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmcli import objective, registry, trainer
-from ebmcli.registry import Unit
-from ebmcli.types import Energies
+from ebmcli.core import registry
+from ebmcli.core.registry import Unit
+from ebmcli.core.types import Energies
+from ebmcli.training import loop, objective
 
 REGISTERED = registry.units("loss")
 LOSSES = {name: unit for name, unit in REGISTERED.items() if "view" not in unit.needs}
@@ -768,14 +769,14 @@ DARK = Unit("loss", "dark", lambda v: jnp.nan * v.energy(v.y), "NaN", "", {}, fr
 def test_a_loss_that_goes_nan_does_not_touch_its_neighbours(sound, broken, sampler):
     """Vectorised lanes: the sound one steps bit for bit as beside a sound one; the broken one is marked as diverged."""
     units = [registry.find(*pair) for pair in (("task", "moons"), ("energy", "mlp"), ("sampler", sampler))]
-    settings = [p for table in (trainer.SETTINGS, *(unit.parameters for unit in units)) for p in table.values()]
+    settings = [p for table in (loop.SETTINGS, *(unit.parameters for unit in units)) for p in table.values()]
     static = {p.name: p.default for p in settings} | {"hidden": 4, "layers": 1, "negatives": 4, "batch_size": 4}
-    program = trainer.Program(*units, tuple(static.items()), (REGISTERED[sound], broken), broken.needs)
+    program = loop.Program(*units, tuple(static.items()), (REGISTERED[sound], broken), broken.needs)
     values = {p.name: jnp.asarray(p.default) for p in settings if p.traced}
 
     def run(place):
         one = {"seed": 7, "loss": place, "loss_values": jnp.ones(1), "reward": 0.0, "values": values}
-        return trainer.step(program, one, {}, trainer.init(program, one, {}))
+        return loop.step(program, one, {}, loop.init(program, one, {}))
 
     run = jax.jit(jax.vmap(run), compiler_options=QUICK)
     (whole, _), (mixed, progress) = run(jnp.array([0, 0])), run(jnp.array([0, 1]))

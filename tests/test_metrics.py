@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from ebmcli.metrics import collapse, conditional, density, margin, sequence, unconditional
+from ebmcli.metrics import answers as conditional
+from ebmcli.metrics import collapse, density, margin, sequence
+from ebmcli.metrics import plane as unconditional
 
 BOX = (-5.0, 5.0)
 CELLS = 256

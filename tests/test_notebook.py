@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import ebmcli
-from ebmcli import types
-from ebmcli.errors import UsageError
-from ebmcli.registry import find
+from ebmcli.core import types
+from ebmcli.core.errors import UsageError
+from ebmcli.core.registry import find
 
 TINY = ["--steps", "30", "--batch-size", "16", "--set", "hidden=8", "--no-pictures", "--name", "tiny", "--json"]
 

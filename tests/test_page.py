@@ -5,8 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-from ebmcli import cli, multiples, page, panels, store
-from ebmcli.errors import UsageError
+from ebmcli.cli import app as cli
+from ebmcli.core.errors import UsageError
+from ebmcli.figures import cells as multiples
+from ebmcli.figures import page, panels
+from ebmcli.storage import store
 
 SIDE = np.linspace(-5, 5, 16)
 BOWL = np.add.outer(SIDE**2, SIDE**2).astype(np.float32)

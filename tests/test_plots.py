@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ebmcli import config, plots, store, stripplots, wordplots
+from ebmcli.figures import letters as wordplots
+from ebmcli.figures import picture as plots
+from ebmcli.figures import strips as stripplots
+from ebmcli.planning import config
+from ebmcli.storage import store
 from ebmcli.tasks import letters
 
 SIDE = np.linspace(-1, 1, 32)

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmcli import registry
-from ebmcli.config import cells, grid
-from ebmcli.errors import UsageError
-from ebmcli.types import Energy
+from ebmcli.core import registry
+from ebmcli.core.errors import UsageError
+from ebmcli.core.types import Energy
+from ebmcli.planning.config import cells, grid
 
 
 def written(folder, text, name="my points.csv"):

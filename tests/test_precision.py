@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from jax.extend.core import jaxprs_in_params
 
-from ebmcli import registry
-from ebmcli.precision import LEAST, at_precision
-from ebmcli.types import Batch, Box, Energy, Setting, bind
+from ebmcli.core import registry
+from ebmcli.core.types import Batch, Box, Energy, Setting, bind
+from ebmcli.numerics.precision import LEAST, at_precision
 
 RNG = np.random.default_rng(4)
 X, W = RNG.normal(size=(2, 3 * LEAST, 3 * LEAST)).astype(np.float32)

@@ -11,9 +11,13 @@ import pytest
 from made_up import PROVENANCE, plane, record, seeds, written
 
 import ebmcli
-from ebmcli import config, frames, locate, one_run, origins, plan, reading, standing, store
-from ebmcli.errors import UsageError
+from ebmcli.cli import reading
+from ebmcli.core.errors import UsageError
+from ebmcli.planning import config, origins, plan
 from ebmcli.report import compare as comparing
+from ebmcli.report import run as one_run
+from ebmcli.report import status as standing
+from ebmcli.storage import find, frames, store
 
 NOISE = [0.010, -0.012, 0.004, -0.002]
 
@@ -106,9 +110,9 @@ def test_origins_are_flag_file_table_unit_and_choice(tmp_path):
         'losses = ["hinge"]\nsamplers = ["default"]\nlr = 0.01\nsteps = 7\nseeds = "0..1"\n'
         "[loss.hinge]\nmargin = 2\n[task.letters]\nsteps = 9\n"
     )
-    from ebmcli import experiment
+    from ebmcli.planning import experiment_file
 
-    file = experiment.load(path)
+    file = experiment_file.load(path)
     flags = config.grid({"task": "moons,letters"}, {"lr": "0.02"})
     said = json.loads(store.dumps(origins.said(flags, file, path)))
     cells = {cell.config["task"]: cell.config for cell in plan.plan(flags.over(file)).runs}
@@ -171,14 +175,14 @@ def test_show_of_a_failed_run_has_its_traceback(results):
 def test_a_run_is_found_by_its_beginning_and_an_unclear_one_is_refused(results, tmp_path):
     folder = results("x", seeds("hinge", "pcd", [0.1, 0.2]))
     root = tmp_path / "results"
-    assert locate.run("hinge-pcd-moons-s1", root) == folder / "runs" / "hinge-pcd-moons-s1"
-    assert locate.run(str(folder / "runs" / "hinge-pcd-moons-s0"), root).name == "hinge-pcd-moons-s0"
+    assert find.run("hinge-pcd-moons-s1", root) == folder / "runs" / "hinge-pcd-moons-s1"
+    assert find.run(str(folder / "runs" / "hinge-pcd-moons-s0"), root).name == "hinge-pcd-moons-s0"
     with pytest.raises(UsageError, match="2 runs: say more"):
-        locate.run("hinge", root)
+        find.run("hinge", root)
     with pytest.raises(UsageError, match="did you mean hinge-pcd-moons-s"):
-        locate.run("hing-pcd-moons", root)
+        find.run("hing-pcd-moons", root)
     with pytest.raises(UsageError, match="no runs in"):
-        locate.run("hinge", tmp_path / "nothing")
+        find.run("hinge", tmp_path / "nothing")
 
 
 # --- compare ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ebmcli
-from ebmcli.registry import KINDS, units
+from ebmcli.core.registry import KINDS, units
 
 ROOT = Path(ebmcli.__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from ebmcli import densities, registry
-from ebmcli.lazy import jax, jnp
+from ebmcli.core import registry
+from ebmcli.core.lazy import jax, jnp
 from ebmcli.metrics import density
+from ebmcli.tasks import _log_densities as densities
 
 pytestmark = pytest.mark.slow
 

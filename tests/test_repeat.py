@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from shell import ROOT, ebm, results, trained
 
-from ebmcli import doctor, repeat, store
+from ebmcli.checks import machine, reproducibility
+from ebmcli.storage import store
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +41,15 @@ def test_a_measure_that_is_another_is_named_with_exit_code_3(here, tmp_path):
 def test_what_is_the_same_and_what_is_near():
     array = np.array([1.0, 1e-9], np.float32)
     old = {"kl": 1.0, "nll": None, "verdict": "healthy", "params w": array}
-    assert repeat.compared(old, {**old, "params w": array.copy()})["verdict"] == "identical"
-    near = repeat.compared(old, {**old, "kl": 1.0005, "params w": array + np.float32(1e-5)})
+    assert reproducibility.compared(old, {**old, "params w": array.copy()})["verdict"] == "identical"
+    near = reproducibility.compared(old, {**old, "kl": 1.0005, "params w": array + np.float32(1e-5)})
     assert (near["verdict"], near["first"], near["now"]) == ("equal within tolerance", "kl", 1.0005)
-    both = repeat.compared(old, {**old, "kl": 1.0005, "params w": array * 2})
+    both = reproducibility.compared(old, {**old, "kl": 1.0005, "params w": array * 2})
     assert (both["verdict"], both["first"]) == ("different", "params w")
-    assert repeat.compared(old, {**old, "verdict": "flat"})["first"] == "verdict"
-    assert repeat.compared(old, {k: v for k, v in old.items() if k != "kl"})["verdict"] == "different"
-    assert repeat.compared(old, {**old, "new": 1.0})["first"] == "new"
-    assert repeat.compared(old, {**old, "nll": 1.0})["first"] == "nll"
+    assert reproducibility.compared(old, {**old, "verdict": "flat"})["first"] == "verdict"
+    assert reproducibility.compared(old, {k: v for k, v in old.items() if k != "kl"})["verdict"] == "different"
+    assert reproducibility.compared(old, {**old, "new": 1.0})["first"] == "new"
+    assert reproducibility.compared(old, {**old, "nll": 1.0})["first"] == "nll"
 
 
 def test_a_run_without_a_result_and_other_flags_are_refused(here, tmp_path):
@@ -96,19 +97,19 @@ def test_locks_that_do_not_hold_are_seen(tmp_path, monkeypatch):
         path.touch()
         yield
 
-    assert doctor._locks(tmp_path) == ""
-    monkeypatch.setattr(doctor.store, "locked", nothing)
-    assert "does not see" in doctor._locks(tmp_path)
+    assert machine._locks(tmp_path) == ""
+    monkeypatch.setattr(machine.store, "locked", nothing)
+    assert "does not see" in machine._locks(tmp_path)
 
 
 def test_renames_that_do_not_hold_are_seen(tmp_path, monkeypatch):
-    assert doctor._renames(tmp_path) == ""
-    monkeypatch.setattr(doctor.store, "write", lambda path, content: path.exists() or path.write_bytes(content))
+    assert machine._renames(tmp_path) == ""
+    monkeypatch.setattr(machine.store, "write", lambda path, content: path.exists() or path.write_bytes(content))
     (tmp_path / "more").mkdir()
-    assert "still the old one" in doctor._renames(tmp_path / "more")
+    assert "still the old one" in machine._renames(tmp_path / "more")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    lines = list(doctor._folder(tmp_path / "none"))
+    lines = list(machine._folder(tmp_path / "none"))
     assert [(line.name, line.good) for line in lines] == [("results", False)]
     assert os.strerror(2) in lines[0].found

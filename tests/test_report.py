@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 from made_up import PROVENANCE, plane, record, seeds, written
 
-from ebmcli import report
-from ebmcli.errors import UsageError
-from ebmcli.registry import units
-from ebmcli.report import Wanted, details, differences, maths
+from ebmcli.core.errors import UsageError
+from ebmcli.core.registry import units
+from ebmcli.report import differences, maths, writers
 from ebmcli.report import rows as rows_of
-from ebmcli.report.latex import escape as tex
-from ebmcli.report.markdown import escape
-from ebmcli.report.measures import BETTER
+from ebmcli.report import tables as details
+from ebmcli.report.build import Wanted
+from ebmcli.report.columns import BETTER
+from ebmcli.report.writers.latex import escape as tex
+from ebmcli.report.writers.markdown import escape
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 EVIL = 'a|b\n🙂 <script>alert("x")</script> $x_1$ \\end{table} `c` *d* [e](f) &lt; 100%'
@@ -67,7 +68,7 @@ def sweep(tmp_path):
 
 def of(folder, format="md", pictures=None, output=None, **wanted):
     folders = folder if isinstance(folder, list) else [folder]
-    return report.text(folders, format, Wanted(**wanted), pictures or {}, output)
+    return writers.text(folders, format, Wanted(**wanted), pictures or {}, output)
 
 
 def tables_of(markdown):
@@ -105,7 +106,7 @@ def test_the_figures_of_a_table_are_those_worked_by_hand(sweep):
     assert "Warning" not in text
 
 
-@pytest.mark.parametrize("format", report.FORMATS)
+@pytest.mark.parametrize("format", writers.FORMATS)
 def test_a_report_is_the_same_twice_and_has_no_nan(sweep, format):
     folder = sweep(RECORDS, REFUSED)
     text = of(folder, format, baseline="hinge")
@@ -114,7 +115,7 @@ def test_a_report_is_the_same_twice_and_has_no_nan(sweep, format):
 
 
 @pytest.mark.parametrize("records", [[], [RECORDS[11]], REFUSED])
-@pytest.mark.parametrize("format", report.FORMATS)
+@pytest.mark.parametrize("format", writers.FORMATS)
 def test_an_empty_an_all_failed_and_an_all_refused_sweep_have_a_report(sweep, records, format):
     folder = sweep([], records) if records is REFUSED else sweep(records)
     text = of(folder, format)
@@ -248,13 +249,13 @@ def test_an_energy_or_a_head_that_differs_between_losses_stands_in_the_table(oth
     """It is a confounder, though no loss ran with two of them."""
     free = record("hinge", "langevin", 0, config={"head": "free"}, **plane(0.1, 2.0))
     records = [free, record("min-hinge", "langevin", 0, config=other, **plane(0.2, 1.0))]
-    (table,) = report.tables(records)
+    (table,) = rows_of.tables(records)
     assert table.columns[2 : table.columns.index("n")] == columns
     assert len(table.rows) == 2
 
 
 def test_negatives_that_a_loss_does_not_look_at_are_called_ignored():
-    (table,) = report.tables([record("score-matching", "pcd", 0, **plane(0.1, 2.0))])
+    (table,) = rows_of.tables([record("score-matching", "pcd", 0, **plane(0.1, 2.0))])
     assert table.rows[0][1] == "pcd (ignored)"
 
 

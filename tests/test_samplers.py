@@ -22,8 +22,8 @@ from negatives import (
     scene,
 )
 
-from ebmcli import objective
-from ebmcli.types import Setting
+from ebmcli.core.types import Setting
+from ebmcli.training import objective
 
 
 class Case(NamedTuple):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from test_losses import QUICK
 
-from ebmcli import registry
-from ebmcli.types import View
+from ebmcli.core import registry
+from ebmcli.core.types import View
 
 LOSSES = {name: unit for name, unit in registry.units("loss").items() if "view" in unit.needs}
 LOSS = {name: unit.function for name, unit in LOSSES.items()}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from negatives import KEY, LABELS, PLANE, SIZE, TASK, at, drawn, energy_of, sampler
 
-from ebmcli import objective
-from ebmcli.objective import Weights
-from ebmcli.types import Batch, Energy, bind
+from ebmcli.core.types import Batch, Energy, bind
+from ebmcli.training import objective
+from ebmcli.training.objective import Weights
 
 # --- labels ----------------------------------------------------------------------------------------------------------
 

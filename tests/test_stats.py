@@ -4,43 +4,43 @@ import numpy as np
 import pytest
 from scipy import stats as reference
 
-from ebmcli import stats
-from ebmcli.stats import Difference, Mean
+from ebmcli.report import formatting, statistics
+from ebmcli.report.statistics import Difference, Mean
 
 # --- intervals -------------------------------------------------------------------------------------------------------
 
 
 def test_the_interval_is_students():
-    found = stats.mean([1.0, 2.0, 3.0, None, float("nan"), float("inf")])
+    found = statistics.mean([1.0, 2.0, 3.0, None, float("nan"), float("inf")])
     assert (found.n, found.mean) == (3, 2.0)
     half = 4.302653 * 1.0 / np.sqrt(3)  # t table, 2 degrees of freedom
     assert (found.low, found.high) == pytest.approx((2 - half, 2 + half), rel=1e-6)
 
 
 def test_no_interval_below_two_and_no_mean_below_one():
-    for average in (stats.mean, stats.interquartile):
+    for average in (statistics.mean, statistics.interquartile):
         assert average([5.0]) == Mean(1, 5.0)
         assert average([None]) == average([]) == Mean(0, None)
 
 
 def test_from_twenty_runs_on_the_interval_is_scipys_bca_bootstrap():
     values = np.random.default_rng(0).gamma(1.0, 1.0, 30)
-    found = stats.mean(list(values))
+    found = statistics.mean(list(values))
     theirs = reference.bootstrap(
         (values,), np.mean, n_resamples=20_000, rng=np.random.default_rng(1)
     ).confidence_interval
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), rel=0.03)
     assert found.high - found.mean > 1.1 * (found.mean - found.low), "a skew sample has a skew interval"
-    assert stats.mean(list(values)) == found
-    assert stats.mean([2.0] * 25) == Mean(25, 2.0, 2.0, 2.0)
+    assert statistics.mean(list(values)) == found
+    assert statistics.mean([2.0] * 25) == Mean(25, 2.0, 2.0, 2.0)
 
 
 def test_interquartile_means_are_scipys_trimmed_means():
     for n in (3, 4, 5, 8, 19, 20, 41):
         values = np.random.default_rng(n).exponential(1.0, n)
-        assert stats.interquartile(list(values)).mean == pytest.approx(reference.trim_mean(values, 0.25))
-    assert stats.interquartile([1.0, 2.0, 3.0]) == stats.mean([1.0, 2.0, 3.0])
-    found = stats.interquartile([0.0, 1.0, 2.0, 100.0])  # winsorised: 1, 1, 2, 2; two are left
+        assert statistics.interquartile(list(values)).mean == pytest.approx(reference.trim_mean(values, 0.25))
+    assert statistics.interquartile([1.0, 2.0, 3.0]) == statistics.mean([1.0, 2.0, 3.0])
+    found = statistics.interquartile([0.0, 1.0, 2.0, 100.0])  # winsorised: 1, 1, 2, 2; two are left
     half = 12.7062 * np.sqrt(1 / 3) * np.sqrt(4) / 2
     assert (found.mean, found.high) == pytest.approx((1.5, 1.5 + half), rel=1e-5)
 
@@ -66,21 +66,21 @@ def coverage(average, draw, n, trials):
 )  # fmt: skip
 def test_the_interval_of_the_mean_covers_as_often_as_it_says(draw, n, expected):
     trials = 4000 if n < 20 else 1500
-    assert coverage(stats.mean, draw, n, trials) == pytest.approx(expected, abs=4 * np.sqrt(0.05 * 0.95 / trials))
+    assert coverage(statistics.mean, draw, n, trials) == pytest.approx(expected, abs=4 * np.sqrt(0.05 * 0.95 / trials))
 
 
 def test_a_bootstrap_of_few_runs_covers_too_little():
     """Which is why there is none below 20."""
     rng, hits = np.random.default_rng(0), 0
     for _ in range(500):
-        found = stats._bootstrapped(rng.normal(3.0, 2.0, 5), lambda rows: rows.mean(axis=-1))
+        found = statistics._bootstrapped(rng.normal(3.0, 2.0, 5), lambda rows: rows.mean(axis=-1))
         hits += found.low <= 3.0 <= found.high
     assert hits / 500 < 0.9
 
 
 @pytest.mark.parametrize("n", [4, 8, 20])
 def test_the_interval_of_the_interquartile_mean_covers_as_often_as_it_says(n):
-    assert coverage(stats.interquartile, "normal", n, 1500) == pytest.approx(0.94, abs=0.03)
+    assert coverage(statistics.interquartile, "normal", n, 1500) == pytest.approx(0.94, abs=0.03)
 
 
 # --- tests -----------------------------------------------------------------------------------------------------------
@@ -89,17 +89,17 @@ def test_the_interval_of_the_interquartile_mean_covers_as_often_as_it_says(n):
 def test_the_paired_test_is_scipys():
     first, second = np.random.default_rng(0).normal(0, 1, (2, 6))
     theirs = reference.ttest_rel(first, second)
-    found = stats.paired([*first, None, 1.0, 7.0], [*second, 1.0, None, float("nan")])
+    found = statistics.paired([*first, None, 1.0, 7.0], [*second, 1.0, None, float("nan")])
     interval = theirs.confidence_interval()
     assert (found.n, found.p) == (6, pytest.approx(theirs.pvalue))
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_differences_that_cannot_be_tested_have_no_p():
-    assert stats.paired([None], [1.0]) == Difference(0, None)
-    assert stats.paired([2.0], [1.0]) == Difference(1, 1.0)
-    assert stats.paired([1.0, 2.0], [1.0, 2.0]) == Difference(2, 0.0, 0.0, 0.0)
-    found = stats.paired([1.1, 8.1, 1000.1], [1.0, 8.0, 1000.0])  # equal but for rounding
+    assert statistics.paired([None], [1.0]) == Difference(0, None)
+    assert statistics.paired([2.0], [1.0]) == Difference(1, 1.0)
+    assert statistics.paired([1.0, 2.0], [1.0, 2.0]) == Difference(2, 0.0, 0.0, 0.0)
+    found = statistics.paired([1.1, 8.1, 1000.1], [1.0, 8.0, 1000.0])  # equal but for rounding
     assert (found.n, found.mean, found.p) == (3, pytest.approx(0.1), None)
 
 
@@ -109,20 +109,20 @@ def test_the_paired_test_errs_as_often_as_it_says(n):
     rng, trials = np.random.default_rng(n), 4000
     shared = rng.normal(0, 5, (trials, n))
     first, second = (shared + rng.normal(0, 1, (trials, n)) for _ in range(2))
-    wrong = np.mean([stats.paired(list(a), list(b)).p < 0.05 for a, b in zip(first, second, strict=True)])
+    wrong = np.mean([statistics.paired(list(a), list(b)).p < 0.05 for a, b in zip(first, second, strict=True)])
     assert wrong == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / trials))
 
 
 def test_holm_by_hand():
-    assert stats.holm([0.01, None, 0.04, 0.03, 0.005]) == pytest.approx([0.03, None, 0.06, 0.06, 0.02])
-    assert stats.holm([0.6, 0.7]) == [1.0, 1.0]
-    assert stats.holm([]) == []
+    assert statistics.holm([0.01, None, 0.04, 0.03, 0.005]) == pytest.approx([0.03, None, 0.06, 0.06, 0.02])
+    assert statistics.holm([0.6, 0.7]) == [1.0, 1.0]
+    assert statistics.holm([]) == []
 
 
 def test_false_discovery_is_scipys():
     ps = np.random.default_rng(0).random(12) ** 3
-    assert stats.false_discovery(ps) == pytest.approx(reference.false_discovery_control(ps))
-    found = stats.false_discovery(np.array([np.nan, 0.02, 0.5]))
+    assert statistics.false_discovery(ps) == pytest.approx(reference.false_discovery_control(ps))
+    found = statistics.false_discovery(np.array([np.nan, 0.02, 0.5]))
     assert found == pytest.approx([np.nan, 0.04, 0.5], nan_ok=True)
 
 
@@ -133,7 +133,7 @@ def test_equal_rows_are_seldom_ranked(seeds, rows):
     rng, trials = np.random.default_rng(seeds), 1500
     ranked = best = 0
     for _ in range(trials):
-        found = stats.better(rng.normal(0, 1, (rows, seeds)) + rng.normal(0, 5, seeds), lower=True)
+        found = statistics.better(rng.normal(0, 1, (rows, seeds)) + rng.normal(0, 5, seeds), lower=True)
         ranked += found.any()
         best += (found.sum(axis=1) == rows - 1).any()
     assert ranked / trials <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / trials)
@@ -146,15 +146,15 @@ def test_better_is_the_adjusted_paired_test_of_every_pair():
     values[4, 1:] = np.nan  # one seed: untestable
     values[3, 0] = np.nan
     pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
-    ps = np.array([stats.paired(list(values[i]), list(values[j])).p for i, j in pairs], float)
+    ps = np.array([statistics.paired(list(values[i]), list(values[j])).p for i, j in pairs], float)
     for lower in (True, False):
         expected = np.zeros((5, 5), bool)
-        for (i, j), p in zip(pairs, stats.false_discovery(ps), strict=True):
+        for (i, j), p in zip(pairs, statistics.false_discovery(ps), strict=True):
             if p < 0.05:
                 low, high = (i, j) if np.nanmean(values[i] - values[j]) < 0 else (j, i)
                 expected[(low, high) if lower else (high, low)] = True
         assert expected.any()
-        assert (stats.better(values, lower) == expected).all()
+        assert (statistics.better(values, lower) == expected).all()
 
 
 # --- how numbers are written -----------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_better_is_the_adjusted_paired_test_of_every_pair():
     ],
 )
 def test_numbers(value, text):
-    assert stats.number(value) == text
+    assert formatting.number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -193,16 +193,16 @@ def test_numbers(value, text):
     ],
 )
 def test_means(found, text):
-    assert stats.text(found) == text
+    assert formatting.text(found) == text
 
 
 @pytest.mark.parametrize(
     ("p", "text"), [(None, "–"), (0.0004, "< 0.001"), (0.0312, "0.031"), (0.5, "0.50"), (1.0, "1.00")]
 )
 def test_probabilities(p, text):
-    assert stats.probability(p) == text
+    assert formatting.probability(p) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (99, "99 s"), (150, "2 min"), (7200, "2.0 h")])
 def test_durations(seconds, text):
-    assert stats.duration(seconds) == text
+    assert formatting.duration(seconds) == text

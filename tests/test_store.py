@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from ebmcli import disk, store
-from ebmcli.errors import UsageError
+from ebmcli.core.errors import UsageError
+from ebmcli.storage import atomic, store
 
 CONFIG = {"loss": "hinge", "seed": 0}
 RECORD = {"id": "a", "status": "done", "config": CONFIG, "metrics": {"kl": 0.5}, "seconds": {}, "provenance": {}}
@@ -93,7 +93,7 @@ def test_a_newer_manifest_is_read_as_far_as_it_is_known_and_never_written(tmp_pa
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
     store.write(tmp_path / "f", b"old")
-    monkeypatch.setattr(disk.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(atomic.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space"):
         store.write(tmp_path / "f", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"old")]

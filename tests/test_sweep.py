@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from ebmcli import config, plan, registry, store, sweep
-from ebmcli.errors import UsageError
-from ebmcli.lazy import jax, jnp
-from ebmcli.registry import loss
-from ebmcli.types import Positive
+from ebmcli.core import registry
+from ebmcli.core.errors import UsageError
+from ebmcli.core.lazy import jax, jnp
+from ebmcli.core.registry import loss
+from ebmcli.core.types import Positive
+from ebmcli.execution import sweep
+from ebmcli.planning import config, plan
+from ebmcli.storage import store
 
 TINY = {"steps": 40, "batch_size": 16, "hidden": 8, "layers": 1, "negatives": 16, "chain_steps": 2, "nodes": 8}
 
@@ -108,7 +111,7 @@ def test_a_part_of_the_plan_leaves_the_manifest_as_it_is(tmp_path):
 def test_energies_that_are_not_finite_before_training_are_a_divergence_and_leave_the_neighbour_alone(
     tmp_path, monkeypatch
 ):
-    from ebmcli import evaluate
+    from ebmcli.training import evaluate
 
     real = evaluate.measure
 

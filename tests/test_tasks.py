@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ebmcli import densities, registry
-from ebmcli.metrics import conditional
+from ebmcli.core import registry
+from ebmcli.core.types import Energy
+from ebmcli.metrics import answers as conditional
+from ebmcli.tasks import _log_densities as densities
 from ebmcli.tasks import curve, letters, plane
-from ebmcli.types import Energy
 
 TASKS = registry.units("task")
 CELLS = 500  # a side of the grid on which densities are integrated

@@ -10,11 +10,13 @@ import pytest
 from scipy.special import logsumexp
 from test_alignment import paths
 
-from ebmcli import config, engine, objective, plan, registry, trainer
+from ebmcli.core import registry
+from ebmcli.core.types import Batch, Setting, Strings, Strip, bind
 from ebmcli.energies import trellis
-from ebmcli.objective import Weights
-from ebmcli.types import Batch, Setting, Strings, Strip, bind
-from ebmcli.validity import judge
+from ebmcli.planning import config, plan
+from ebmcli.planning.compatibility import judge
+from ebmcli.training import engine, loop, objective
+from ebmcli.training.objective import Weights
 
 UNIT = registry.find("energy", "trellis")
 SPACE = Strings(3, 6, fixed=False)  # three letters
@@ -314,9 +316,9 @@ def test_lessons_begin_with_single_letters():
         assert set(counts[0.0].tolist()) == set(counts[0.49].tolist()) == {1}
         assert counts[0.5].min() == 2
         lane = {"values": {"steps": jnp.int32(100)}}
-        state = trainer.State(None, None, None, jnp.int32(49), None)
-        first = trainer._lesson(task, lane, state)(jax.random.key(0), data, 8)
-        later = trainer._lesson(task, lane, state._replace(step=jnp.int32(50)))(jax.random.key(0), data, 8)
+        state = loop.State(None, None, None, jnp.int32(49), None)
+        first = loop._lesson(task, lane, state)(jax.random.key(0), data, 8)
+        later = loop._lesson(task, lane, state._replace(step=jnp.int32(50)))(jax.random.key(0), data, 8)
         assert (first.y[:, 1] == -1).all()
         assert (later.y[:, 1] >= 0).all()
 
@@ -336,11 +338,11 @@ def test_every_loss_that_makes_sense_takes_finite_steps(task):
     planned = [plan.Cell(str(i), cell, judge(cell)) for i, cell in enumerate(cells) if cell["loss"] not in refused]
     for program, members in plan.programs(planned):
         machine = engine.Engine(program)
-        step = jax.jit(partial(trainer.step, program))
+        step = jax.jit(partial(loop.step, program))
         data = jax.tree.map(np.asarray, machine.task.data())
         for member in members:
             lane = machine._lane(member.config)
-            first = jax.jit(partial(trainer.init, program))(lane, data)
+            first = jax.jit(partial(loop.init, program))(lane, data)
             state = first
             for _ in range(3):
                 state, progress = step(lane, data, state)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ebmcli import config, plan
-from ebmcli.registry import units
-from ebmcli.validity import judge
+from ebmcli.core.registry import units
+from ebmcli.planning import config, plan
+from ebmcli.planning.compatibility import judge
 
 POINTS = Path(__file__).with_name("points.csv")
 TASKS = [f"{name}:{POINTS}" if unit.file else name for name, unit in units("task").items()]

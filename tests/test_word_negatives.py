@@ -10,9 +10,10 @@ import pytest
 from negatives import KEY, LINEAR, SIZE, STRINGS, at, sampler, words
 from scipy import stats
 
-from ebmcli import objective, registry
-from ebmcli.objective import Weights
-from ebmcli.types import Batch, Energy, Strings, Word
+from ebmcli.core import registry
+from ebmcli.core.types import Batch, Energy, Strings, Word
+from ebmcli.training import objective
+from ebmcli.training.objective import Weights
 
 
 @cache

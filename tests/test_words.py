@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmcli import registry, strips
+from ebmcli.core import registry
+from ebmcli.core.types import Aligned, Energy
+from ebmcli.tasks import _strips as strips
 from ebmcli.tasks import handwriting, words
-from ebmcli.types import Aligned, Energy
 
 KEY = jax.random.key(40)
 HASH = "b339499cc24d0301ede47c00687fb41dfdf9b9ccf729c8507026f333d533a3c1"  # also in ebmcli/tasks/data/README.md

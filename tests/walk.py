@@ -1,4 +1,4 @@
-"""Walks a small sweep's writing, without training, through a fault at every point of the write path (disk.point).
+"""Walks a small sweep's writing, without training, through a fault at every point of the write path (atomic.point).
 
 Run as a program: jax is not there, so that each fault is a fork of milliseconds. Prints how many faults were tried.
 """
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ebmcli import config, disk, plan, store, sweep
+from ebmcli.execution import sweep
+from ebmcli.planning import config, plan
+from ebmcli.storage import atomic, store
 
 ACTIONS = ("kill", "ENOSPC", "EIO")
 
@@ -41,7 +43,7 @@ def forked(folder, fault=""):
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     try:
         if fault:
-            os.environ[disk.FAULT] = fault
+            os.environ[atomic.FAULT] = fault
         write(folder)
     except OSError as error:
         os._exit(7 if error.filename else 8)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from ebmcli.energies import answer, silu
-from ebmcli.lazy import Array, jax, jnp, nn
-from ebmcli.registry import energy
-from ebmcli.sources import LECTURE, TUTORIAL
-from ebmcli.types import Count, Energy, Space
+from ebmcli.core.citations import LECTURE, TUTORIAL
+from ebmcli.core.lazy import Array, jax, jnp, nn
+from ebmcli.core.registry import energy
+from ebmcli.core.types import Count, Energy, Space
+from ebmcli.energies._inputs import answer
+from ebmcli.numerics.silu import silu
 
 
 def _network(hidden: int, outputs: int) -> Any:

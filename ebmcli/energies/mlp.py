@@ -2,10 +2,11 @@
 
 from typing import Any, Literal
 
-from ebmcli.energies import features, silu
-from ebmcli.lazy import jnp, nn
-from ebmcli.registry import energy
-from ebmcli.types import Count, Energy, Space
+from ebmcli.core.lazy import jnp, nn
+from ebmcli.core.registry import energy
+from ebmcli.core.types import Count, Energy, Space
+from ebmcli.energies._inputs import features
+from ebmcli.numerics.silu import silu
 
 HEADS = {"free": lambda f: f, "softplus": lambda f: nn.softplus(f), "square": lambda f: jnp.square(f)}
 

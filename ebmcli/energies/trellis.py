@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from ebmcli import alignment as dynamic
-from ebmcli.lazy import Array, jax, jnp, nn
-from ebmcli.registry import energy
-from ebmcli.types import Aligned, Count, Energy, Space, Strip
+from ebmcli.core.lazy import Array, jax, jnp, nn
+from ebmcli.core.registry import energy
+from ebmcli.core.types import Aligned, Count, Energy, Space, Strip
+from ebmcli.numerics import alignment as dynamic
 
 WINDOW, STRIDE = 18, 6  # pixels: a word of n letters of 18 pixels has 3n - 1 windows or more, and needs 2n
 # What no training strip shows should read as a gap: in strips of 2 and 3 letters no blank window lies but at the end,

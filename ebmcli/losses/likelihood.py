@@ -1,9 +1,9 @@
 """Losses that look at the right answer alone, at all answers at once, or at samples of the model."""
 
-from ebmcli.lazy import Array, jax, jnp
-from ebmcli.registry import loss
-from ebmcli.sources import LECTURE, TUTORIAL
-from ebmcli.types import Energies, NonNegative
+from ebmcli.core.citations import LECTURE, TUTORIAL
+from ebmcli.core.lazy import Array, jax, jnp
+from ebmcli.core.registry import loss
+from ebmcli.core.types import Energies, NonNegative
 
 
 @loss("", promised="none", flat="F", reference=f"{TUTORIAL}, section 2.2")

@@ -1,8 +1,8 @@
 """Losses that tell the right answer from K others, knowing the density q of the distribution that drew these."""
 
-from ebmcli.lazy import Array, jax, jnp
-from ebmcli.registry import loss
-from ebmcli.types import Energies, Positive
+from ebmcli.core.lazy import Array, jax, jnp
+from ebmcli.core.registry import loss
+from ebmcli.core.types import Energies, Positive
 
 
 def _scores(e: Energies, beta: Array) -> Array:

@@ -1,9 +1,9 @@
 """Losses without negatives: they look at the energy round the right answer, at its slope or at perturbed points."""
 
-from ebmcli.lazy import Array, jax, jnp
-from ebmcli.registry import loss
-from ebmcli.sources import LECTURE
-from ebmcli.types import Positive, View
+from ebmcli.core.citations import LECTURE
+from ebmcli.core.lazy import Array, jax, jnp
+from ebmcli.core.registry import loss
+from ebmcli.core.types import Positive, View
 
 PERTURBED = 16  # points of the energy discrepancy
 

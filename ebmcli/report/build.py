@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ebmcli import stats, store
-from ebmcli.errors import UsageError, unknown
-from ebmcli.registry import units
-from ebmcli.report import details, differences, maths, rows
-from ebmcli.report.measures import BETTER, heading, main, notes
-from ebmcli.report.model import Block, Command, Formulas, Heading, Items, Picture, Table, Text
+from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.registry import units
+from ebmcli.report import differences, maths, rows, statistics
+from ebmcli.report import tables as details
+from ebmcli.report.blocks import Block, Command, Formulas, Heading, Items, Picture, Table, Text
+from ebmcli.report.columns import BETTER, heading, main, notes
 from ebmcli.report.rows import Record
+from ebmcli.storage import store
 
 ALWAYS = (
     "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] "
@@ -51,7 +52,7 @@ class Wanted:
     @property
     def average(self) -> rows.Average:
         """How seeds are put together."""
-        return stats.interquartile if self.interquartile else stats.mean
+        return statistics.interquartile if self.interquartile else statistics.mean
 
 
 def gathered(folders: Sequence[Path]) -> list[dict[str, Any]]:

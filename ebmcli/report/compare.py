@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli import stats
-from ebmcli.registry import repeated
-from ebmcli.report import rows
-from ebmcli.report.details import Row, by_seed
+from ebmcli.core.registry import repeated
+from ebmcli.report import formatting, rows, statistics
+from ebmcli.report.blocks import Cell, Table, Value
+from ebmcli.report.columns import accuracy, heading, main
 from ebmcli.report.differences import finding
-from ebmcli.report.measures import accuracy, heading, main
-from ebmcli.report.model import Cell, Table, Value
 from ebmcli.report.rows import Record
-from ebmcli.stats import Difference
+from ebmcli.report.statistics import Difference
+from ebmcli.report.tables import Row, by_seed
 
 MARGIN = ("gap_q50", "violation_rate")
 UNIMPORTANT = ("energy", "head")
@@ -27,8 +26,8 @@ class Change:
     row: str
     task: str
     measure: str
-    first: stats.Mean
-    second: stats.Mean
+    first: statistics.Mean
+    second: statistics.Mean
     difference: Difference
     p: float | None  # adjusted for all that is compared
     finding: str
@@ -64,7 +63,7 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> Comparison:
     pairs = _rows(first, names), _rows(second, names)
     shared = [key for key in pairs[0] if key in pairs[1]]
     found = [one for key in shared for one in _measured(pairs[0][key], pairs[1][key])]
-    adjusted = stats.false_discovery(np.array([np.nan if d.p is None else d.p for *_, d in found], float))
+    adjusted = statistics.false_discovery(np.array([np.nan if d.p is None else d.p for *_, d in found], float))
     changes = []
     for (row, measure, a, b, difference), p in zip(found, adjusted, strict=True):
         known = None if np.isnan(p) else float(p)
@@ -99,13 +98,13 @@ def _rows(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ..
     return found
 
 
-def _measured(first: Row, second: Row) -> list[tuple[Row, str, stats.Mean, stats.Mean, Difference]]:
+def _measured(first: Row, second: Row) -> list[tuple[Row, str, statistics.Mean, statistics.Mean, Difference]]:
     done = [*rows.metrics(first.members), *rows.metrics(second.members)]
     there = dict.fromkeys(name for one in done for name, value in one.items() if value is not None)
     found = []
     for name in [*accuracy(first.key["task"], there), *(name for name in MARGIN if name in there)]:
         a, b = ([None if np.isnan(v) else float(v) for v in line] for line in by_seed([first, second], name))
-        found.append((first, name, stats.mean(a), stats.mean(b), stats.paired(b, a)))
+        found.append((first, name, statistics.mean(a), statistics.mean(b), statistics.paired(b, a)))
     return found
 
 
@@ -146,9 +145,11 @@ def table(found: Comparison, names: tuple[str, str]) -> Table:
     for change in found.changes:
         moved = change.finding in ("better", "worse", "higher", "lower")
         if moved or (change.measure == main(change.task) and change.finding != "equal"):
-            figures = [Value(stats.text(one), one.mean) for one in (change.first, change.second, change.difference)]
+            figures = [
+                Value(formatting.text(one), one.mean) for one in (change.first, change.second, change.difference)
+            ]
             told = [change.task, change.row, heading(change.measure, True)]
-            lines.append([*told, *figures, Value(stats.probability(change.p), change.p), change.finding])
+            lines.append([*told, *figures, Value(formatting.probability(change.p), change.p), change.finding])
     return Table("Changes", ["task", "row", "measure", *names, "difference", "p", "finding"], lines)
 
 

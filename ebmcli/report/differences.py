@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ebmcli import stats
-from ebmcli.errors import unknown
-from ebmcli.report import details, rows
-from ebmcli.report.details import Row
-from ebmcli.report.measures import BETTER, LOWER, WORSE, heading
-from ebmcli.report.model import Cell, Table, Text, Value
-from ebmcli.stats import Difference
+from ebmcli.core.errors import unknown
+from ebmcli.report import formatting, rows, statistics
+from ebmcli.report import tables as details
+from ebmcli.report.blocks import Cell, Table, Text, Value
+from ebmcli.report.columns import BETTER, LOWER, WORSE, heading
+from ebmcli.report.statistics import Difference
+from ebmcli.report.tables import Row
 
 
 def finding(name: str, found: Difference, adjusted: float | None) -> str:
@@ -21,7 +21,7 @@ def finding(name: str, found: Difference, adjusted: float | None) -> str:
         return "equal" if found.mean == 0 else "one shared seed, no test"
     if adjusted is None:
         return "equal" if found.mean == 0 else "the same in every seed, no test"
-    if adjusted >= 1 - stats.LEVEL or found.mean is None:
+    if adjusted >= 1 - statistics.LEVEL or found.mean is None:
         return "not significant"
     direction = (BETTER | WORSE).get(name)
     if not direction:
@@ -44,12 +44,12 @@ def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
     nearest = {i: max(base, key=lambda j: _shared(shown[i], shown[j])) for i in others}
     if not others:
         return Text(f"Only {baseline} has run on {task}: no differences to it.")
-    found = {i: stats.paired(values[i], values[nearest[i]]) for i in others}
-    adjusted = dict(zip(others, stats.holm([found[i].p for i in others]), strict=True))
+    found = {i: statistics.paired(values[i], values[nearest[i]]) for i in others}
+    adjusted = dict(zip(others, statistics.holm([found[i].p for i in others]), strict=True))
     lines: list[list[Cell]] = [
         [
             *rows.names(shown[i].key), shown[nearest[i]].name, Value(str(found[i].n), found[i].n),
-            Value(stats.text(found[i]), found[i].mean), Value(stats.probability(adjusted[i]), adjusted[i]),
+            Value(formatting.text(found[i]), found[i].mean), Value(formatting.probability(adjusted[i]), adjusted[i]),
             finding(name, found[i], adjusted[i]) + _survivors(found[i], shown[i], shown[nearest[i]]),
         ]
         for i in others

@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ebmcli import stats, store
-from ebmcli.registry import known, repeated
-from ebmcli.report.measures import heading
-from ebmcli.report.model import Cell, Table, Value
-from ebmcli.stats import Mean
-from ebmcli.validity import needs_negatives
+from ebmcli.core.registry import known, repeated
+from ebmcli.planning.compatibility import needs_negatives
+from ebmcli.report import formatting, statistics
+from ebmcli.report.blocks import Cell, Table, Value
+from ebmcli.report.columns import heading
+from ebmcli.report.statistics import Mean
+from ebmcli.storage import store
 
 Record = Mapping[str, Any]
-Average = Callable[[stats.Values], Mean]
+Average = Callable[[statistics.Values], Mean]
 CONFOUNDERS = ("energy", "head", "steps")  # follow the loss or a budget: where they differ, a table says which
 
 
@@ -58,7 +59,7 @@ def told_repeat(record: Record) -> str:
     )
 
 
-def tables(records: Sequence[Record], average: Average = stats.mean) -> list[Table]:
+def tables(records: Sequence[Record], average: Average = statistics.mean) -> list[Table]:
     """A table for each task; cells that did not finish count in n and are listed apart."""
     shown = [record for record in records if record["status"] != "refused"]
     by_task = {task: [r for r in shown if r["config"]["task"] == task] for task in in_order(shown, "task")}
@@ -119,12 +120,12 @@ def setting(value: Any) -> str:
 def figure(done: Sequence[Mapping[str, Any]], name: str, average: Average, best: bool = False) -> Value:
     """The average of a measure; with its own n where some of the runs lack it."""
     found = average([one.get(name) for one in done])
-    return Value(stats.text(found) + _fewer(found, len(done)), found.mean, best)
+    return Value(formatting.text(found) + _fewer(found, len(done)), found.mean, best)
 
 
 def percent(found: Mean, runs: int) -> Value:
     """An average of percentages."""
-    return Value("–" if found.mean is None else f"{stats.text(found)} %{_fewer(found, runs)}", found.mean)
+    return Value("–" if found.mean is None else f"{formatting.text(found)} %{_fewer(found, runs)}", found.mean)
 
 
 def _fewer(found: Mean, runs: int) -> str:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ebmcli.lazy import Array, jax, jnp, nn, optax
-from ebmcli.objective import scored
-from ebmcli.registry import sampler
-from ebmcli.types import Batch, Count, Energy, Negatives, Positive, Sampler, Setting
+from ebmcli.core.batching import scored
+from ebmcli.core.lazy import Array, jax, jnp, nn, optax
+from ebmcli.core.registry import sampler
+from ebmcli.core.types import Batch, Count, Energy, Negatives, Positive, Sampler, Setting
 
 
 @sampler(continuous="negatives adversarial", reference="Goodfellow et al. 2014; Zhao et al. 2017")

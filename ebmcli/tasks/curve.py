@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli.densities import ARMS, pinwheel_arms
-from ebmcli.lazy import jax, jnp
-from ebmcli.metrics import conditional
+from ebmcli.core.citations import TUTORIAL
+from ebmcli.core.lazy import jax, jnp
+from ebmcli.core.registry import task
+from ebmcli.core.types import Batch, Box, Labels, Task
+from ebmcli.metrics import answers as conditional
 from ebmcli.metrics.density import grid
-from ebmcli.registry import task
-from ebmcli.sources import TUTORIAL
-from ebmcli.tasks import pinwheel
-from ebmcli.types import Batch, Box, Labels, Task
+from ebmcli.tasks._log_densities import ARMS, pinwheel_arms
+from ebmcli.tasks._plane import pinwheel
 
 POINTS = 200  # of a training set
 NEAR = 0.1  # an answer closer than this to the right one is not wrong

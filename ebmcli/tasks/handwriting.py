@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
-from ebmcli import strips
-from ebmcli.lazy import jax, jnp
-from ebmcli.registry import task
-from ebmcli.tasks import READING
-from ebmcli.types import Batch, Repeat, Share, Strip, Task, Traced
+from ebmcli.core.lazy import jax, jnp
+from ebmcli.core.registry import task
+from ebmcli.core.types import Batch, Repeat, Share, Strip, Task, Traced
+from ebmcli.tasks import _strips as strips
+from ebmcli.tasks._defaults import READING
 
 FOLDS = 10
 ZOOM = 2  # letters of 16 x 8 pixels are drawn at twice their size

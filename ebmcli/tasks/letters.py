@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
-from ebmcli.lazy import jax, jnp
+from ebmcli.core.lazy import jax, jnp
+from ebmcli.core.registry import task
+from ebmcli.core.types import Batch, Repeat, Strings, Task, Traced, Word
 from ebmcli.metrics import margin, sequence
-from ebmcli.registry import task
-from ebmcli.tasks import READING
-from ebmcli.types import Batch, Repeat, Strings, Task, Traced, Word
+from ebmcli.tasks._defaults import READING
 
 FOLDS = 10
 LABELS = 26

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli import densities
-from ebmcli.densities import LogDensity
-from ebmcli.lazy import Array, jax, jnp
+from ebmcli.core.lazy import Array, jax, jnp
+from ebmcli.core.registry import task
+from ebmcli.core.types import Task
 from ebmcli.metrics import density
-from ebmcli.registry import task
-from ebmcli.tasks import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, PLANE, on_the_plane
-from ebmcli.tasks import pinwheel as pinwheel_points
-from ebmcli.types import Task
+from ebmcli.tasks import _log_densities as densities
+from ebmcli.tasks._log_densities import LogDensity
+from ebmcli.tasks._plane import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, PLANE, on_the_plane
+from ebmcli.tasks._plane import pinwheel as pinwheel_points
 
 HELD_OUT_SEED = 2006  # one held-out set a task, the same for every run
 MIXTURE = PLANE | {"measures": f"{PLANE['measures']} modes high_quality"}

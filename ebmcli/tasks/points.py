@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ebmcli.errors import UsageError
-from ebmcli.lazy import jax
+from ebmcli.core.errors import UsageError
+from ebmcli.core.lazy import jax
+from ebmcli.core.registry import digest, task
+from ebmcli.core.types import Task
 from ebmcli.metrics import density
-from ebmcli.registry import digest, task
-from ebmcli.tasks import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, on_the_plane
-from ebmcli.types import Task
+from ebmcli.tasks._plane import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, on_the_plane
 
 LEAST_ROWS = 50
 TESTED = 5  # every fifth point, in a random order, is held out

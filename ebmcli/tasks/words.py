@@ -7,11 +7,11 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
-from ebmcli import strips
-from ebmcli.lazy import Array, jax, jnp
-from ebmcli.registry import task
-from ebmcli.tasks import READING
-from ebmcli.types import Batch, Share, Steps, Strip, Task, Traced
+from ebmcli.core.lazy import Array, jax, jnp
+from ebmcli.core.registry import task
+from ebmcli.core.types import Batch, Share, Steps, Strip, Task, Traced
+from ebmcli.tasks import _strips as strips
+from ebmcli.tasks._defaults import READING
 
 PER_LETTER, EXTRA = 18, 6  # pixels: a strip has 18 a letter and 6 more
 ADVANCE = 12  # from letter to letter

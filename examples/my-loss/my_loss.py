@@ -1,9 +1,9 @@
 """A loss from another package: that of AdaBoost, on energies."""
 
-from ebmcli.lazy import Array, jnp
-from ebmcli.losses import mean
-from ebmcli.registry import loss
-from ebmcli.types import Energies, Positive
+from ebmcli.core.lazy import Array, jnp
+from ebmcli.core.registry import loss
+from ebmcli.core.types import Energies, Positive
+from ebmcli.losses._terms import mean
 
 
 @loss(promised="infinite", flat="1", reference="Freund & Schapire 1997; of pairs: Freund et al. 2003")

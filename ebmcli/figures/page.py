@@ -1,0 +1,300 @@
+"""`ebm plot`: the page of small multiples that a lecturer would project, drawn from what a sweep left on disk."""
+
+import io
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ebmcli.core.errors import UsageError
+from ebmcli.figures import cells as multiples
+from ebmcli.figures import panels
+from ebmcli.figures.cells import Mark, Page, Record
+from ebmcli.figures.panels import Panel, Scales
+from ebmcli.figures.picture import key_measure
+from ebmcli.report import formatting
+from ebmcli.storage import store
+
+FORMATS = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}  # no dates: the same page twice is equal
+ALARM, QUIET, PALE = "crimson", "0.35", "0.6"
+# Inches. Text keeps its size, a page of few cells has larger ones.
+SIDE, LEAST, MOST = 7.5, 1.8, 3.0  # all rows or columns together; of one cell, at least and at most
+BETWEEN, UNDER, TICKS = 0.32, 0.8, 0.26  # cells; for the figures under a cell; for the ticks of a histogram
+EDGE, BAR = 0.3, 1.3
+TITLE, HEADING, FIGURE, TEXT, NOTE = 24, 17, 15, 14, 12  # points
+LETTER = {HEADING: 0.152, TEXT: 0.1, NOTE: 0.086}  # the width of one, headings in bold: for breaking lines
+SHARPEST, PIXELS, LONGEST = 150, 36e6, 20_000  # of a .png: dots an inch, all, a side
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page with what its cells show. places: by (row, column)."""
+
+    page: Page
+    records: Mapping[tuple[int, int], Record]
+    panels: Mapping[tuple[int, int], Panel]
+    marks: Mapping[tuple[int, int], Mark]
+
+    def kinds(self) -> list[str]:
+        """How its runs are drawn."""
+        return sorted({panel.kind for panel in self.panels.values()})
+
+
+def write(
+    folder: Path, grid: str, task: str | None, seed: int | None, output: Path | None
+) -> tuple[list[Path], list[str]]:
+    """Draw the pages of a sweep; (the files written, what is to be said beside)."""
+    if output is not None and output.suffix.lower() not in FORMATS:
+        raise UsageError(f"--output {output}: the name ends in {', '.join(FORMATS)}, which says what is written")
+    records = store.records(folder)
+    if not records:
+        raise UsageError(f"{folder}: this sweep is empty, there is nothing to draw")
+    pages = [load(folder, one) for one in multiples.pages(records, *multiples.axes(grid, records), task, seed)]
+    full = [one for one in pages if one.panels]
+    if not full:
+        raise UsageError(_nothing(folder, pages))
+    written, notes = [], []
+    for shown in pages:
+        name = shown.page.task or "tasks"
+        if shown.panels:
+            written.append(file_of(folder, output, name, len(full)))
+            store.write(written[-1], drawn(figure(shown, folder.name), written[-1].suffix.lower()))
+            notes += [f"{name}: {note}" for note in (shown.page.hidden(), _lacking(shown)) if note]
+        else:
+            notes.append(f"{name}: no run has left anything to draw, no page")
+    return written, notes
+
+
+def load(folder: Path, page: Page) -> Shown:
+    """The page with the arrays of its runs."""
+    records, found, marks = page.shown(), {}, {}
+    for row in range(len(page.row_values)):
+        for column in range(len(page.column_values)):
+            place = row, column
+            record = records.get(place)
+            if record and record["status"] == "done":
+                arrays = store.arrays(folder / "runs" / record["id"]) or {}
+                panel = Panel(record["config"], arrays, record["metrics"].get("verdict") == "healthy")
+                if panel.drawable:
+                    found[place] = panel
+            marks[place] = multiples.mark(record, place in found)
+    return Shown(page, records, found, marks)
+
+
+def _nothing(folder: Path, pages: list[Shown]) -> str:
+    done = sum(record["status"] == "done" for shown in pages for record in shown.records.values())
+    if done:
+        return f"{folder}: its finished runs have no arrays.npz any more: remove their folders and run them again"
+    return f"{folder}: no run of these has finished, there is nothing to draw yet (ebm report shows why)"
+
+
+def _lacking(shown: Shown) -> str:
+    lacking = sum(mark.word == "no arrays" for mark in shown.marks.values())
+    return f"{lacking} finished runs have no arrays.npz any more, their cells say so" if lacking else ""
+
+
+def file_of(folder: Path, output: Path | None, name: str, pages: int) -> Path:
+    """Where the page of a task lies, one of so many."""
+    name = re.sub(r"[^\w.-]", "-", name)
+    if output is None:
+        return folder / f"grid-{name}.png"
+    return output if pages == 1 else output.with_name(f"{output.stem}-{name}{output.suffix}")
+
+
+def drawn(figure: Any, suffix: str) -> bytes:
+    """The figure as a file."""
+    from matplotlib import rc_context
+
+    width, height = figure.get_size_inches()
+    sharp = min(SHARPEST, LONGEST / max(width, height), (PIXELS / (width * height)) ** 0.5)
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "ebm"}):
+        figure.savefig(buffer, format=suffix[1:], dpi=sharp, metadata=FORMATS[suffix])
+    return buffer.getvalue()
+
+
+# --- the figure ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where things stand, in inches from the upper left corner."""
+
+    rows: list[str]  # what stands beside a row and over a column
+    columns: list[str]
+    side: float  # of a cell
+    left: float  # where the first cell begins
+    top: float
+    down: float  # from one row to the next
+    across: float
+    width: float  # of the page
+    height: float
+    above: list[str]  # lines under the title, and at the foot of the page
+    below: list[str]
+
+
+def _layout(shown: Shown, sweep: str, bars: int) -> _Layout:
+    page = shown.page
+    side = min(max(SIDE / max(len(page.row_values), len(page.column_values)), LEAST), MOST)
+    across, down = side + BETWEEN, side + UNDER + (TICKS if "gaps" in shown.kinds() else 0.0)
+    letters = int((across - 0.1) / LETTER[HEADING])
+    rows = [_broken(page.heading(page.rows, value), letters) for value in page.row_values]
+    columns = [_broken(page.heading(page.columns, value), letters) for value in page.column_values]
+    left = 1.6 * EDGE + LETTER[HEADING] * max(len(line) for text in rows for line in text.splitlines())
+    width = left + across * len(columns) + BAR * bars + EDGE
+    above = textwrap.wrap(_subtitle(shown, sweep), int((width - 2 * EDGE) / LETTER[TEXT]))
+    below = textwrap.wrap(_caption(shown), int((width - 2 * EDGE) / LETTER[NOTE]))
+    lines = 1 + max(text.count("\n") for text in columns)
+    top = EDGE + _lines(1, TITLE) + _lines(len(above), TEXT) + _lines(lines, HEADING) + 0.45
+    height = top + down * len(rows) + _lines(len(below), NOTE) + EDGE
+    return _Layout(rows, columns, side, left, top, down, across, width, height, above, below)
+
+
+def _lines(count: int, size: float) -> float:
+    """The height of so many lines."""
+    return count * size * 1.25 / 72
+
+
+def _broken(heading: str, letters: int) -> str:
+    return "\n".join(textwrap.wrap(heading, letters, break_long_words=False))
+
+
+@dataclass
+class _Sheet:
+    """A figure on which things are placed in inches from its upper left corner."""
+
+    figure: Any
+    width: float
+    height: float
+
+    def axes(self, x: float, y: float, width: float, height: float) -> Any:
+        """Axes whose upper left corner is there."""
+        place = x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height
+        return self.figure.add_axes(place)
+
+    def text(self, x: float, y: float, text: str, size: float, room: float = 0.0, **style: Any) -> None:
+        """Text, made smaller where it is wider than its room."""
+        put = self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=size, **style)
+        if room:
+            found = put.get_window_extent(self.figure.canvas.get_renderer()).width / self.figure.dpi
+            put.set_fontsize(size * min(1.0, room / found))
+
+
+def figure(shown: Shown, sweep: str) -> Any:
+    """The page as a matplotlib figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shared = panels.scales(list(shown.panels.values()))
+    at = _layout(shown, sweep, bool(len(shared.levels)) + bool(shared.labels))
+    sheet = _Sheet(Figure(figsize=(at.width, at.height)), at.width, at.height)
+    FigureCanvasAgg(sheet.figure)
+    sheet.text(EDGE, EDGE, shown.page.task or "all tasks", TITLE, weight="bold", va="top")
+    sheet.text(EDGE, EDGE + _lines(1, TITLE) + 0.05, "\n".join(at.above), TEXT, va="top", color=QUIET)
+    sheet.text(EDGE, at.height - EDGE, "\n".join(at.below), NOTE, va="bottom", color=QUIET)
+    for number, text in enumerate(at.columns):
+        middle, room = at.left + at.across * number + at.side / 2, at.across - 0.1
+        sheet.text(middle, at.top - 0.2, text, HEADING, room, weight="bold", ha="center", va="bottom")
+    for number, text in enumerate(at.rows):
+        middle, room = at.top + at.down * number + at.side / 2, at.left - 1.4 * EDGE
+        sheet.text(at.left - 0.6 * EDGE, middle, text, HEADING, room, weight="bold", ha="right", va="center")
+    for place in shown.marks:
+        _cell(sheet, shown, place, shared, at)
+    _bars(sheet, shown, shared, at)
+    return sheet.figure
+
+
+def _cell(sheet: _Sheet, shown: Shown, place: tuple[int, int], shared: Scales, at: _Layout) -> None:
+    """A cell with its mark and its figures; the gid of its axes says where it stands."""
+    x, y = at.left + at.across * place[1], at.top + at.down * place[0]
+    axes, mark, panel = sheet.axes(x, y, at.side, at.side), shown.marks[place], shown.panels.get(place)
+    axes.set_gid(f"cell {place[0]} {place[1]}")
+    middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    if panel:
+        panels.draw(axes, panel, shared)
+        if mark.word:
+            box = {"facecolor": ALARM, "edgecolor": "none", "pad": 4}
+            axes.text(0.5, 1.0, mark.word, fontsize=TEXT, weight="bold", color="white", bbox=box, **middle)
+    else:
+        axes.set(xticks=[], yticks=[], facecolor="0.94" if place in shown.records else "none")
+        axes.text(0.5, 0.5, mark.word, fontsize=TEXT, color=ALARM if mark.alarm else QUIET, **middle)
+    axes.spines[:].set(color=ALARM if mark.alarm else PALE, linewidth=4 if mark.alarm else 0.8)
+    axes.spines[:].set_position(("outward", 2 if mark.alarm else 0))  # the frame covers nothing
+    axes.spines[:].set_visible(place in shown.records)
+    record = shown.records.get(place)
+    if record and record["status"] == "done":
+        below = y + at.side + 0.1 + (TICKS if panel and panel.kind == "gaps" else 0.0)
+        sheet.text(x + at.side / 2, below, _figures(record), FIGURE, at.across - 0.2, ha="center", va="top")
+
+
+def _figures(record: Record) -> str:
+    """What stands under a cell."""
+    metrics = record["metrics"]
+    name, value = key_measure(record["config"]["task"], metrics)
+    return f"{name} {formatting.number(value)}\ngap {formatting.number(metrics.get('gap_q50'))}"
+
+
+def _bars(sheet: _Sheet, shown: Shown, shared: Scales, at: _Layout) -> None:
+    """The colour scales, right of the cells."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm
+
+    x, height = at.left + at.across * len(at.columns), min(at.down * len(at.rows) - UNDER, 6.0)
+    if len(shared.levels):
+        axes = sheet.axes(x, at.top, 0.22, height)
+        scale = ScalarMappable(**panels.colours(shared))
+        bar = sheet.figure.colorbar(scale, cax=axes, extend="max", ticks=shared.levels[::2])
+        bar.set_label("energy F above the lowest", fontsize=FIGURE)
+        bar.ax.tick_params(labelsize=TEXT)
+        x += BAR
+    if shared.labels:
+        axes = sheet.axes(x, at.top, 0.22, min(height, 0.4 * shared.labels))
+        tones = BoundaryNorm([number - 0.5 for number in range(shared.labels + 1)], shared.labels)
+        colours = panels.label_colours(shared.labels)
+        bar = sheet.figure.colorbar(ScalarMappable(tones, colours), cax=axes, ticks=range(shared.labels), alpha=0.5)
+        bar.set_label("label", fontsize=FIGURE)
+        bar.ax.tick_params(labelsize=TEXT, length=0)
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+CAPTIONS = {
+    "surface": "colour: F(y) above its lowest value in the cell, one scale for all, grey beyond it; red points: data.",
+    "curve": "colour: F(x, y) above its lowest value at each x, one scale for all, grey beyond it; x to the right, y "
+    "upwards; white line: the answer of lowest energy; red points: data.",
+    "labels": "colour: the label of lowest energy at each x; points: data in the colour of their right label.",
+    "gaps": "bars: the gap of each test word, red where it is read wrong, the same axes in all; the outer bars hold "
+    "what lies beyond, those of a collapsed cell may be cut.",
+}
+
+
+def _subtitle(shown: Shown, sweep: str) -> str:
+    page = shown.page
+    told = [f"rows: {multiples.spoken(page.rows)}", f"columns: {multiples.spoken(page.columns)}"]
+    for name in ("energy", "seed"):
+        values = {record["config"][name] for record in shown.records.values()}
+        if len(values) == 1 and name not in (page.rows, page.columns):
+            told.append(f"{name} {values.pop()}")
+    return "; ".join([*told, f"sweep {sweep}"])
+
+
+def _caption(shown: Shown) -> str:
+    tasks: dict[str, dict[str, None]] = {}  # by how they are drawn
+    for panel in shown.panels.values():
+        tasks.setdefault(panel.kind, {})[panel.config["task"]] = None
+    lines = [f"{' and '.join(names)}: {CAPTIONS[kind]}" for kind, names in tasks.items()]
+    if len(tasks) == 1:
+        lines = [_sentence(CAPTIONS[kind]) for kind in tasks]
+    lines.append("Under a cell: its key measure, and the median gap on held-out data.")
+    if any(mark.alarm for mark in shown.marks.values()):
+        lines.append("Red frame: collapsed or failed, as the word says.")
+    if any(mark.word == multiples.ABSENT for mark in shown.marks.values()):
+        lines.append(f"{multiples.ABSENT}: not in the sweep.")
+    hidden = shown.page.hidden()
+    return " ".join([*lines, *([_sentence(f"{hidden}.")] if hidden else [])])
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]

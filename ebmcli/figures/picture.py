@@ -1,0 +1,195 @@
+"""Pictures of one run, drawn from what it left on disk: what it learned, and how its margin came about."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebmcli.core.registry import find, units
+from ebmcli.figures import letters as wordplots
+from ebmcli.figures import strips as stripplots
+from ebmcli.metrics.answers import inferred
+from ebmcli.report import columns, formatting, rows
+from ebmcli.storage import store
+
+ABOVE = 12.0  # the surface is shown from its lowest value to this much above it (in units of 1/beta), or to its highest
+SHOWN_NEGATIVES = 512
+LINEAR = 1e3  # margins or 1/beta, the larger: curves that range over more are shown on a logarithmic scale, both signs
+LARGEST = 1e39  # past any float32: no energy is that large
+
+
+def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+    """Draw the picture of a finished run into its directory: the energy surface, or words with what was read; and the
+    gap over training."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    task = find("task", config["task"])
+    question = _curve if task.conditional else _surface
+    sequence = stripplots.draw if "shown_table" in arrays else wordplots.draw
+    draw = {"continuous": question, "finite": _regions, "sequence": sequence}[task.answers]
+    figure = Figure(figsize=(11.4, 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(f"{_title(config)}\n{_outcome(config, metrics)}", fontsize=12)
+    left, right = figure.subfigures(1, 2, width_ratios=(6.4, 5.0), squeeze=False)[0]
+    draw(left, config, arrays)
+    _training(right, config, store.curves(run))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=110)
+    store.write(run / store.PICTURE, buffer.getvalue())
+    return run / store.PICTURE
+
+
+def _title(config: Mapping[str, Any]) -> str:
+    usual = find("task", config["task"]).energy
+    energy = "" if config["energy"] == usual else f", energy {config['energy']}"
+    return f"{config['loss']}, negatives {config['sampler']}{energy}, {config['task']}, seed {config['seed']}"
+
+
+def _outcome(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Verdict, gap and the key measure, in words."""
+    name, value = key_measure(config["task"], metrics)
+    return f"{metrics['verdict']}, gap {formatting.number(metrics.get('gap_q50'))} (median), {name} {formatting.number(value)}"
+
+
+def key_measure(task: str, metrics: Mapping[str, Any]) -> tuple[str, float | None]:
+    """(what it is called, its value): the first measure of the task but auroc, which all healthy energies share."""
+    name = next((name for name in find("task", task).measures if name != "auroc"), "auroc")
+    return columns.HEADINGS.get(name, name.replace("_", " ")), metrics.get(name)
+
+
+def middles(low: float, high: float, count: int) -> np.ndarray:
+    """[count] the middles of that many cells between low and high."""
+    return low + (high - low) * (np.arange(count) + 0.5) / count
+
+
+# --- what was learned ------------------------------------------------------------------------------------------------
+
+
+def _surface(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """The energy over the box as filled contours, with data and negatives of one batch."""
+    box: Any = find("task", config["task"]).build(config).space
+    energy = arrays["energy"]
+    low = float(energy.min())
+    high = min(float(energy.max()), low + ABOVE / config["beta"])
+    if high - low < 1e-4 * max(abs(low), abs(high), 1e-30):  # flat: levels must differ in float32
+        high = low + max(1.0, abs(low))
+    side = middles(box[0], box[1], len(energy))
+    axes = figure.subplots()
+    filled = axes.contourf(side, side, energy, levels=np.linspace(low, high, 25), cmap="viridis", extend="max")
+    lines = {"colors": "white", "linewidths": 0.4, "linestyles": "solid"}
+    axes.contour(side, side, energy, levels=np.linspace(low, high, 9), **lines)
+    figure.colorbar(filled, ax=axes, label=f"energy F(y), shown up to {high:.3g}", ticks=_ticks(low, high))
+    if "y_negative" in arrays and config["sampler"] != "quadrature":
+        axes.plot(
+            *arrays["y_negative"].reshape(-1, 2)[:SHOWN_NEGATIVES].T,
+            "x",
+            color="black",
+            markersize=3,
+            alpha=0.7,
+            label="negatives",
+        )
+    axes.plot(*arrays["y"].T, ".", color="tab:red", markersize=3, label="data")
+    axes.set(xlim=box[:2], ylim=box[:2], aspect="equal", xlabel="$y_1$", ylabel="$y_2$")
+    axes.legend(loc="upper right", framealpha=0.8)
+
+
+def _ticks(low: float, high: float) -> np.ndarray:
+    """Round numbers between the two."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = np.asarray(MaxNLocator(7).tick_values(low, high))
+    return found[(low <= found) & (found <= high)]
+
+
+def _curve(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """F(x, y) above its lowest value at each x, with the data and the answers that are found."""
+    box: Any = find("task", config["task"]).build(config).space
+    energy, x = arrays["energy"], arrays["questions"][:, 0]
+    above = np.minimum(energy - energy.min(axis=1, keepdims=True), ABOVE / config["beta"])
+    axes = figure.subplots()
+    extent = (x[0], x[-1], box.low, box.high)
+    shown = axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", cmap="viridis")
+    figure.colorbar(shown, ax=axes, label=f"F(x, y) above its lowest at that x, up to {above.max():.3g}")
+    y = middles(box.low, box.high, energy.shape[1])
+    question, answer = np.nonzero(inferred(energy))
+    axes.plot(x[question], y[answer], "w.", markersize=4, label="answers inferred")
+    axes.plot(arrays["x"][:, 0], arrays["y"][:, 0], ".", color="tab:red", markersize=4, label="data")
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x$", ylabel="$y$")
+    axes.legend(loc="upper center", framealpha=0.8, facecolor="0.7")  # the answers are white
+
+
+def _regions(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+    """The label of lowest energy at every question of a square, and the data of one batch."""
+    axes = figure.subplots()
+    low, high = arrays["shown"]
+    colours = {"cmap": "tab10", "vmin": 0, "vmax": 9}
+    axes.imshow(arrays["label"], origin="lower", extent=(low, high, low, high), alpha=0.5, **colours)
+    axes.scatter(*arrays["x"].T, c=arrays["y"], s=8, edgecolors="black", linewidths=0.3, **colours)
+    axes.set(xlabel="$x_1$", ylabel="$x_2$")
+    axes.set_title("colours: the label of lowest energy; points: the data", fontsize=10)
+
+
+# --- how training went -----------------------------------------------------------------------------------------------
+
+
+def _training(figure: Any, config: Mapping[str, Any], curves: Sequence[Mapping[str, Any]]) -> None:
+    """The gap over the steps with the promised margin and, where they were recorded, the levels of the energies."""
+    names = ("step", "gap_q50", "gap_q10", "gap_q90", "energy_level")
+    step, median, low, high, level = (series(curves, name) for name in names)
+    levels = np.isfinite(level).any()
+    axes = figure.subplots(2 if levels else 1, 1, sharex=True, squeeze=False, height_ratios=(3, 2) if levels else None)
+    gaps, scale = axes[0, 0], max(1 / config["beta"], config.get("margin", 0.0))
+    promised, absolute = _margin(config)
+    gaps.axhline(0, color="0.6", linewidth=0.8)
+    if promised is not None and not absolute:
+        told = rows.promised({"config": config})
+        gaps.axhline(promised, color="black", linestyle="--", label=f"promised margin: {told}")
+    gaps.fill_between(step, low, high, color="tab:blue", alpha=0.25, linewidth=0, label="10 to 90 %")
+    gaps.plot(step, median, ".-", color="tab:blue", label="median")
+    gaps.set_ylabel("gap F(offending) - F(right)")
+    _finish(gaps, np.concatenate([median, low, high, [promised or 0.0]]), scale)
+    if levels:
+        _levels(axes[1, 0], config, (step, level, level + median), scale)
+    axes[-1, 0].set_xlabel("step")
+    if not np.isfinite(median).any():
+        gaps.text(0.5, 0.5, "no gap was recorded", ha="center", va="center", transform=gaps.transAxes, color="0.4")
+
+
+def _levels(axes: Any, config: Mapping[str, Any], curves: tuple[np.ndarray, ...], scale: float) -> None:
+    """Where the energies themselves lie: a gap can be kept while both of them run away."""
+    step, right, offending = curves
+    promised, absolute = _margin(config)
+    if promised is not None and absolute:
+        told = rows.promised({"config": config})
+        axes.axhline(promised, color="black", linestyle="--", label=f"promised: {told}")
+    axes.plot(step, offending, ".-", color="tab:orange", label="right + gap")
+    axes.plot(step, right, ".-", color="tab:green", label="right (mean)")
+    axes.set_ylabel("energy F")
+    _finish(axes, np.concatenate([right, offending, [promised or 0.0]]), scale)
+
+
+def series(curves: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    """[N] one measure over training; nan where it is missing or not a finite number."""
+    found = [line.get(name) for line in curves]
+    sound = [isinstance(one, int | float) and abs(one) < LARGEST for one in found]
+    return np.array([float(one) if fine else np.nan for one, fine in zip(found, sound, strict=True)])  # type: ignore[arg-type]
+
+
+def _margin(config: Mapping[str, Any]) -> tuple[float | None, bool]:
+    """(the margin that the loss promises, if it is a number; whether it is a level of wrong answers' energies)."""
+    unit = units("loss").get(config["loss"])
+    promised = unit.promised if unit else ""
+    value = {"0": 0.0, "m": config.get("margin")}.get(promised[:1])
+    return value, promised.endswith("absolute")
+
+
+def _finish(axes: Any, values: np.ndarray, scale: float) -> None:
+    """Grid, legend, and a scale on which all values can be read."""
+    if np.nanmax(values) - np.nanmin(values) > LINEAR * scale:
+        axes.set_yscale("symlog", linthresh=scale)
+    axes.grid(alpha=0.3)
+    tight = {"fontsize": 9, "frameon": False, "columnspacing": 1.2, "handlelength": 1.6}
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, **tight)

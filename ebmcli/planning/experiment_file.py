@@ -1,0 +1,107 @@
+"""Experiment files: TOML that names a grid. Data only; nothing in it is executed."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.registry import KINDS
+from ebmcli.planning.config import BUDGET, Grid, grid
+from ebmcli.planning.values import AXES, parameters
+
+
+def load(path: Path) -> Grid:
+    """The grid of an experiment file.
+
+    Top level: `tasks`, `losses`, `samplers`, `energies`, `seeds`, any hyperparameter with a value or a list, and
+    `budget`, energy evaluations of every run instead of `steps`; tables
+    `[task.letters]`, `[loss.hinge]`, `[sampler.langevin]`, `[energy.mlp]` for what belongs to one unit.
+    Raises UsageError with file, line and key.
+    """
+    text = _text(path)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not content:
+        raise UsageError(f"{path}: the file is empty, it needs at least `losses = [...]`")
+    axes: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    special: dict[tuple[str, str], Any] = {}
+    for key, value in content.items():
+        with_place = _Place(path, text, key)
+        if key.replace("-", "_") in settings:
+            raise with_place.error(UsageError(f"{key} stands twice, with a dash and with an underscore"))
+        if key in AXES:
+            axes[AXES[key]] = value
+        elif key in KINDS and isinstance(value, dict):
+            special |= {(key, name): _table(path, text, key, name, table) for name, table in value.items()}
+        elif isinstance(value, dict):
+            raise with_place.error(unknown("table", key, [f"{kind}.NAME" for kind in KINDS]))
+        elif key.replace("-", "_") not in [*parameters(), BUDGET.name]:
+            raise with_place.error(unknown("key", key, [*AXES, *parameters(), BUDGET.name]))
+        else:
+            settings[key.replace("-", "_")] = value
+    return _checked(path, text, axes, settings, special)
+
+
+def _checked(path: Path, text: str, axes: dict, settings: dict, special: dict) -> Grid:
+    """The grid, each value checked by itself so that an error can name its line."""
+    names = {axis: key for key, axis in AXES.items()}
+    for axis, value in axes.items():
+        _attempt(_Place(path, text, names[axis]), {axis: value}, {}, {})
+    for key, value in settings.items():
+        _attempt(_Place(path, text, key), {}, {key: value}, {})
+    for (kind, name), table in special.items():
+        _attempt(_Place(path, text, name), {}, {}, {(kind, name): {}})
+        for key, value in table.items():
+            _attempt(_Place(path, text, key, after=f"[{kind}.{name}]"), {}, {}, {(kind, name): {key: value}})
+    return grid(axes, settings, special)
+
+
+def _attempt(place: "_Place", axes: dict, settings: dict, special: dict) -> None:
+    try:
+        grid(axes, settings, special)
+    except UsageError as error:
+        raise place.error(error) from None
+
+
+def _table(path: Path, text: str, kind: str, name: str, table: Any) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise _Place(path, text, kind).error(UsageError(f"write it as a table, [{kind}.NAME]"))
+    return table
+
+
+def _text(path: Path) -> str:
+    if path.is_dir():
+        raise UsageError(f"{path}: a folder, not an experiment file; name a .toml file in it")
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{path}: {error.strerror or error}; name an experiment file, as in experiments/first.toml"
+        ) from None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise UsageError(f"{path}, line {line}: not UTF-8 text; save it as UTF-8") from None
+    if text.startswith("\ufeff"):
+        raise UsageError(f"{path}, line 1: begins with a byte-order mark; save it as UTF-8 without one")
+    return text
+
+
+class _Place:
+    """Where a key stands in a file: by its first line that looks like it."""
+
+    def __init__(self, path: Path, text: str, key: str, after: str = ""):
+        start = text.find(after) if after else 0
+        name = re.sub("[-_]", "[-_]", key) if re.fullmatch(r"[\w-]+", key) else re.escape(key)
+        wanted = re.compile(rf"^\s*(\[.*\b{name}\b.*\]|[\"']?{name}[\"']?\s*=)", re.MULTILINE)
+        match = wanted.search(text, max(start, 0))
+        line = text[: match.end()].count("\n") + 1 if match else None
+        self.where = f"{path}, line {line}" if line else f"{path}"
+
+    def error(self, error: UsageError) -> UsageError:
+        return UsageError(f"{self.where}: {error}")

@@ -1,0 +1,46 @@
+"""Numbers, intervals, p-values and durations as a table shows them."""
+
+import numpy as np
+
+from ebmcli.report.statistics import ROUNDING, Difference, Mean
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for a table: significant digits, no exponent where it can be read without one; a dash for nothing."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size and not 1e-4 <= size < 1e6:
+        return f"{value:.{digits - 1}e}"
+    exponent = int(f"{size:.{digits - 1}e}".partition("e")[2])  # after rounding: 9.999 counts as 10
+    return f"{value:,.{min(max(0, digits - 1 - exponent), 6) if size else 0}f}"
+
+
+def text(found: Mean | Difference) -> str:
+    """`mean ± half`, rounded to the interval's two leading digits, or `mean [low, high]` where it is not symmetric; the
+    mean alone where there is no interval."""
+    if found.mean is None or found.low is None or found.high is None:
+        return number(found.mean)
+    half = (found.high - found.low) / 2
+    if half <= ROUNDING * abs(found.mean):  # equal but for rounding
+        return f"{number(found.mean)} ± 0"
+    if max(abs(found.mean), half) >= 1e6 or half < 1e-6:
+        write, width = "{:.2e}".format, f"{half:.1e}"
+    else:
+        places = max(0, min(6, 1 - int(np.floor(np.log10(half)))))
+        write, width = f"{{:,.{places}f}}".format, f"{half:,.{places}f}"
+    if abs(found.high + found.low - 2 * found.mean) <= 1e-6 * half:
+        return f"{write(found.mean)} ± {width}"
+    return f"{write(found.mean)} [{write(found.low)}, {write(found.high)}]"
+
+
+def probability(p: float | None) -> str:
+    """A p-value for a table."""
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever a reader wants."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

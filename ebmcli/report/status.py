@@ -1,0 +1,100 @@
+"""How far a sweep is: how many runs are in which state, how long the rest will take, what went wrong last."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ebmcli.report import formatting
+from ebmcli.report.blocks import Table, Value
+from ebmcli.storage import store
+
+OVER = (*store.FINISHED, "refused")  # states after which nothing is to be done
+FIRST = ("done", "diverged", "running", "pending", "refused")
+
+
+def standing(sweep: Path) -> dict[str, Any]:
+    """Counts by task and state, seconds to go (None where nothing tells), and the last failure."""
+    records = store.records(sweep)
+    tasks: dict[str, Counter] = {}
+    for record in records:
+        tasks.setdefault(record["config"]["task"], Counter())[record["status"]] += 1
+    return {
+        "sweep": sweep.name,
+        "tasks": {task: dict(found) for task, found in tasks.items()},
+        "working": store.held(sweep / "lock"),
+        "left": sum(record["status"] not in OVER for record in records),
+        "seconds_left": seconds_left(records),
+        "last_error": _last_error(sweep, records),
+    }
+
+
+def seconds_left(records: Sequence[Mapping[str, Any]]) -> float | None:
+    """From what runs of the same kind took: as many side by side as there are devices; None where none has ended."""
+    took: dict[tuple[str, ...], list[float]] = {}
+    for record in records:
+        if record["status"] in store.FINISHED and record["seconds"]:
+            seconds = sum(record["seconds"].get(name) or 0.0 for name in ("train", "evaluate"))
+            for key in _kinds(record["config"]):
+                took.setdefault(key, []).append(seconds / max(record["config"].get("steps", 1), 1))
+    rest = [record["config"] for record in records if record["status"] not in OVER]
+    if not took:
+        return None if rest else 0.0
+    pace = [median(next(took[key] for key in _kinds(config) if key in took)) for config in rest]
+    lanes = max(_devices(record) for record in records)
+    return sum(one * config.get("steps", 1) for one, config in zip(pace, rest, strict=True)) / lanes
+
+
+def _kinds(config: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """What a run may be likened to, the most alike first."""
+    return [
+        (config["task"], config["loss"], config["sampler"]),
+        (config["task"], config["sampler"]),
+        (config["task"],),
+        (),
+    ]
+
+
+def _devices(record: Mapping[str, Any]) -> int:
+    count = str(record["provenance"].get("devices", "")).partition(" ")[0]
+    return int(count) if count.isdigit() else 1
+
+
+def _last_error(sweep: Path, records: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    paths = [sweep / "runs" / record["id"] / "failure.json" for record in records if record["status"] not in OVER]
+    there = [path for path in paths if path.exists()]
+    if not there:
+        return None
+    newest = max(there, key=lambda path: path.stat().st_mtime_ns)
+    failure = store.failure(newest.parent)
+    return {"id": newest.parent.name, "message": failure.get("message", ""), "attempt": failure.get("attempt")}
+
+
+def table(found: Mapping[str, Any]) -> Table:
+    """A row a task, a column a state, and the sum."""
+    total: Counter = Counter()
+    for counts in found["tasks"].values():
+        total.update(counts)
+    states = sorted(total, key=lambda state: (FIRST.index(state) if state in FIRST else len(FIRST), state))
+    lines = {**found["tasks"], **({"all": total} if len(found["tasks"]) > 1 else {})}
+    rows = [[task, *(Value(str(counts.get(state, 0))) for state in states)] for task, counts in lines.items()]
+    return Table(found["sweep"], ["task", *states], rows)
+
+
+def sentences(found: Mapping[str, Any]) -> list[str]:
+    """What the table does not say."""
+    lines = []
+    left, seconds = found["left"], found["seconds_left"]
+    if not left:
+        lines.append("nothing left to do")
+    elif seconds is None:
+        lines.append(f"{left} runs to go; none has ended yet that would tell how long they take")
+    else:
+        lines.append(f"{left} runs to go, roughly {formatting.duration(seconds)} without compiling")
+    if left and not found["working"]:
+        lines.append("nobody works on it: the command that made this sweep goes on with it")
+    error = found["last_error"]
+    if error:
+        lines.append(f"last error, in {error['id']}: {error['message']} (ebm show has the traceback)")
+    return lines

@@ -1,0 +1,116 @@
+"""A report as LaTeX to paste or to \\input: one `table` a table, with booktabs."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
+
+PREAMBLE = (
+    "% \\usepackage[T1]{fontenc}\n% \\usepackage{amsmath}\n% \\usepackage{booktabs}\n% \\usepackage{graphicx}\n"
+    "% \\input this file after these lines in the preamble."
+)
+SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}",
+    "|": r"\ensuremath{|}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
+    "–": "--", "±": r"\ensuremath{\pm}", "≥": r"\ensuremath{\ge}", "≤": r"\ensuremath{\le}",
+    "β": r"\ensuremath{\beta}", "α": r"\ensuremath{\alpha}", "↓": r"\ensuremath{\downarrow}", "*": r"\ensuremath{^{*}}",
+    "↑": r"\ensuremath{\uparrow}", "²": r"\ensuremath{^{2}}", "[": "{[}", "]": "{]}",
+}  # fmt: skip
+LONG, LETTERS = 60, 92  # of a cell before it is broken into lines; of a line of a page, roughly
+LEVELS = {1: "section", 2: "subsection", 3: "subsubsection"}
+
+
+def latex(blocks: Sequence[Block], link: Callable[[Path], str]) -> str:
+    """The whole report; a table's caption says which task it is of. link: from an image file to what stands there."""
+    parts, task = [PREAMBLE], ""
+    for block in blocks:
+        if isinstance(block, Heading):
+            task = block.text if block.level == 2 else task
+            if block.level == 3:  # the caption of its table says it
+                continue
+        parts.append(_block(block, task, link))
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(block: Block, task: str, link: Callable[[Path], str]) -> str:
+    match block:
+        case Heading(level, text):
+            return f"\\{LEVELS[level]}*{{{escape(text)}}}"
+        case Text(text, warning):
+            told = "".join(rf"\texttt{{{escape(p)}}}" if n % 2 else escape(p) for n, p in enumerate(text.split("`")))
+            return f"\\textbf{{{told}}}" if warning else told
+        case Items(lines):
+            return _listed("itemize", [f"\\item {escape(line)}" for line in lines])
+        case Command(label, line):
+            return f"{escape(label)} \\texttt{{{escape(line)}}}."
+        case Table():
+            return _table(block, task)
+        case Picture(path, caption):
+            image = f"\\includegraphics[width=\\linewidth]{{{link(path)}}}"
+            return _float("figure", image, caption)
+        case Formulas(lines):
+            return _listed("description", [f"\\item[{escape(name)}] ${formula}$" for name, formula in lines])
+
+
+def _listed(kind: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"\\begin{{{kind}}}", *lines, f"\\end{{{kind}}}"])
+
+
+def _table(table: Table, task: str) -> str:
+    caption = task if table.heading in (task, "Runs") else f"{task}: {table.heading}"
+    pieces = "\n\\par\\medskip\n".join(_tabular(table, places) for places in _pieces(table))
+    return _float("table", f"\\footnotesize\n{pieces}", caption)
+
+
+def _pieces(table: Table) -> list[list[int]]:
+    """The columns of a table, in as many parts as a page asks for; each begins with what tells rows apart."""
+    lines = [table.columns, *table.rows]
+    widths = [min(LONG, max(len(str(line[place])) for line in lines)) + 2 for place in range(len(table.columns))]
+    lead = list(range(2 if table.columns[1:2] == ["negatives"] else 1))
+    found, taken = [list(lead)], sum(widths[: len(lead)])
+    for place in range(len(lead), len(widths)):
+        if taken + widths[place] > LETTERS and len(found[-1]) > len(lead):
+            found.append(list(lead))
+            taken = sum(widths[: len(lead)])
+        found[-1].append(place)
+        taken += widths[place]
+    return found
+
+
+def _tabular(table: Table, places: Sequence[int]) -> str:
+    """Some columns of a table, made smaller where they are still wider than the page."""
+    lines = [" & ".join(escape(table.columns[place]) for place in places) + r" \\", r"\midrule"]
+    lines += [" & ".join(_cell(row[place]) for place in places) + r" \\" for row in table.rows]
+    columns = "".join(_column(table, place) for place in places)
+    inside = "\n".join([f"\\begin{{tabular}}{{{columns}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}"])
+    return f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{inside}}}"
+
+
+def _column(table: Table, place: int) -> str:
+    """Figures stand right, words left, prose in a paragraph."""
+    cells = [row[place] for row in table.rows]
+    if any(len(str(cell)) > LONG for cell in cells):
+        return "p{7cm}"
+    return "r" if any(isinstance(cell, Value) and cell.number is not None for cell in cells) else "l"
+
+
+def _float(kind: str, inside: str, caption: str) -> str:
+    label = re.sub(r"\W+", "-", caption).strip("-").lower()
+    return (
+        f"\\begin{{{kind}}}[htbp]\n\\centering\n\\caption{{{escape(caption)}}}\n\\label{{{kind[:3]}:{label}}}\n"
+        f"{inside}\n\\end{{{kind}}}"
+    )
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(str(cell))
+    return f"\\textbf{{{text}}}" if isinstance(cell, Value) and cell.best else text
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX sets as it is; what its standard fonts lack becomes a question mark."""
+    plain = " ".join(text.split())
+    told = "".join(SPECIAL.get(one) or (one if one.isascii() and one.isprintable() else "?") for one in plain)
+    return re.sub(r"(?<![\w}])-(?=\d)", r"\\ensuremath{-}", told)

@@ -1,0 +1,59 @@
+"""A report as markdown, as GitHub and pandoc read it."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
+
+# What would break a row, start a tag, emphasis, code, a link, an entity or maths.
+SPECIAL = re.compile(r"[\\|`<$]|\*(?=\S)|(?<!\w)_(?=\S)|(?<=\])\(|&(?=#?\w+;)")
+ENTITIES = {"<": "&lt;", "&": "&amp;"}
+
+
+def markdown(blocks: Sequence[Block], link: Callable[[Path], str]) -> str:
+    """The whole report. link: from an image file to what stands in the text."""
+    return "\n\n".join(_block(block, link) for block in blocks) + "\n"
+
+
+def _block(block: Block, link: Callable[[Path], str]) -> str:
+    match block:
+        case Heading(level, text):
+            return f"{'#' * level} {escape(text)}"
+        case Text(text, warning):
+            return f"**{text}**" if warning else text
+        case Items(lines):
+            return "\n".join(f"- {escape(line)}" for line in lines)
+        case Command(label, line):
+            return f"{label} {code(line)}."
+        case Table():
+            return table(block)
+        case Picture(path, caption):
+            return f"![{escape(caption)}]({quote(link(path))})"
+        case Formulas(lines):
+            return "\n".join(f"- {escape(name)}: ${formula}$" for name, formula in lines)
+
+
+def table(shown: Table) -> str:
+    """A pipe table; the best figures are bold."""
+    lines = [shown.columns, ["---"] * len(shown.columns), *([_cell(cell) for cell in row] for row in shown.rows)]
+    lines[0] = [escape(column) for column in shown.columns]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(str(cell))
+    return f"**{text}**" if isinstance(cell, Value) and cell.best else text
+
+
+def escape(text: str) -> str:
+    """Text on one line that is read as nothing but text."""
+    return SPECIAL.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), " ".join(text.split()))
+
+
+def code(line: str) -> str:
+    """A line of code, whatever it contains."""
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    space = " " if "`" in line else ""
+    return f"{ticks}{space}{' '.join(line.split())}{space}{ticks}"

@@ -1,0 +1,246 @@
+"""Results on disk: the files are the truth, and what state a run is in is read off them, never stored.
+
+results/<sweep>/sweep.json                the manifest, written whole before the first run
+results/<sweep>/lock                      held by flock while a sweep works here (the kernel frees it after kill -9)
+results/<sweep>/runs/<id>/config.json     the claim: appears with its directory in one rename
+                          lock            held while the run is trained
+                          curves.jsonl    one line a chunk end
+                          result.json     the only proof of success
+                          failure.json    kind (`failed`), message, traceback, attempt
+                          arrays.npz, params.npz, picture.png
+"""
+
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebmcli.core.errors import UsageError
+from ebmcli.storage.atomic import checksum, dumps, held, locked, named, plain, point, read, settle, write
+
+__all__ = ["dumps", "held", "locked", "plain", "write"]
+
+SCHEMA_VERSION = 2  # 1 had no checksums
+PICTURE = "picture.png"
+IDENTITY = ("task", "loss", "sampler", "energy", "seed")  # of a configuration: what a reader looks for first
+FINISHED = ("done", "diverged")  # statuses of runs that have a result
+
+
+class Damaged(UsageError):
+    """A manifest that cannot be read."""
+
+
+# --- one run ---------------------------------------------------------------------------------------------------------
+
+
+def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
+    """The directory of a run, made with its configuration in one rename; one that is there is left as it is."""
+    runs = sweep / "runs"
+    runs.mkdir(exist_ok=True)  # without its parents: a sweep that was moved away must not begin anew here
+    run = runs / run_id
+    if not run.exists():
+        with named(run):
+            fresh = Path(tempfile.mkdtemp(dir=runs, prefix=f".{run_id}."))
+        point("claim made")
+        write(fresh / "config.json", dumps(config).encode(), settled=False)
+        fresh.chmod(0o755)
+        try:
+            fresh.rename(run)
+        except OSError:  # another process claimed it first
+            (fresh / "config.json").unlink()
+            fresh.rmdir()
+            if not run.exists():
+                raise
+        point("claim renamed")
+        settle(runs)
+    return run
+
+
+def clear(run: Path, config: Mapping[str, Any]) -> None:
+    """Make a claimed run ready to be trained: what an earlier attempt left goes; the caller holds the run's lock."""
+    if read(run / "config.json") != plain(config):
+        write(run / "config.json", dumps(config).encode())
+    set_aside(run)
+    for stale in ("curves.jsonl", "arrays.npz", "params.npz", PICTURE):
+        (run / stale).unlink(missing_ok=True)
+    point("run cleared")
+
+
+def set_aside(run: Path) -> None:
+    """Keep a result that is damaged, or not wanted any more, under another name."""
+    if (run / "result.json").exists():
+        (run / "result.json").replace(run / "result.damaged")
+        point("result.json set aside")
+
+
+def tidy(sweep: Path) -> None:
+    """Remove what writers that were killed left behind; the caller holds the sweep's lock."""
+    for litter in [*sweep.glob(".*"), *sweep.glob("runs/.*"), *sweep.glob("runs/*/.*")]:
+        shutil.rmtree(litter) if litter.is_dir() else litter.unlink(missing_ok=True)  # it may be in one that is gone
+
+
+def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
+    """Add the measures of a chunk end to the curves of a run."""
+    with named(run / "curves.jsonl"), open(run / "curves.jsonl", "a") as file:
+        point("curves.jsonl opened")
+        file.write(dumps(measures, indent=None) + "\n")
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to an .npz file, which the result settles."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+    write(path, buffer.getvalue(), settled=False)
+
+
+def _sealed(content: Mapping[str, Any]) -> bytes:
+    """A record as it is written, with a checksum: a flipped bit in a number would be JSON as good as any."""
+    whole = {"schema_version": SCHEMA_VERSION, **content}
+    return dumps({**whole, "checksum": checksum(whole)}).encode()
+
+
+def _intact(record: dict[str, Any]) -> bool:
+    """Whether a record is as it was written, as far as its version can tell; its checksum is taken out."""
+    told = record.pop("checksum", None)
+    return told == checksum(record) or (told is None and record.get("schema_version") != SCHEMA_VERSION)
+
+
+def save_result(run: Path, record: Mapping[str, Any]) -> None:
+    """Write the proof of success; an earlier failure is over."""
+    write(run / "result.json", _sealed(record))
+    (run / "failure.json").unlink(missing_ok=True)
+
+
+def save_failure(run: Path, why: Mapping[str, Any]) -> None:
+    """Write down why a run failed, and which attempt it was."""
+    write(run / "failure.json", dumps({**why, "attempt": failure(run).get("attempt", 0) + 1}).encode())
+
+
+def result(run: Path) -> dict[str, Any] | None:
+    """The record of a finished run, or None where there is none, a damaged one or not the one of this run."""
+    record = read(run / "result.json")
+    if not record or record.get("id") != run.name or record.get("config") != read(run / "config.json"):
+        return None
+    if not _intact(record):
+        return None
+    tables = all(isinstance(record.get(name), dict) for name in ("config", "metrics", "seconds", "provenance"))
+    texts = ("verdict", "verdict_reason")
+    sound = tables and all(
+        isinstance(value, str if name in texts else int | float | None) for name, value in record["metrics"].items()
+    )
+    return record if sound and isinstance(record.get("status"), str) else None
+
+
+def status(run: Path) -> str:
+    """done or diverged (as the result says), running, failed (or the failure's kind), killed, pending or damaged."""
+    found = result(run)
+    if found:
+        return found["status"]
+    if held(run / "lock"):
+        return "running"
+    if (run / "result.json").exists():
+        return "damaged"
+    if why := failure(run):
+        return str(why.get("kind", "failed"))
+    return "killed" if run.exists() else "pending"
+
+
+def failure(run: Path) -> dict[str, Any]:
+    """Why a run failed: message, traceback, attempt; empty where it did not."""
+    return read(run / "failure.json") or {}
+
+
+def config(run: Path) -> dict[str, Any]:
+    """What a run was asked. Raises UsageError where that cannot be read."""
+    found = read(run / "config.json")
+    if found is None:
+        raise UsageError(f"{run / 'config.json'} is missing or damaged: the command that made this run writes it anew")
+    return found
+
+
+def curves(run: Path) -> list[dict[str, Any]]:
+    """The measures at chunk ends, oldest first; a torn last line is dropped, and what follows a damaged one."""
+    path = run / "curves.jsonl"
+    if not path.exists():
+        return []
+    lines: list[dict[str, Any]] = []
+    for line in path.read_bytes().splitlines():
+        try:
+            measures = json.loads(line)
+        except ValueError:
+            break
+        if not isinstance(measures, dict):
+            break
+        lines.append(measures)
+    return lines
+
+
+def arrays(run: Path, name: str = "arrays.npz") -> dict[str, np.ndarray] | None:
+    """What a run left for its pictures, or its parameters; None where that is missing or damaged."""
+    try:
+        with open(run / name, "rb") as file, np.load(file) as found:
+            return {name: found[name] for name in found.files}
+    except Exception:  # of a damaged archive zipfile, zlib and numpy raise nearly anything
+        return None
+
+
+# --- a sweep ---------------------------------------------------------------------------------------------------------
+
+
+def manifest(sweep: Path) -> dict[str, Any] | None:
+    """What a sweep was to run, or None where there is none. Of a newer ebm, what is known of it can be read."""
+    path = sweep / "sweep.json"
+    if not path.exists():
+        return None
+    found = read(path) or {}
+    intact = _intact(found)
+    version, cells = found.get("schema_version"), found.get("cells")
+    whole = (
+        intact
+        and isinstance(cells, list)
+        and all(
+            isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
+            for cell in cells
+        )
+    )
+    if not isinstance(version, int) or not whole:
+        raise Damaged(f"{path} is damaged: the command that made this sweep writes it anew and keeps its runs")
+    return found
+
+
+def save_manifest(sweep: Path, content: Mapping[str, Any]) -> None:
+    """Write the manifest; the caller holds the sweep's lock. Raises UsageError where a newer ebm wrote the old one."""
+    old = read(sweep / "sweep.json") or {}
+    version = old.get("schema_version")
+    if _intact(old) and isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UsageError(f"{sweep}: written by a newer ebm (schema {version}), update ebm to go on with it")
+    write(sweep / "sweep.json", _sealed(content))
+
+
+def records(sweep: Path) -> list[dict[str, Any]]:
+    """One record a cell of the manifest, in its order: finished ones whole, others with their status and no metrics."""
+    found = []
+    for cell in (manifest(sweep) or {}).get("cells", []):
+        run = sweep / "runs" / cell["id"]
+        if cell.get("refused"):
+            blank = {"id": cell["id"], "status": "refused", "config": cell["config"], "reason": cell["refused"]}
+            found.append({**blank, "metrics": {}, "seconds": {}, "provenance": {}})
+            continue
+        record = result(run)
+        if record is None:
+            why = failure(run).get("message", "")
+            record = {"id": cell["id"], "status": status(run), "config": cell["config"], "reason": why}
+            record |= {"metrics": {}, "seconds": {}, "provenance": {}}
+        found.append(record)
+    return found
+
+
+def sweeps(root: Path) -> list[Path]:
+    """The sweeps under a results folder, newest manifest first."""
+    found = [path.parent for path in root.glob("*/sweep.json")] if root.is_dir() else []
+    return sorted(found, key=lambda sweep: (sweep / "sweep.json").stat().st_mtime_ns, reverse=True)

@@ -1,0 +1,122 @@
+"""What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from ebmcli.core.lazy import Array, jnp
+from ebmcli.core.types import Energy, Strings, Strip
+from ebmcli.metrics import margin, sequence
+from ebmcli.numerics import alignment
+
+LABELS = 26
+STEP = 6  # pixels: no two windows of an energy are closer, and every letter has room for two
+
+
+Margin = Literal["edit", "constant"]  # how the margin of a wrong word grows
+
+
+def space(width: int) -> Strings:
+    """The answers on strips of at most this many pixels: a letter a window at most."""
+    return Strings(LABELS, width // STEP, fixed=False)
+
+
+def distance(kind: Margin) -> Callable[[Array, Array], Array]:
+    """(y, other) -> [] the distance of two words in margins: 1, or the letters to insert, drop or replace."""
+    if kind == "edit":
+        return lambda y, other: alignment.edit_distance(y, other).astype(jnp.float32)
+    return lambda y, other: (y != other).any().astype(jnp.float32)
+
+
+def drawn(glyphs: Array, start: Array, count: Array, width: int) -> Array:
+    """[width, H]: the first `count` glyphs [T, G, H], each beginning at its column `start` [T], from left to right."""
+    column = jnp.arange(width)
+    letter = jnp.sum(column[:, None] >= start, axis=1) - 1
+    within = column - start[letter]
+    ink = glyphs[letter, jnp.clip(within, 0, glyphs.shape[1] - 1)]
+    inside = (letter >= 0) & (letter < count) & (within < glyphs.shape[1])
+    return jnp.where(inside[:, None], ink, 0).astype(jnp.float32)
+
+
+def guesses(shape: tuple[int, int]) -> np.ndarray:
+    """[N, T]: random letters; the words that they make, cut to the right lengths, are what auroc and spread compare."""
+    return np.random.default_rng(2006).integers(0, LABELS, shape).astype(np.int32)
+
+
+# --- what an energy makes of a test word -----------------------------------------------------------------------------
+
+
+def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
+    """What the measures and the picture need of one word, on the device; guess [T]: random letters."""
+    seen = x if model.encode is None else model.encode(x)
+    others = model.n_best(seen, y, 2)  # type: ignore[misc]
+    right, first, second = model.apply(seen, y), model.apply(seen, others[0]), model.apply(seen, others[1])
+    correct = right < first  # a tie is read wrong, so that a flat energy is not called perfect
+    aligned, wrong = model.align(seen, y), model.align(seen, others[0])  # type: ignore[misc]
+    reads = aligned.state == 2 * jnp.arange(len(y))[:, None] + 1  # [T, L]
+    return {
+        "found": jnp.where(correct, y, others[0]),
+        "right": right,
+        "offending": first,
+        "random": model.apply(seen, jnp.where(y >= 0, guess, -1)),
+        # How far the next best answer lies above the one that is read: known without the truth.
+        "sure": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
+        "greedy": jnp.where(aligned.state < 0, -1, aligned.table.argmin(axis=1)),
+        "centre": jnp.sum(reads * aligned.column, axis=1) / jnp.maximum(reads.sum(axis=1), 1),
+        "shown": {
+            "image": x.image.astype(bool), "width": x.width, "y": y, "other": others[0], "table": aligned.table,
+            "state": aligned.state, "other_state": wrong.state, "column": aligned.column,
+        },
+    }  # fmt: skip
+
+
+def closest(looked: dict[str, Any], own: Array) -> dict[str, Array]:
+    """What `look` found of many words, but of what a picture shows only that of the word with the smallest gap among
+    `own` [N]."""
+    gap = jnp.where(own, looked["offending"] - looked["right"], jnp.inf)
+    shown = {f"shown_{name}": leaf[jnp.argmin(gap)] for name, leaf in looked["shown"].items()}
+    return {name: leaf for name, leaf in looked.items() if name != "shown"} | shown
+
+
+# --- measures --------------------------------------------------------------------------------------------------------
+
+
+def measures(
+    probed: dict[str, np.ndarray], label: np.ndarray, centre: np.ndarray, threshold: float
+) -> dict[str, float | None]:
+    """All measures of N words, from what `look` found; label [N, T], centre [N, T] the true columns of the letters."""
+    found, right, offending = (probed[name] for name in ("found", "right", "offending"))
+    errors = sequence.edit_distances(found, label)
+    wrong = errors > 0
+    # Energies of different words are not comparable (any f(x) may be added): right and random are paired word by word.
+    apart = np.float64(probed["random"]) - right
+    greedy = sequence.edit_distances(sequence.collapsed(probed["greedy"], LABELS), label) > 0
+    return {
+        "cer": float(errors.sum() / (label >= 0).sum()),
+        "wer": float(wrong.mean()),
+        "exact_match": float(1 - wrong.mean()),
+        "auroc": float(np.mean(apart > 0) + np.mean(apart == 0) / 2),
+        "energy_spread": float(np.std(apart)),
+        "energy_level": float(np.mean(np.float64(right))),
+        "reject_at_1pct": sequence.reject_at(probed["sure"], wrong),
+        "decoder_gap": float(greedy.mean() - wrong.mean()),
+        "alignment_error": float(np.abs(probed["centre"] - centre)[label >= 0].mean()),
+        **margin.summary(np.float64(offending) - right, threshold),
+    }
+
+
+def chosen(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """What was found of these words alone."""
+    return {name: array[rows] for name, array in probed.items() if not name.startswith("shown_")}
+
+
+def kept(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """What pictures need: the gaps of these words, and all of the one that is shown."""
+    some = {name: probed[name][rows] for name in ("found", "right", "offending")}
+    return some | {name: leaf for name, leaf in probed.items() if name.startswith("shown_")}
+
+
+def exact_match(probed: dict[str, np.ndarray], label: np.ndarray) -> float:
+    """The share of words that are read without an error."""
+    return float((probed["found"] == label).all(axis=1).mean())

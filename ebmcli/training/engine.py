@@ -1,0 +1,269 @@
+"""Lanes over devices: compile a program once, train as many runs at a time as there are devices, one on each core.
+
+XLA's own threading of one small program loses time, so each core has its own lane; an accelerator has many side by
+side, as many as are found to train best. Every launch of a program has the same width, idle lanes at its end: on CPUs
+a run is therefore bit-identical alone and inside any sweep, on the same machine, versions and number of devices.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebmcli.core.errors import UsageError
+from ebmcli.core.lazy import jax
+from ebmcli.core.registry import Unit
+from ebmcli.core.types import CONSTANT
+from ebmcli.storage.provenance import cpu, versions
+from ebmcli.training import loop, objective
+from ebmcli.training.loop import Program
+from ebmcli.training.objective import Progress
+
+CHUNKS = 20  # pieces of a run, after each of which it is measured
+FIRST, GROWTH = 16, 4  # lanes side by side that are tried first on an accelerator, and how many times as many next
+TRIAL = 20  # steps of a trial
+# How XLA compiles for CPUs: with vectors as wide as those of AVX-512, by which a step gains 2 to 5 %, and at the first
+# level of LLVM's optimisation, which takes a sixth less time to compile and trains as fast.
+ON_A_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A launch at a chunk end: arrays with a leading axis of lanes."""
+
+    step: np.ndarray  # [lanes] steps done
+    diverged: np.ndarray  # [lanes] the step that was not finite, or -1
+    progress: Any  # loop.Progress, [lanes] each: means over the chunk; NaN before the first step
+    probed: dict[str, Any]  # what loop.sampled found, and loop.probe as `task`
+    params: Any
+    seconds: float  # of training so far
+    fine: bool  # probed on the fine targets: the last one
+
+
+def start(devices: int | None = None, cache: Path | None = None) -> None:
+    """Configure jax, once, before its first use: the number of CPU devices and the compilation cache's folder."""
+    try:
+        jax.config.update("jax_num_cpu_devices", devices or cores())
+    except RuntimeError:
+        if devices and devices != jax.device_count():
+            raise UsageError(f"--devices {devices}: jax already runs with {jax.device_count()} devices") from None
+    if cache:
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept: by version and processor, since they run on no other; None without a home."""
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return home / "ebm" / f"jax-{versions()['jaxlib']}-{cpu()[1]}"
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def vectorises() -> bool:
+    """Whether a device trains many lanes side by side: an accelerator does, a CPU core takes one after the other."""
+    return jax.default_backend() != "cpu"
+
+
+def fitting(rate: Callable[[int], float], wanted: int) -> int:
+    """The lanes that train best side by side on a device: more and more, until memory or throughput says stop.
+
+    rate: lanes -> steps a second of all of them, or what jax raises where memory is short. wanted: there are no more.
+    """
+    lanes = min(FIRST, wanted)
+    best = rate(lanes)
+    while lanes < wanted:
+        more = min(GROWTH * lanes, wanted)
+        try:
+            found = rate(more)
+        except Exception as error:  # jax has no narrower one for this
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            break
+        if found <= best:
+            break
+        lanes, best = more, found
+    return lanes
+
+
+class Engine:
+    """A program, compiled at its first launch and kept for the next ones."""
+
+    def __init__(self, program: Program):
+        self.broken = {unit.name: error for unit in program.losses if (error := _fault(unit, program.needs))}
+        sound = tuple(unit for unit in program.losses if unit.name not in self.broken)
+        self.program = replace(program, losses=sound)
+        self.task, _, _ = loop.parts(program, {"values": {"beta": 1.0}, "reward": 0.0})
+        self.mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
+        self.data = self._put(self.task.data(), everywhere=True)
+        self.compile_seconds = 0.0
+        self.lanes = 1  # that a device trains side by side
+        self._compiled: dict[Any, Future] = {}
+        self._compilers = ThreadPoolExecutor(4, "compiler")  # as many as a launch needs before its first step
+
+    @property
+    def width(self) -> int:
+        """Runs of one launch."""
+        return self.lanes * jax.device_count()
+
+    def widen(self, configs: Sequence[Mapping[str, Any]]) -> None:
+        """Find how many of the runs that are to be launched a device trains best side by side, where it can."""
+        if vectorises():
+            self.lanes = fitting(partial(self._rate, configs), -(-len(configs) // jax.device_count()))
+
+    def _rate(self, configs: Sequence[Mapping[str, Any]], lanes: int) -> float:
+        """Steps a second of a launch with so many lanes on a device, if these can be evaluated there, too."""
+        self.lanes = lanes
+        fine = self._put(self.task.targets(True), everywhere=True)
+        split = self._lanes([*configs, *[configs[-1]] * self.width][: self.width])
+        state, times = self._run("init", (split,), (self.data,)), []
+        for stop in (TRIAL, 2 * TRIAL):  # the first one compiles
+            began = time.monotonic()
+            state, _ = jax.block_until_ready(self._run("advance", (split, state, self._until(stop)), (self.data,)))
+            times.append(time.monotonic() - began)
+        jax.block_until_ready(self._run("sampled", (split, state), (self.data,)))
+        jax.block_until_ready(self._run("probe", (split, state), (self.data, fine)))
+        return self.width * TRIAL / times[-1]
+
+    def launch(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Snapshot]:
+        """Train the runs side by side, at most `width` of them; yields before training and at every chunk end.
+
+        The last state is yielded twice, the second time probed finely. A run that diverges stops; when all of them
+        have, the launch ends early, without the fine probe.
+        """
+        idle = [dict(configs[-1])] * (self.width - len(configs))  # with no step to do
+        lanes = self._lanes([*configs, *idle])
+        goal = np.array([config["steps"] for config in configs] + [0] * len(idle))
+        coarse, fine = (self._put(self.task.targets(exact), everywhere=True) for exact in (False, True))
+        if not self._compiled:
+            self._compile_for(lanes, coarse)
+        state = self._run("init", (lanes,), (self.data,))
+        nothing: Any = np.full(self.width, np.nan)
+        yield self._snapshot(lanes, state, Progress(nothing, nothing), coarse, 0.0)
+        seconds = 0.0
+        for chunk in range(1, CHUNKS + 1):
+            split = (lanes, state, self._until(goal * chunk // CHUNKS))
+            self._ready("advance", split, (self.data,))
+            began = time.monotonic()
+            state, progress = jax.block_until_ready(self._run("advance", split, (self.data,)))
+            seconds += time.monotonic() - began
+            yield self._snapshot(lanes, state, progress, coarse, seconds)
+            if (np.asarray(state.diverged)[: len(configs)] >= 0).all():
+                return
+        yield self._snapshot(lanes, state, progress, fine, seconds, fine=True)
+
+    def _snapshot(
+        self, lanes: Any, state: Any, progress: Any, targets: Any, seconds: float, fine: bool = False
+    ) -> Snapshot:
+        probed = self._run("sampled", (lanes, state), (self.data,))
+        probed |= {"task": self._run("probe", (lanes, state), (self.data, targets))}
+        step, diverged, progress, probed, params = jax.tree.map(
+            np.asarray, (state.step, state.diverged, progress, probed, state.params)
+        )
+        return Snapshot(step, diverged, progress, probed, params, seconds, fine)
+
+    def _lanes(self, configs: Sequence[Mapping[str, Any]]) -> Any:
+        """The array halves of configurations, with a leading axis of lanes."""
+        return self._put(jax.tree.map(lambda *leaves: np.stack(leaves), *map(self._lane, configs)))
+
+    def _lane(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The array half of a configuration, as numpy scalars (see loop.Lane)."""
+        place = [unit.name for unit in self.program.losses].index(config["loss"])
+        loss = self.program.losses[place]
+        loss_values = np.zeros(max(len(unit.parameters) for unit in self.program.losses), np.float32)
+        loss_values[: len(loss.parameters)] = [config[name] for name in loss.parameters]
+        owners = [self.program.task, self.program.energy, self.program.sampler]
+        traced = [p for table in [loop.SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced]
+        grows = config.get("margin_distance", CONSTANT) != CONSTANT
+        return {
+            "seed": np.uint32(config["seed"]),
+            "loss": np.int32(place),
+            "loss_values": loss_values,
+            "reward": np.float32(config["margin"] if grows else 0.0),
+            "values": {p.name: (np.float32 if p.type is float else np.int32)(config[p.name]) for p in traced},
+        }
+
+    def _run(self, name: str, split: tuple, shared: tuple) -> Any:
+        return self._ready(name, split, shared)(split, shared)
+
+    def _ready(self, name: str, split: tuple, shared: tuple) -> Any:
+        """The compiled trainer function of that name for arguments of these shapes: split by lane, shared by all."""
+        began = time.monotonic()
+        found = self._begun(name, split, shared).result()
+        self.compile_seconds += time.monotonic() - began
+        return found
+
+    def _begun(self, name: str, split: tuple, shared: tuple) -> Future:
+        shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shared))
+        key = name, self.lanes, shapes
+        if key not in self._compiled:
+            function = self._over_lanes(name)
+            self._compiled[key] = self._compilers.submit(lambda: compiled(function.lower(split, shared)))
+        return self._compiled[key]
+
+    def _compile_for(self, lanes: Any, targets: Any) -> None:
+        """Begin to compile, side by side, what comes before the first chunk's end; what takes longest first."""
+        state = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._place()),
+            jax.eval_shape(self._over_lanes("init"), (lanes,), (self.data,)),
+        )
+        self._begun("advance", (lanes, state, self._until(0)), (self.data,))
+        self._begun("init", (lanes,), (self.data,))
+        self._begun("sampled", (lanes, state), (self.data,))
+        self._begun("probe", (lanes, state), (self.data, targets))
+
+    def _until(self, stop: Any) -> Any:
+        """[lanes]: the step at which each of them is to stop."""
+        return self._put(np.broadcast_to(np.asarray(stop, np.int32), self.width))
+
+    def _over_lanes(self, name: str) -> Any:
+        """A trainer function of one lane as a jitted one of a whole launch: devices side by side, lanes in turn."""
+        function, spec = partial(getattr(loop, name), self.program), jax.sharding.PartitionSpec
+        size = None if self.lanes == 1 else self.lanes
+
+        def local(split: tuple, shared: tuple) -> Any:
+            # Without batch_size the lanes are not vectorised: vmap would turn the switch into one that runs every loss.
+            return jax.lax.map(lambda one: function(*one, *shared), split, batch_size=size)
+
+        split, everywhere = spec("lanes"), spec()
+        return jax.jit(
+            jax.shard_map(local, mesh=self.mesh, in_specs=(split, everywhere), out_specs=split, check_vma=False)
+        )
+
+    def _put(self, tree: Any, everywhere: bool = False) -> Any:
+        return jax.device_put(tree, self._place(everywhere))
+
+    def _place(self, everywhere: bool = False) -> Any:
+        spec = jax.sharding.PartitionSpec() if everywhere else jax.sharding.PartitionSpec("lanes")
+        return jax.sharding.NamedSharding(self.mesh, spec)
+
+
+def compiled(lowered: Any) -> Any:
+    """A lowered function compiled as is best here; as XLA does it by itself where this jax does not know how."""
+    try:
+        return lowered.compile(compiler_options={} if vectorises() else ON_A_CPU)
+    except jax.errors.JaxRuntimeError as error:
+        if "No such compile option" not in str(error):
+            raise
+        return lowered.compile()
+
+
+def _fault(unit: Unit, needs: frozenset[str]) -> str:
+    """Why a loss cannot be compiled, or nothing: one that raises must not take its neighbours with it."""
+    try:
+        objective.usable(unit, needs)
+    except Exception as error:  # whatever the loss raises
+        return f"{type(error).__name__}: {error}"
+    return ""

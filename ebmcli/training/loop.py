@@ -1,0 +1,172 @@
+"""One training loop for every loss, sampler, energy and task: a run is a function of arrays.
+
+The static half (a Program) goes in by closure, the array half (a lane: seed, loss, hyperparameters) as an argument, so
+that many runs share one compiled program. Knows no unit by name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+from annotated_types import Ge, Le
+
+from ebmcli.core.batching import encoded
+from ebmcli.core.lazy import Array, jax, jnp, optax
+from ebmcli.core.registry import Unit, parameters_of
+from ebmcli.core.types import Batch, Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
+from ebmcli.training.objective import Choice, Progress, Weights, contrasted, energies_of, viewed
+
+# The array half of a run: `seed` [] uint32, `loss` [] int32 (branch), `loss_values` [P] float32 (its hyperparameters in
+# the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all others.
+Lane = Mapping[str, Any]
+
+# One stream of random numbers for each purpose: a new purpose changes no other, and at one seed all losses see the same
+# data and the same initial weights.
+INIT, DATA, NEGATIVES, CHAINS, PROBE, VIEW = range(6)
+FIRST = 4096  # examples that a sampler may look at before training
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is compiled: everything of a run that is not an array."""
+
+    task: Unit
+    energy: Unit
+    sampler: Unit
+    static: tuple[tuple[str, Any], ...]  # resolved hyperparameters that shape the program, sorted by name
+    losses: tuple[Unit, ...]  # the branches of the switch, after which comes an idle one (there are always two)
+    needs: frozenset[str]  # of these losses: what is computed for them
+
+    def setting(self, name: str) -> Any:
+        """The value of a static hyperparameter."""
+        return dict(self.static)[name]
+
+
+class State(NamedTuple):
+    """What a run carries from step to step."""
+
+    params: Weights
+    optimiser: Any
+    chains: Any  # the sampler's
+    step: Array  # [] int32, steps done
+    diverged: Array  # [] int32, the step whose loss or gradient was not finite, -1 while there is none
+
+
+def training(
+    steps: Annotated[int, Ge(1), Le(100_000_000), Traced] = 2_000,
+    batch_size: Count = 256,
+    lr: Positive = 1e-3,
+    beta: Positive = 1.0,
+    weight_decay: NonNegative = 0.0,
+    optimizer: Literal["adam", "sgd"] = "adam",
+    schedule: Literal["cosine", "constant"] = "cosine",
+) -> Any:
+    """The optimiser; and this signature is the list of the settings that every run has, with defaults and ranges."""
+    decay = {"cosine": 1.0, "constant": 0.0}[schedule]
+    core = {"adam": optax.scale_by_adam, "sgd": optax.identity}[optimizer]()
+
+    def matrices(params: Any) -> Any:  # biases are not decayed: on `letters` that alone costs a point
+        return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+    return optax.chain(
+        core,
+        optax.add_decayed_weights(weight_decay, matrices),  # decoupled from Adam's scaling (Loshchilov & Hutter 2019)
+        optax.scale_by_learning_rate(lambda t: lr * (1 - decay * 0.5 * (1 - jnp.cos(jnp.pi * t / steps)))),
+    )
+
+
+SETTINGS = parameters_of(training)
+
+
+def init(program: Program, lane: Lane, data: Any) -> State:
+    """The state before the first step."""
+    task, energy, sampler = parts(program, lane)
+    key = jax.random.key(lane["seed"])
+    x, y = jax.tree.map(lambda leaf: leaf[0], task.draw(_stream(key, INIT, 1), data, 1))
+    params = Weights(energy.init(_stream(key, INIT, 0), x, y), jnp.zeros(()) if "log_q" in program.needs else None)
+    chains = sampler.init(_stream(key, CHAINS, 0), task.draw(_stream(key, INIT, 2), data, FIRST))
+    return State(params, _optimiser(program, lane).init(params), chains, jnp.int32(0), jnp.int32(-1))
+
+
+def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, Progress]:
+    """One update of the parameters."""
+    task, energy, sampler = parts(program, lane)
+    key = jax.random.key(lane["seed"])
+    batch = _lesson(task, lane, state)(_stream(key, DATA, state.step), data, program.setting("batch_size"))
+    choice, beta = Choice(program.losses, lane["loss"], lane["loss_values"]), lane["values"]["beta"]
+    if "view" in program.needs:
+        chains = state.chains
+        progress, gradient = viewed(choice, energy, state.params, beta, batch, _stream(key, VIEW, state.step))
+    else:
+        model = bind(energy, state.params.energy)
+        negatives, chains = sampler.draw(
+            _stream(key, NEGATIVES, state.step), state.chains, model, encoded(model, batch)
+        )
+        progress, gradient = contrasted(choice, program.needs, energy, task, state.params, beta, batch, negatives)
+    updates, optimiser = _optimiser(program, lane).update(gradient, state.optimiser, state.params)
+    healthy = jnp.isfinite(progress.loss) & jnp.isfinite(optax.tree.norm(gradient))
+    diverged = jnp.where(healthy, state.diverged, state.step)
+    params = optax.apply_updates(state.params, updates)
+    return State(params, optimiser, chains, state.step + 1, diverged), progress
+
+
+def _lesson(task: Task, lane: Lane, state: State) -> Callable[..., Batch]:
+    """How the batch of this step is drawn."""
+    return partial(task.lesson, done=state.step / lane["values"]["steps"]) if task.lesson else task.draw
+
+
+def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) -> tuple[State, Progress]:
+    """Train until `stop` steps are done, or until a step diverges; with the means over these steps."""
+
+    def onward(carry: tuple[State, Progress]) -> tuple[State, Progress]:
+        state, sums = carry
+        state, progress = step(program, lane, data, state)
+        return state, jax.tree.map(jnp.add, sums, progress)
+
+    def unfinished(carry: tuple[State, Progress]) -> Array:
+        return (carry[0].step < stop) & (carry[0].diverged < 0)
+
+    zero = Progress(jnp.zeros(()), jnp.zeros(()))
+    done, sums = jax.lax.while_loop(unfinished, onward, (state, zero))
+    return done, jax.tree.map(lambda total: total / (done.step - state.step), sums)  # NaN where no step was to do
+
+
+def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -> dict[str, Any]:
+    """What the measures read of the task's own probe."""
+    task, energy, _ = parts(program, lane)
+    return task.probe(bind(energy, state.params.energy), data, targets)
+
+
+def sampled(program: Program, lane: Lane, state: State, data: Any) -> dict[str, Any]:
+    """What the measures read of the sampler: `train`, of one batch, its answers, its negatives and their energies;
+    `sampler`, what that says of itself."""
+    task, energy, sampler = parts(program, lane)
+    key = jax.random.key(lane["seed"])
+    model = bind(energy, state.params.energy)
+    batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
+    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encoded(model, batch))
+    needs = frozenset() if negatives.y is None else frozenset({"negatives"})
+    seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
+    found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}
+    if isinstance(batch.x, jax.Array):
+        found["x"] = batch.x
+    return {"train": found, "sampler": sampler.report(state.chains)}
+
+
+def parts(program: Program, lane: Lane) -> tuple[Task, Energy, Sampler]:
+    """The units of a program, built with the hyperparameters of a lane."""
+    values = dict(program.static) | lane["values"]
+    task = program.task.build(values)
+    conditional = program.task.conditional
+    at = Setting(program.setting("batch_size"), task.space, conditional, lane["values"]["beta"], lane["reward"])
+    return task, program.energy.build(values, task.space), program.sampler.build(values, at)
+
+
+def _optimiser(program: Program, lane: Lane) -> Any:
+    values = dict(program.static) | lane["values"]
+    return training(**{name: values[name] for name in SETTINGS})
+
+
+def _stream(key: Array, purpose: int, index: Any) -> Array:
+    return jax.random.fold_in(jax.random.fold_in(key, purpose), index)
