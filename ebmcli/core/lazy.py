@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import optax
     from flax import linen as nn
     from jax import Array
+
+    Key = Array
 else:
 
     class _Lazy:
@@ -28,6 +30,6 @@ else:
     jnp = _Lazy("jax.numpy")
     nn = _Lazy("flax.linen")
     optax = _Lazy("optax")
-    Array = Any
+    Array = Key = Any
 
-__all__ = ["Array", "jax", "jnp", "nn", "optax"]
+__all__ = ["Array", "Key", "jax", "jnp", "nn", "optax"]

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ebmcli.core.citations import LECTURE, TUTORIAL
-from ebmcli.core.lazy import Array, jax, jnp, nn
-from ebmcli.core.registry import energy
+from ebmcli.core.decorators import energy
+from ebmcli.core.lazy import Array, Key, jax, jnp, nn
 from ebmcli.core.types import Count, Energy, Space
 from ebmcli.energies._inputs import answer
 from ebmcli.numerics.silu import silu
@@ -25,10 +25,13 @@ def regressor(space: Space, hidden: Count = 64) -> Energy:
     def net(y: Any) -> Any:
         return _network(hidden, answer(y, space).size)
 
-    def apply(params, x, y):
+    def init(key: Key, x: Any, y: Any) -> Any:
+        return net(y).init(key, jnp.ravel(x))
+
+    def apply(params: Any, x: Any, y: Any) -> Array:
         return _squared(answer(y, space), net(y).apply(params, jnp.ravel(x)))
 
-    return Energy(init=lambda key, x, y: net(y).init(key, jnp.ravel(x)), apply=apply)
+    return Energy(init, apply)
 
 
 @energy(continuous="", finite="", nonnegative=True, conditional=True, reference=f"{TUTORIAL}, section 2.2.2")
@@ -36,34 +39,37 @@ def two_branch(space: Space, hidden: Count = 64, code: Count = 8) -> Energy:
     """F(x, y) = |G1(x) - G2(y)|^2, a joint embedding, which can collapse: both branches constant"""
     net = _network(hidden, code)
 
-    def init(key, x, y):
+    def init(key: Key, x: Any, y: Any) -> Any:
         one, two = jax.random.split(key)
         return {"question": net.init(one, jnp.ravel(x)), "answer": net.init(two, answer(y, space))}
 
-    def apply(params, x, y):
+    def apply(params: Any, x: Any, y: Any) -> Array:
         return _squared(net.apply(params["question"], jnp.ravel(x)), net.apply(params["answer"], answer(y, space)))
 
-    return Energy(init=init, apply=apply)
+    return Energy(init, apply)
 
 
 @energy(continuous="reconstruct", nonnegative=True, reference=f"{LECTURE}; Vincent et al. 2010")
 def autoencoder(space: Space, hidden: Count = 64, bottleneck: Count = 16) -> Energy:
     """F(y) = |y - D(E(y))|^2, a reconstruction through `bottleneck` units (and beside x, where there is one)"""
 
-    def nets(y: Any) -> tuple[Any, Any]:
+    def nets(y: Array) -> tuple[Any, Any]:
         return _network(hidden, bottleneck), _network(hidden, y.size)
 
     def beside(x: Any, inner: Array) -> Array:
         return inner if x is None else jnp.concatenate([jnp.ravel(x), inner])
 
-    def init(key, x, y):
+    def init(key: Key, x: Any, y: Array) -> Any:
         one, two = jax.random.split(key)
         encoder, decoder = nets(y)
         inner = jnp.zeros(bottleneck)
         return {"encoder": encoder.init(one, y), "decoder": decoder.init(two, beside(x, inner))}
 
-    def reconstruct(params, x, y):
+    def reconstruct(params: Any, x: Any, y: Array) -> Array:
         encoder, decoder = nets(y)
         return decoder.apply(params["decoder"], beside(x, encoder.apply(params["encoder"], y)))
 
-    return Energy(init, lambda params, x, y: _squared(y, reconstruct(params, x, y)), reconstruct=reconstruct)
+    def apply(params: Any, x: Any, y: Array) -> Array:
+        return _squared(y, reconstruct(params, x, y))
+
+    return Energy(init, apply, reconstruct=reconstruct)

@@ -1,13 +1,14 @@
-"""Chains of labels: an energy that is a sum over positions and neighbouring pairs can be searched exactly."""
+"""Chains of labels: an energy that is a sum over positions and neighbouring pairs is searched and summed exactly."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Le
 
-from ebmcli.core.lazy import Array, jax, jnp, nn
-from ebmcli.core.registry import energy
-from ebmcli.core.types import Count, Energy, Space, Word
+from ebmcli.core.decorators import energy
+from ebmcli.core.lazy import Array, Key, jax, jnp, nn
+from ebmcli.core.types import Count, Energy, Space, Strings, Word
+from ebmcli.energies._heads import headed
 
 
 def chain_energy(unary: Array, transition: Array, mask: Array, y: Array) -> Array:
@@ -27,7 +28,7 @@ def ahead(unary: Array, transition: Array, mask: Array, fold: Fold) -> Array:
     """[T, C]: of all ways to go on from label c at position t, the energies of t and what follows, folded: the lowest
     (Viterbi) or the free energy (the backward algorithm)."""
 
-    def step(after, position):
+    def step(after: Array, position: tuple[Array, Array]) -> tuple[Array, Array]:
         local, present = position
         here = local + after
         return jnp.where(present, fold(transition + here), after), here
@@ -48,16 +49,16 @@ def free_energy(unary: Array, transition: Array, mask: Array, beta: Array) -> Ar
     return _soft(beta)(ahead(unary, transition, mask, _soft(beta))[0])
 
 
-def sample(key: Array, unary: Array, transition: Array, mask: Array, beta: Array, count: int) -> Array:
+def sample(key: Key, unary: Array, transition: Array, mask: Array, beta: Array, count: int) -> Array:
     """[count, T]: independent draws of exp(-beta F) / Z, letter by letter given what may follow; 0 where padded."""
     free = ahead(unary, transition, mask, _soft(beta))
 
-    def step(enter, position):
+    def step(enter: Array, position: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         noise, free, present = position
         label = jnp.where(present, jnp.argmax(noise - beta * (enter + free)), 0)
         return transition[label], label
 
-    def draw(noise):
+    def draw(noise: Array) -> Array:
         return jax.lax.scan(step, jnp.zeros_like(unary[0]), (noise, free, mask))[1]
 
     return jax.vmap(draw)(jax.random.gumbel(key, (count, *unary.shape), unary.dtype)).astype(jnp.int32)
@@ -66,7 +67,7 @@ def sample(key: Array, unary: Array, transition: Array, mask: Array, beta: Array
 def _completed(transition: Array, mask: Array, best: Array, answer: Array, leaves: Array, other: Array) -> Array:
     """[T]: the best answer that leaves this one at position `leaves`, for the label `other`."""
 
-    def step(enter, position):
+    def step(enter: Array, position: tuple[Array, ...]) -> tuple[Array, Array]:
         t, best, now, present = position
         label = jnp.where(t == leaves, other, jnp.where((t < leaves) | ~present, now, jnp.argmin(enter + best)))
         return transition[label], label
@@ -94,7 +95,7 @@ def n_best(unary: Array, transition: Array, mask: Array, y: Array, count: int, r
         left = (place > since) & mask
         return jnp.where(left[:, None] & (labels != answer[:, None]), energy, jnp.inf)
 
-    def take(state, row):
+    def take(state: tuple[Array, Array], row: Array) -> tuple[tuple[Array, Array], Array]:
         energies, answers = state  # [count, T, C], [count, T]: of y and of what was taken
         lowest = jnp.argmin(energies)
         parent, leaves, other = jnp.unravel_index(lowest, energies.shape)
@@ -124,8 +125,9 @@ def best(unary: Array, transition: Array, mask: Array) -> Array:
 # --- energies of words -----------------------------------------------------------------------------------------------
 
 EXACT = "free best_different argmin sample n_best"  # what a chain computes
+NONNEGATIVE = {"head": "softplus"}
 Order = Annotated[int, Ge(0), Le(1)]  # letters that a letter looks back at
-Head = Literal["free", "softplus"]
+ChainHead = Literal["free", "softplus"]
 
 
 class Scanned(NamedTuple):
@@ -135,27 +137,31 @@ class Scanned(NamedTuple):
     mask: Array  # [T] bool
 
 
-def _chain(space: Any, scores: Callable[..., Array], init: Callable[..., Any], head: Head, order: int) -> Energy:
-    """F(x, y) = sum over t of h(-scores(x_t)[y_t]) + h(-A[y_t-1, y_t]), h the head.
+class Scorer(NamedTuple):
+    """A network that scores letters."""
 
-    scores: (params, letters [T, 128]) -> [T, C].
-    """
-    above = jax.nn.softplus if head == "softplus" else lambda energy: energy
+    init: Callable[[Key, Array], Any]  # (key, letters [T, 128]) -> params
+    apply: Callable[[Any, Array], Array]  # (params, letters [T, 128]) -> [T, C]
 
-    def encode(params, x: Word) -> Scanned:
-        return Scanned(above(-scores(params["letter"], x.letters)), x.mask)
 
-    def tables(params, x: Word | Scanned) -> tuple[Array, Array, Array]:
+def _chain(labels: int, scorer: Scorer, head: ChainHead, order: int) -> Energy:
+    """F(x, y) = sum over t of h(-scores(x_t)[y_t]) + h(-A[y_t-1, y_t]), h the head."""
+    above = headed(head)
+
+    def encode(params: Any, x: Word) -> Scanned:
+        return Scanned(above(-scorer.apply(params["letter"], x.letters)), x.mask)
+
+    def tables(params: Any, x: Word | Scanned) -> tuple[Array, Array, Array]:
         seen = x if isinstance(x, Scanned) else encode(params, x)
-        free = params["transition"] if order else jnp.zeros((space.labels, space.labels))
+        free = params["transition"] if order else jnp.zeros((labels, labels))
         return seen.unary, above(-free), seen.mask
 
-    def first(key, x: Word, y):
-        params = {"letter": init(key, x.letters)}
-        return params | ({"transition": jnp.zeros((space.labels, space.labels))} if order else {})
+    def init(key: Key, x: Word, y: Array) -> Any:
+        params = {"letter": scorer.init(key, x.letters)}
+        return params | ({"transition": jnp.zeros((labels, labels))} if order else {})
 
     return Energy(
-        init=first,
+        init=init,
         apply=lambda params, x, y: chain_energy(*tables(params, x), y),
         free=lambda params, x, beta: free_energy(*tables(params, x), beta),
         argmin=lambda params, x: best(*tables(params, x)),
@@ -166,15 +172,26 @@ def _chain(space: Any, scores: Callable[..., Array], init: Callable[..., Any], h
     )
 
 
-@energy(sequence=EXACT, nonnegative={"head": "softplus"}, reference="Lafferty et al. 2001; Taskar et al. 2003")
-def linear_chain(space: Space, head: Head = "free", order: Order = 1) -> Energy:
+@energy(
+    sequence=EXACT,
+    nonnegative=NONNEGATIVE,
+    seconds=(7e-8, 3e-5),
+    reference="Lafferty et al. 2001; Taskar et al. 2003",
+)
+def linear_chain(space: Space, head: ChainHead = "free", order: Order = 1) -> Energy:
     """F(x, y) = - sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]; softplus of each with that head; A = 0 at order 0"""
-    readout: Any = nn.Dense(space.labels)  # type: ignore[union-attr]
-    return _chain(space, readout.apply, readout.init, head, order)
+    labels = _labels(space)
+    readout: Any = nn.Dense(labels)
+    return _chain(labels, Scorer(readout.init, readout.apply), head, order)
+
+
+def _labels(space: Space) -> int:
+    assert isinstance(space, Strings)
+    return space.labels
 
 
 def _patches(images: Array) -> Array:
-    """[..., H, W, 9 C] of [..., H, W, C]: what stands at and around each place, 0 beyond the edge.
+    """[..., H, W, 9 C] of [..., H, W, C]: the 3 by 3 values at and around each place, 0 beyond the edge.
 
     By slicing: a convolution inside a loop is 70 times slower on a CPU than this and one matrix product.
     """
@@ -192,22 +209,25 @@ def _halved(images: Array) -> Array:
 
 @energy(
     sequence=EXACT,
-    nonnegative={"head": "softplus"},
+    nonnegative=NONNEGATIVE,
     defaults={"steps": 6_000, "batch_size": 12, "lr": 4e-3},
+    seconds=(7e-8, 6e-4),
     reference="LeCun et al. 1998; Do & Artieres 2010",
 )
-def conv_chain(space: Space, channels: Count = 16, code: Count = 128, head: Head = "free", order: Order = 1) -> Energy:
+def conv_chain(
+    space: Space, channels: Count = 16, code: Count = 128, head: ChainHead = "free", order: Order = 1
+) -> Energy:
     """F(x, y) = - sum_t G(x_t)[y_t] - sum_t A[y_t, y_t+1], G a convolutional network on the pixels of a letter"""
-    sizes = (channels, 2 * channels, code, space.labels)  # type: ignore[union-attr]
-    layers: Any = [nn.Dense(size) for size in sizes]
+    labels = _labels(space)
+    layers: Any = [nn.Dense(size) for size in (channels, 2 * channels, code, labels)]
 
-    def seen(of: Callable[[int, Array], Array], letters: Array) -> Array:
+    def seen(layer: Callable[[int, Array], Array], letters: Array) -> Array:
         image = 2 * letters.reshape(*letters.shape[:-1], 16, 8, 1) - 1
         for number in (0, 1):
-            image = _halved(jax.nn.relu(of(number, _patches(image))))
-        return of(3, jax.nn.relu(of(2, image.reshape(*letters.shape[:-1], -1))))
+            image = _halved(jax.nn.relu(layer(number, _patches(image))))
+        return layer(3, jax.nn.relu(layer(2, image.reshape(*letters.shape[:-1], -1))))
 
-    def init(key: Array, letters: Array) -> list[Any]:
+    def init(key: Key, letters: Array) -> list[Any]:
         params: list[Any] = []
 
         def grow(number: int, inputs: Array) -> Array:
@@ -220,4 +240,4 @@ def conv_chain(space: Space, channels: Count = 16, code: Count = 128, head: Head
     def scores(params: list[Any], letters: Array) -> Array:
         return seen(lambda number, inputs: layers[number].apply(params[number], inputs), letters)
 
-    return _chain(space, scores, init, head, order)
+    return _chain(labels, Scorer(init, scores), head, order)

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from ebmcli.core.lazy import Array, jax, jnp, nn
-from ebmcli.core.registry import energy
-from ebmcli.core.types import Aligned, Count, Energy, Space, Strip
-from ebmcli.numerics import alignment as dynamic
+from ebmcli.core.decorators import energy
+from ebmcli.core.lazy import Array, Key, jax, jnp, nn
+from ebmcli.core.types import Alignment, Count, Energy, Space, Strings, Strip
+from ebmcli.energies._heads import Head, headed
+from ebmcli.numerics import alignment as paths
+from ebmcli.numerics.alignment import Topology
 
 WINDOW, STRIDE = 18, 6  # pixels: a word of n letters of 18 pixels has 3n - 1 windows or more, and needs 2n
-# What no training strip shows should read as a gap: in strips of 2 and 3 letters no blank window lies but at the end,
-# and without this nll reads letters into the longer blank ends of longer words (exact match .82 instead of 1.00).
-LEAN = 5.0  # how much lower the energy of the separator begins
-HEADS = {"free": lambda e: e, "softplus": lambda e: nn.softplus(e), "square": lambda e: jnp.square(e)}
+# Energy by which windows lean towards the separator before training. Strips of 2 and 3 letters have blank windows only
+# at their end; without this nll reads letters into the longer blank ends of longer words (exact match .82, not 1.00).
+SEPARATOR_BIAS = 5.0
 SEARCHED = 4  # best paths' words beyond those asked for, among which the lowest sums are sought
 AUGMENTED = 8  # words of lowest energy among which the one that violates a margin most is sought
 
@@ -37,79 +38,125 @@ def patches(image: Array) -> Array:
     nonnegative={"head": "softplus square", "alignment": "best"},
     follows={"alignment": {"partition": "sum", "model": "sum", "independent": "sum", "log_q": "sum"}},
     only={"partition": {"alignment": "sum"}, "sample": {"alignment": "sum"}, "minimum": {"alignment": "best"}},
+    seconds=(2e-6, 2.5e-4),
     reference="LeCun, Bottou, Bengio, Haffner 1998; Graves et al. 2006 for the optional blank",
 )
 def trellis(
     space: Space,
     beta: Array,
     hidden: Count = 256,
-    head: Literal["free", "softplus", "square"] = "free",
+    head: Head = "free",
     alignment: Literal["best", "sum"] = "best",
     blank: Literal["forced", "optional"] = "forced",
 ) -> Energy:
     """F(x, y) = min over alignments z of sum over windows i of E_i(y_z(i)), or the soft minimum over them"""
+    assert isinstance(space, Strings)
+    bias = SEPARATOR_BIAS if head != "square" else 0
+    above, topology = headed(head), Topology(blank)
+
+    def leaning(key: Key, shape: Any, dtype: Any) -> Array:
+        return jnp.zeros(shape, dtype).at[-1].set(-bias)
+
     inner: Any = [layer for _ in range(2) for layer in (nn.Dense(hidden), nn.relu)]
-    lean = lambda key, shape, dtype: jnp.zeros(shape, dtype).at[-1].set(-LEAN if head != "square" else 0)  # noqa: E731
-    net: Any = nn.Sequential([*inner, nn.Dense(space.labels + 1, bias_init=lean)])  # type: ignore[union-attr]
+    net: Any = nn.Sequential([*inner, nn.Dense(space.labels + 1, bias_init=leaning)])
 
-    def encode(params, x: Strip) -> Scanned:
+    def encode(params: Any, x: Strip) -> Scanned:
         table = net.apply(params, patches(x.image))
-        return Scanned(HEADS[head](table), (x.width - WINDOW) // STRIDE + 1)
+        return Scanned(above(table), (x.width - WINDOW) // STRIDE + 1)
 
-    return _searched(net, encode, beta if alignment == "sum" else None, blank == "optional", space)
-
-
-def _aligned(x: Scanned, y: Array, optional: bool) -> Aligned:
-    column = STRIDE * jnp.arange(len(x.table)) + WINDOW / 2
-    return Aligned(x.table, dynamic.best_path(x.table, x.windows, y, optional), column)
+    search = _sums_over_paths(topology, beta) if alignment == "sum" else _best_paths(topology)
+    return _energy(net, encode, topology, search, space.length)
 
 
-def _violating(y: Array, found: Array, energies: Array, reward: Array) -> Array:
-    """[T]: of the words found [K, T] the one with the lowest energy [K] - reward * edits; y where there is no other.
+# --- the energy of a word from those of its paths --------------------------------------------------------------------
 
-    A word that was not found violates the margin more only if it has more edits than its energy lies rewards higher.
+
+class Search(NamedTuple):
+    """The energy of a word on a scanned strip, and the words of lowest energy."""
+
+    energy: Callable[[Scanned, Array], Array]  # (x, y) -> []
+    n_best: Callable[[Scanned, Array, int], Array]  # (x, y, count) -> [count, T], the lowest first, none of them y
+
+
+def _best_paths(topology: Topology) -> Search:
+    """The energy of a word is that of its best path: the n best words are found exactly."""
+
+    def energy(x: Scanned, y: Array) -> Array:
+        return paths.word_energy(x.table, x.windows, y, topology, soft=False)
+
+    def n_best(x: Scanned, y: Array, count: int) -> Array:
+        words, energies = paths.best_words(x.table, x.windows, topology, count + 1, len(y))
+        return paths.others(words, energies, y)[:count]
+
+    return Search(energy, n_best)
+
+
+def _sums_over_paths(topology: Topology, beta: Array) -> Search:
+    """The energy of a word is the soft minimum over its paths: the n best words are sought among those of the best
+    paths, since no exact search is known."""
+
+    def energy(x: Scanned, y: Array) -> Array:
+        return paths.word_energy(beta * x.table, x.windows, y, topology, soft=True) / beta
+
+    def n_best(x: Scanned, y: Array, count: int) -> Array:
+        words, energies = paths.best_words(x.table, x.windows, topology, count + 1 + SEARCHED, len(y))
+        there = energies < paths.FAR / 2
+        energies = jnp.where(there, jax.vmap(energy, (None, 0))(x, words), paths.FAR)
+        words, energies = (leaf[jnp.argsort(energies)] for leaf in (words, energies))
+        return paths.others(words, energies, y)[:count]
+
+    return Search(energy, n_best)
+
+
+def _violating(y: Array, words: Array, energies: Array, reward: Array) -> Array:
+    """[T]: of these words [K, T] the one with the lowest energy [K] - reward * edits; y where there is no other.
+
+    A word that is not among them violates the margin more only if it has more edits than its energy lies rewards
+    higher.
     """
-    away = jax.vmap(dynamic.edit_distance, (None, 0))(y, found)
-    return found[jnp.argmin(jnp.where(away > 0, energies - reward * away, jnp.inf))]
+    edits = jax.vmap(paths.edit_distance, (None, 0))(y, words)
+    return words[jnp.argmin(jnp.where(edits > 0, energies - reward * edits, jnp.inf))]
 
 
-def _searched(net: Any, encode: Callable[..., Scanned], beta: Array | None, optional: bool, space: Any) -> Energy:
-    """The energy of the tables that `encode` makes; beta: of the sums over alignments, None for the best alignment."""
-    soft, unit = beta is not None, 1.0 if beta is None else beta
+def _energy(
+    net: Any, encode: Callable[[Any, Strip], Scanned], topology: Topology, search: Search, length: int
+) -> Energy:
+    """The Energy of a search on the strips that `encode` scans. length: of the padded answers."""
 
-    def scanned(function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function of a scanned strip as one that also takes the strip itself."""
-        return lambda params, x, *rest: function(x if isinstance(x, Scanned) else encode(params, x), *rest)
+    def scanned(params: Any, x: Strip | Scanned) -> Scanned:
+        return x if isinstance(x, Scanned) else encode(params, x)
 
-    def apply(x: Scanned, y):
-        return dynamic.word_energy(unit * x.table, x.windows, y, optional, soft) / unit
+    def free(params: Any, x: Any, beta: Array) -> Array:
+        seen = scanned(params, x)
+        return paths.all_words(beta * seen.table, seen.windows, topology, soft=True) / beta
 
-    def n_best(x: Scanned, y, count):
-        found, energies = dynamic.best_words(x.table, x.windows, optional, count + 1 + SEARCHED * soft, len(y))
-        if soft:  # there is no exact search: the lowest sums among the words of the best paths
-            there = energies < dynamic.FAR / 2
-            energies = jnp.where(there, jax.vmap(apply, (None, 0))(x, found), dynamic.FAR)
-            found, energies = (leaf[jnp.argsort(energies)] for leaf in (found, energies))
-        return dynamic.others(found, energies, y)[:count]
-
-    def best_different(x: Scanned, y, reward):
+    def best_different(params: Any, x: Any, y: Array, reward: Array | None) -> Array:
+        seen = scanned(params, x)
         if reward is None:
-            return n_best(x, y, 1)[0]
-        found = n_best(x, y, AUGMENTED)
-        return _violating(y, found, jax.vmap(apply, (None, 0))(x, found), reward)
+            return search.n_best(seen, y, 1)[0]
+        words = search.n_best(seen, y, AUGMENTED)
+        return _violating(y, words, jax.vmap(search.energy, (None, 0))(seen, words), reward)
 
-    def sample(x: Scanned, key, beta, count):
-        return dynamic.sample(key, beta * x.table, x.windows, optional, count, space.length)
+    def sample(params: Any, key: Key, x: Any, beta: Array, count: int) -> Array:
+        seen = scanned(params, x)
+        return paths.sample(key, beta * seen.table, seen.windows, topology, count, length)
+
+    def align(params: Any, x: Any, y: Array) -> Alignment:
+        seen = scanned(params, x)
+        column = STRIDE * jnp.arange(len(seen.table)) + WINDOW / 2
+        return Alignment(seen.table, paths.best_path(seen.table, seen.windows, y, topology), column)
+
+    no_word = jnp.full(length, -2)  # of which every word is different
 
     return Energy(
         init=lambda key, x, y: net.init(key, patches(x.image)),
-        apply=scanned(apply),
-        free=scanned(lambda x, beta: dynamic.all_words(beta * x.table, x.windows, optional, True) / beta),
-        argmin=scanned(lambda x: n_best(x, jnp.full(space.length, -2), 1)[0]),  # -2: other than no word
-        best_different=scanned(best_different),
-        sample=lambda params, key, x, *rest: scanned(sample)(params, x, key, *rest),
-        n_best=scanned(n_best),
+        apply=lambda params, x, y: search.energy(scanned(params, x), y),
+        free=free,
+        argmin=lambda params, x: search.n_best(scanned(params, x), no_word, 1)[0],
+        best_different=best_different,
+        sample=sample,
+        n_best=lambda params, x, y, count: search.n_best(scanned(params, x), y, count),
         encode=encode,
-        feasible=scanned(lambda x, y: dynamic.feasible(x.windows, y, optional)),
-        align=scanned(lambda x, y: _aligned(x, y, optional)),
+        feasible=lambda params, x, y: paths.feasible(scanned(params, x).windows, y, topology),
+        align=align,
     )

@@ -4,7 +4,6 @@ The worker (worker.py) imports jax, this process does not. It holds the lock of 
 to work in a folder in which a dying worker still writes.
 """
 
-import json
 import os
 import re
 import signal
@@ -15,35 +14,37 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any, NamedTuple
 
-from ebmcli.core.errors import Broken, UsageError
-from ebmcli.execution import sweep
-from ebmcli.execution.sweep import Interrupted, Watcher
-from ebmcli.planning.plan import Cell
+from ebmcli.core.errors import MachineError, UsageError
+from ebmcli.execution.events import (
+    Ended,
+    Event,
+    Interrupted,
+    Noted,
+    Orders,
+    Over,
+    Progressed,
+    StopFlag,
+    Watcher,
+    from_json,
+)
+from ebmcli.execution.options import RunOptions
+from ebmcli.execution.resume import bury
+from ebmcli.planning.cells import Cell
 from ebmcli.storage import store
+from ebmcli.storage.records import FINISHED
 
 AGAIN = 1  # times that a run is tried again by itself, after its worker crashed, hung or ran out of memory
 STARTS = 3  # workers in a row that may be killed before they begin anything
 TICK = 0.2  # seconds between looks at the clock
-WORDS = 60  # last lines of a worker that are kept, for the record of its crash
+LAST_LINES = 60  # lines of a worker's stderr that are kept, for the record of its crash
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TELLING = re.compile(r"[FE]\d{4} |terminate called|what\(\):|Fatal ")  # lines with which crashes begin
-MEMORY = ("bad_alloc", "out of memory", "cannot allocate memory", "resource_exhausted")
-
-
-@dataclass(frozen=True)
-class How:
-    """How the runs of a command are carried out."""
-
-    devices: int | None = None
-    cache: bool = True
-    pictures: bool = True
-    timeout: float | None = None  # seconds of a launch, compiling included
-    fail_fast: bool = False
+CRASH_LINE = re.compile(r"[FE]\d{4} |terminate called|what\(\):|Fatal ")  # lines with which crashes begin
+OUT_OF_MEMORY = ("bad_alloc", "out of memory", "cannot allocate memory", "resource_exhausted")
 
 
 class Cause(NamedTuple):
@@ -51,7 +52,7 @@ class Cause(NamedTuple):
 
     kind: str  # killed, crashed, timeout or oom
     message: str
-    words: str  # the last that it said
+    last_lines: str  # of its stderr
 
     @property
     def again(self) -> bool:
@@ -60,15 +61,15 @@ class Cause(NamedTuple):
 
 
 @dataclass
-class _Course:
+class _Progress:
     """How far a worker came."""
 
-    launch: list[str] = field(default_factory=list)  # that it was about
+    launch: list[str] = field(default_factory=list)  # the runs that it was about
     began: float = 0.0
     ended: set[str] = field(default_factory=set)
-    over: Mapping[str, Any] | None = None  # its last event; None where it died
-    words: deque = field(default_factory=lambda: deque(maxlen=WORDS))  # what it printed
-    unsaid: list[str] = field(default_factory=list)  # of it, what was not shown yet
+    over: Over | None = None  # its last event; None where it died
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))  # of its stderr
+    unshown: list[str] = field(default_factory=list)  # of these, the ones that were not passed on yet
     failed: bool = False  # whether a run has
     late: bool = False
 
@@ -76,8 +77,8 @@ class _Course:
 class Worker:
     """A worker process and what it says."""
 
-    def __init__(self, folder: Path, lock: IO | None = None):
-        self.kills = _kills()
+    def __init__(self, folder: Path, lock: IO[str] | None = None):
+        self.kills = _oom_kills()
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ebmcli.execution.worker", str(folder)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
@@ -85,7 +86,7 @@ class Worker:
             start_new_session=True,  # Ctrl-C is ours alone
             pass_fds=[lock.fileno()] if lock else [],
         )  # fmt: skip
-        self.heard: SimpleQueue = SimpleQueue()
+        self.heard: SimpleQueue[tuple[str, str | None]] = SimpleQueue()
         self.threads = [threading.Thread(target=self._hear, args=(name,), daemon=True) for name in ("stdout", "stderr")]
         for thread in self.threads:
             thread.start()
@@ -112,29 +113,31 @@ class Worker:
             if not thread.is_alive():  # a child of the worker may hold its stderr open: it is not waited for
                 pipe.close()  # type: ignore[union-attr]
 
-    def cause(self, course: _Course, how: How) -> Cause:
+    def cause(self, progress: _Progress, timeout: float | None) -> Cause:
         """What it died of."""
-        code, words = self.process.returncode, "\n".join(course.words)
+        code, text = self.process.returncode, "\n".join(progress.lines)
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        if course.late:
-            return Cause("timeout", f"it took longer than {how.timeout:g} seconds (--timeout)", words)
-        if name == "SIGKILL" and _kills() > self.kills:
-            return Cause("oom", "its worker was killed by the kernel, which had no memory left", words)
+        if progress.late:
+            return Cause("timeout", f"it took longer than {timeout:g} seconds (--timeout)", text)
+        if name == "SIGKILL" and _oom_kills() > self.kills:
+            return Cause("oom", "its worker was killed by the kernel, which had no memory left", text)
         if name == "SIGKILL" or -code in STOPS:
-            return Cause("killed", f"its worker was killed ({name})", words)
-        said = [line.strip() for line in course.words if line.strip()]
-        last = "".join(f": {line}" for line in ([line for line in said if TELLING.match(line)] or said[-1:])[:1])
-        if any(one in words.lower() for one in MEMORY):
-            return Cause("oom", f"its worker had no memory left ({name}{last})", words)
-        return Cause("crashed", f"its worker died of {name}{last}", words)
+            return Cause("killed", f"its worker was killed ({name})", text)
+        lines = [line.strip() for line in progress.lines if line.strip()]
+        telling = [line for line in lines if CRASH_LINE.match(line)] or lines[-1:]
+        last = f": {telling[0]}" if telling else ""
+        if any(sign in text.lower() for sign in OUT_OF_MEMORY):
+            return Cause("oom", f"its worker had no memory left ({name}{last})", text)
+        return Cause("crashed", f"its worker died of {name}{last}", text)
 
 
 def environment() -> dict[str, str]:
-    """That of a child which imports what we import, and nothing of the folder in which it is started (python -P)."""
+    """The environment of a child which imports what we import, and nothing of the folder in which it is started (with
+    python -P)."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
 
 
-def _kills() -> int:
+def _oom_kills() -> int:
     """Processes that the kernel has killed for lack of memory since it started."""
     with suppress(OSError, ValueError), open("/proc/vmstat") as file:
         return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
@@ -142,12 +145,12 @@ def _kills() -> int:
 
 
 @contextmanager
-def stoppable() -> Iterator[list[str]]:
-    """A flag that the first Ctrl-C, SIGTERM or SIGHUP raises: the chunk ends; a second ends us and the worker."""
-    stop: list[str] = []
+def stoppable() -> Iterator[StopFlag]:
+    """A flag that the first Ctrl-C, SIGTERM or SIGHUP sets: the chunk ends. A second one ends us and the worker."""
+    stop = StopFlag()
 
     def first(number: int, _: Any) -> None:
-        stop.append("signal")
+        stop.set("signal")
         signal.signal(number, signal.SIG_DFL)
         os.write(2, b"\nstopping at the end of this chunk; once more to stop at once\n")
 
@@ -162,120 +165,131 @@ def stoppable() -> Iterator[list[str]]:
             signal.signal(number, handler)
 
 
-def work(
-    cells: Sequence[Cell], folder: Path, how: How, watcher: Watcher, stop: list[str], worker: Worker | None = None,
-    lock: IO | None = None,
+def train(
+    cells: Sequence[Cell], folder: Path, options: RunOptions, watcher: Watcher, stop: StopFlag,
+    worker: Worker | None = None, lock: IO[str] | None = None,
 ) -> None:  # fmt: skip
-    """Have all cells trained, by this worker first and by others when it dies. Raises Interrupted where `stop` has an
-    entry before they are all done, OSError of the disk, Broken where workers die before they begin.
+    """Have all cells trained, by this worker first and by others when it dies.
 
     lock: the open file of the sweep's lock, which the workers hold with us.
+
+    Raises:
+        Interrupted: `stop` was set before they were all done.
+        OSError: The disk fails.
+        MachineError: Workers die before they begin.
     """
-    batches, tried, barren = deque([list(cells)] if cells else []), Counter[str](), 0
+    batches, tried, failed_starts = deque([list(cells)] if cells else []), Counter[str](), 0
     while batches:
         batch = batches.popleft()
-        course, cause = _watch(worker or Worker(folder, lock), batch, how, watcher, stop)
+        progress, cause = _watched(worker or Worker(folder, lock), batch, options, watcher, stop)
         worker = None
         if not cause:
-            if stop and (batches or course.over != {"over": "done"}):
+            if stop and (batches or (progress.over and progress.over.how != "done")):
                 raise Interrupted
             continue
-        barren = 0 if course.launch else barren + 1
-        if barren == STARTS or (barren and cause.again):
-            raise Broken(cause.message)
-        hit = [cell for cell in batch if cell.id in course.launch and cell.id not in course.ended]
-        rest = [cell for cell in batch if cell.id not in course.ended and cell not in hit]
+        failed_starts = 0 if progress.launch else failed_starts + 1
+        if failed_starts == STARTS or (failed_starts and cause.again):
+            raise MachineError(cause.message)
+        hit = [cell for cell in batch if cell.id in progress.launch and cell.id not in progress.ended]
+        rest = [cell for cell in batch if cell.id not in progress.ended and cell not in hit]
         batches.extendleft([rest] if rest else [])
         tried.update(cell.id for cell in hit)
-        batches.extend([cell] for cell in _bury(hit, folder, cause, watcher, tried, how, stop))
+        again = [cell for cell in hit if _tried_again(cell, folder, cause, tried[cell.id], options, watcher, stop)]
+        batches.extend([cell] for cell in again)
         if stop and batches:
             raise Interrupted
 
 
-def _bury(
-    hit: Sequence[Cell], folder: Path, cause: Cause, watcher: Watcher, tried: Mapping[str, int], how: How,
-    stop: list[str],
-) -> list[Cell]:  # fmt: skip
-    """Write down what became of the runs whose worker died; those that are to be tried again, each by itself."""
-    again = []
-    for cell in hit:
-        if (status := store.status(folder / "runs" / cell.id)) in store.FINISHED:  # it died before it could say so
-            watcher.end(cell, status, "")
-        elif cause.again and tried[cell.id] <= AGAIN and not how.fail_fast:
-            watcher.note(f"{cell.id} {cause.kind}: {cause.message}; it is tried again by itself at the end")
-            sweep.bury(folder, cell, cause.kind, cause.message, cause.words)
-            again.append(cell)
-        else:
-            sweep.bury(folder, cell, cause.kind, cause.message, cause.words)
-            watcher.end(cell, cause.kind, cause.message)
-            stop += ["failure"] if how.fail_fast else []
-    return again
+def _tried_again(
+    cell: Cell, folder: Path, cause: Cause, tries: int, options: RunOptions, watcher: Watcher, stop: StopFlag
+) -> bool:
+    """Write down what became of a run whose worker died; whether it is to be tried again, by itself."""
+    status = store.status(folder / "runs" / cell.id)
+    if status in FINISHED:  # it died before it could say so
+        watcher.end(cell, status, "")
+        return False
+    bury(folder, cell, cause.kind, cause.message, cause.last_lines)
+    if cause.again and tries <= AGAIN and not options.fail_fast:
+        watcher.note(f"{cell.id} {cause.kind}: {cause.message}; it is tried again by itself at the end")
+        return True
+    watcher.end(cell, cause.kind, cause.message)
+    if options.fail_fast:
+        stop.set("failure")
+    return False
 
 
-def _watch(
-    worker: Worker, batch: Sequence[Cell], how: How, watcher: Watcher, stop: list[str]
-) -> tuple[_Course, Cause | None]:
+def _watched(
+    worker: Worker, batch: Sequence[Cell], options: RunOptions, watcher: Watcher, stop: StopFlag
+) -> tuple[_Progress, Cause | None]:
     """Let a worker do a batch; how far it came, and what it died of if it did not end by itself."""
-    course = _Course()
-    orders = {name: value for name, value in asdict(how).items() if name in ("devices", "cache", "pictures")}
+    progress = _Progress()
     try:
-        worker.tell(json.dumps({"runs": [cell.id for cell in batch], **orders}))
-        _listen(worker, course, {cell.id: cell for cell in batch}, how, watcher, stop)
+        worker.tell(Orders([cell.id for cell in batch], options.devices, options.cache, options.pictures).to_json())
+        _listen(worker, progress, {cell.id: cell for cell in batch}, options, watcher, stop)
     finally:
         worker.close()
-    _raise(course.over or {})
-    return course, None if course.over else worker.cause(course, how)
+    if progress.over is None:
+        return progress, worker.cause(progress, options.timeout)
+    _raise(progress.over)
+    return progress, None
 
 
 def _listen(
-    worker: Worker, course: _Course, known: Mapping[str, Cell], how: How, watcher: Watcher, stop: list[str]
-) -> None:
+    worker: Worker, progress: _Progress, known: Mapping[str, Cell], options: RunOptions, watcher: Watcher,
+    stop: StopFlag,
+) -> None:  # fmt: skip
     """Hear a worker out, to its end or that of its time."""
     told = False
     while True:
         if stop and not told:
             worker.tell("stop")
             told = True
-        if how.timeout and course.launch and time.monotonic() - course.began > how.timeout:
-            course.late = True
+        if options.timeout and progress.launch and time.monotonic() - progress.began > options.timeout:
+            progress.late = True
             return
-        with suppress(Empty):
+        try:
             name, line = worker.heard.get(timeout=TICK)
-            if name == "stderr" and line is not None:
-                course.words.append(line)
-                course.unsaid.append(line)
-            elif name == "stdout" and line is not None:
-                _note(course, json.loads(line), known, watcher)
-                stop += ["failure"] if how.fail_fast and course.failed and not stop else []
-            elif name == "stdout":
-                with suppress(subprocess.TimeoutExpired):
-                    worker.process.wait(5.0)
-                return
+        except Empty:
+            continue
+        if name == "stderr":
+            progress.lines.extend([] if line is None else [line])
+            progress.unshown.extend([] if line is None else [line])
+        elif line is None:
+            with suppress(subprocess.TimeoutExpired):
+                worker.process.wait(5.0)
+            return
+        else:
+            _note(progress, from_json(line), known, watcher)
+            if options.fail_fast and progress.failed:
+                stop.set("failure")
 
 
-def _note(course: _Course, event: Mapping[str, Any], known: Mapping[str, Cell], watcher: Watcher) -> None:
+def _note(progress: _Progress, event: Event, known: Mapping[str, Cell], watcher: Watcher) -> None:
     """Take in an event, and pass it on. What a worker printed is shown with its next event: if none comes, those were
-    its last words, and belong to the record of its crash."""
-    for line in course.unsaid:
+    its last lines, and belong to the record of its crash."""
+    for line in progress.unshown:
         watcher.note(line)
-    course.unsaid.clear()
-    if "launch" in event:
-        if event["launch"] != course.launch:
-            course.launch, course.began = event["launch"], time.monotonic()
-        watcher.chunk([known[one] for one in event["launch"]], event["share"])
-    elif "end" in event:
-        course.ended.add(event["end"])
-        course.failed |= event["status"] not in store.FINISHED
-        watcher.end(known[event["end"]], event["status"], event["reason"])
-    elif "over" in event:
-        course.over = event
+    progress.unshown.clear()
+    match event:
+        case Progressed(runs, share):
+            if runs != progress.launch:
+                progress.launch, progress.began = runs, time.monotonic()
+            watcher.chunk([known[run] for run in runs], share)
+        case Ended(run, status, reason):
+            progress.ended.add(run)
+            progress.failed |= status not in FINISHED
+            watcher.end(known[run], status, reason)
+        case Noted(text):
+            watcher.note(text)
+        case Over():
+            progress.over = event
 
 
-def _raise(over: Mapping[str, Any]) -> None:
-    """What ended the worker is raised here as it was there."""
-    if over.get("over") == "usage":
-        raise UsageError(over["message"])
-    if over.get("over") == "disk":
-        raise OSError(*over["error"])
-    if over.get("over") == "broken":
-        raise Broken(over["message"], over["traceback"])
+def _raise(over: Over) -> None:
+    """Raise here what ended the worker there."""
+    if over.how == "usage":
+        raise UsageError(over.message)
+    if over.how == "disk" and over.error:
+        raise OSError(*over.error)
+    if over.how == "broken":
+        raise MachineError(over.message, over.traceback)

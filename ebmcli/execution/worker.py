@@ -2,117 +2,119 @@
 
     python -m ebmcli.execution.worker SWEEP_FOLDER
 
-The first line of its stdin is what it is to do, as JSON: `runs` (ids of the manifest), `devices`, `cache`, `pictures`.
-A line `stop` ends it after the current chunk, and the end of stdin, which is that of its parent, at once. On stdout it
-writes a JSON object a line: the events of a sweep.Watcher, and last of all `over` with what became of it. supervise.py
+The first line of its stdin is its Orders. A line `stop` ends it after the current chunk, and the end of stdin, which is
+that of its parent, at once. On stdout it writes an event per line, the last one `Over` (see events.py). supervisor.py
 is the other end.
 """
 
 import contextlib
 import ctypes
 import faulthandler
-import io
-import json
+import logging
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-if TYPE_CHECKING:  # the rest is imported once we are sure to die with our parent
-    from ebmcli.planning.plan import Cell
+from ebmcli.execution.events import Ended, Event, Interrupted, Noted, Orders, Over, Progressed, StopFlag, to_json
+
+if TYPE_CHECKING:  # what takes time to import is imported once we are sure to die with our parent
+    from ebmcli.planning.cells import Cell
 
 PR_SET_PDEATHSIG = 1
 
 
-class _Teller:
-    """Passes on what a watcher is told (see sweep.Watcher)."""
+class _Reporter:
+    """A watcher that passes on what it is told (see events.Watcher)."""
 
     def __init__(self, out: IO[str]):
         self.out = out
 
-    def say(self, **event: Any) -> None:
-        self.out.write(json.dumps(event) + "\n")
+    def send(self, event: Event) -> None:
+        self.out.write(to_json(event) + "\n")
         self.out.flush()
 
     def chunk(self, cells: Sequence["Cell"], share: float) -> None:
         """A launch has done this share of its work."""
-        self.say(launch=[cell.id for cell in cells], share=share)
+        self.send(Progressed([cell.id for cell in cells], share))
 
     def end(self, cell: "Cell", status: str, reason: str) -> None:
         """A run is saved."""
-        self.say(end=cell.id, status=status, reason=reason)
+        self.send(Ended(cell.id, status, reason))
 
     def note(self, text: str) -> None:
         """Something to know."""
-        self.say(note=text)
+        self.send(Noted(text))
 
 
 def main() -> None:
     """Do what the parent says, and say what became of it."""
     _die_with_parent()
     faulthandler.enable()
-    teller = _Teller(os.fdopen(os.dup(1), "w"))
+    reporter = _Reporter(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)  # what a loss prints must not stand between the events
     from ebmcli.core.registry import units
 
-    with contextlib.redirect_stderr(io.StringIO()):  # a plugin that is skipped: the parent has said so
-        units("loss")
+    logging.getLogger("ebmcli").disabled = True  # of a plugin that is skipped the parent has said so
+    units("loss")
     import_module("jax")  # while the parent makes its plan
     line = sys.stdin.readline()
     if line:
-        teller.say(**_outcome(Path(sys.argv[1]), json.loads(line), teller, _listen()))
+        reporter.send(_outcome(Path(sys.argv[1]), Orders.from_json(line), reporter, _listen()))
 
 
-def _outcome(folder: Path, orders: Mapping[str, Any], teller: _Teller, stop: Sequence[bool]) -> Mapping[str, Any]:
+def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) -> Over:
     """Carry the orders out; the last event."""
     from ebmcli.core.errors import UsageError
     from ebmcli.core.lazy import jax
-    from ebmcli.execution import sweep
-    from ebmcli.training import engine
+    from ebmcli.execution.launch import carry_out
+    from ebmcli.execution.resume import cells_of
+    from ebmcli.training import devices
 
     try:
-        engine.start(orders["devices"], engine.cache_folder() if orders["cache"] else None)
+        devices.start(orders.devices, devices.cache_folder() if orders.cache else None)
         jax.devices()
     except Exception as error:  # whatever its backends raise: no run can be blamed
         asked = ", ".join(f"{name}={os.environ[name]}" for name in ("JAX_PLATFORMS", "XLA_FLAGS") if name in os.environ)
         return _broken(error, f"jax does not start{asked and f' with {asked}'}: ")
     try:
-        sweep.carry_out(sweep.cells_of(folder, orders["runs"]), folder, teller, orders["pictures"], stop)
-    except sweep.Interrupted:
-        return {"over": "interrupted"}
+        carry_out(cells_of(folder, orders.runs), folder, reporter, orders.pictures, stop)
+    except Interrupted:
+        return Over("interrupted")
     except UsageError as error:
-        return {"over": "usage", "message": str(error)}
+        return Over("usage", str(error))
     except OSError as error:
-        return {"over": "disk", "error": [error.errno, error.strerror or str(error), error.filename]}
+        return Over("disk", error=(error.errno, error.strerror or str(error), error.filename))
     except Exception as error:  # ours
         return _broken(error)
-    return {"over": "done"}
+    return Over("done")
 
 
-def _broken(error: Exception, what: str = "") -> Mapping[str, Any]:
+def _broken(error: Exception, what: str = "") -> Over:
     text = f"{what}{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-    return {"over": "broken", "message": text.removesuffix(": "), "traceback": traceback.format_exc()}
+    return Over("broken", text.removesuffix(": "), traceback.format_exc())
 
 
 def _die_with_parent() -> None:
-    """Also where the parent is killed while a thread of ours holds the interpreter for ever; Linux alone has this."""
+    """Ask the kernel to kill us with our parent, even while a thread of ours holds the interpreter for ever; Linux
+    alone has this."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _listen() -> list[bool]:
-    """A flag that the parent raises; when the parent is gone, so are we."""
-    stop: list[bool] = []
+def _listen() -> StopFlag:
+    """A flag that the parent sets; when the parent is gone, so are we."""
+    stop = StopFlag()
 
     def listen() -> None:
         for line in sys.stdin:
             if line.strip() == "stop":
-                stop.append(True)
+                stop.set("signal")
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=listen, daemon=True).start()

@@ -10,5 +10,5 @@ def total(e: Energies, terms: Array) -> Array:
 
 
 def mean(e: Energies, terms: Array) -> Array:
-    """[]: their mean; 0 where there is no wrong answer."""
+    """[]: the mean of the terms [K] of wrong answers; 0 where there is no wrong answer."""
     return total(e, terms) / jnp.maximum(jnp.sum(e.distance > 0), 1)

@@ -2,7 +2,7 @@
 
 from ebmcli.core.citations import LECTURE, TUTORIAL
 from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import loss
+from ebmcli.core.decorators import loss
 from ebmcli.core.types import Energies, Positive
 from ebmcli.losses._terms import mean, total
 

@@ -1,19 +1,50 @@
 """Margins: how far the most offending answer lies above the right one."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
+
+from ebmcli.core.decorators import measure
+from ebmcli.core.units import Column
 
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90}
 
 
+@runtime_checkable
+class HasGaps(Protocol):
+    """An evaluation that knows the gaps F(most offending answer) - F(right answer) of its examples."""
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """[N]"""
+
+    @property
+    def threshold(self) -> float:
+        """The gap that counts as kept: the loss's margin, or 0 where it has none."""
+
+
 def quantiles(gaps: np.ndarray, prefix: str = "gap") -> dict[str, float | None]:
-    """The 1, 10, 50 and 90 % quantiles of the gaps F(y-) - F(y)."""
+    """The 1, 10, 50 and 90 % quantiles of the gaps F(y-) - F(y), by name."""
     found = np.quantile(gaps, list(QUANTILES.values()))
     return {f"{prefix}_{name}": float(value) for name, value in zip(QUANTILES, found, strict=True)}
 
 
-def summary(gaps: np.ndarray, threshold: float) -> dict[str, float | None]:
-    """Quantiles of the gaps, and `violation_rate` = P(gap < threshold): the loss's margin, or 0 where it has none."""
-    return {**quantiles(gaps), "violation_rate": float(np.mean(gaps < threshold))}
+@measure(
+    Column("gap_q01", "gap 1 %"),
+    Column("gap_q10", "gap 10 %", curve=True),
+    Column(
+        "gap_q50",
+        "gap",
+        note="gap: median of F(most offending answer) - F(right answer) on held-out examples; most offending: the "
+        "lowest energy outside the data region on the plane, the best different answer on sequences.",
+        curve=True,
+    ),
+    Column("gap_q90", "gap 90 %", curve=True),
+    Column("violation_rate", "violated", better="lower"),
+)
+def kept_margin(e: HasGaps) -> dict[str, float | None]:
+    """Quantiles of the gaps, and P(gap < threshold)."""
+    return {**quantiles(e.gaps), "violation_rate": float(np.mean(e.gaps < e.threshold))}
 
 
 def gap_growth(steps: np.ndarray, gaps: np.ndarray) -> tuple[float, float] | None:

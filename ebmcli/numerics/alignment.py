@@ -14,10 +14,19 @@ one example; only its first `windows` windows count, and an answer y [T] is padd
 -log sum exp(-E), in place of the minimum; at another temperature pass beta * table and divide.
 """
 
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.numerics.forward_backward import FAR, least, path_sum, sources
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.numerics.forward_backward import FAR as FAR
+from ebmcli.numerics.forward_backward import least, path_sum, sources
+
+
+class Topology(StrEnum):
+    """Which paths spell a word: with a separator forced after each letter, or with CTC's optional blank."""
+
+    FORCED = "forced"
+    OPTIONAL = "optional"
 
 
 def letters(y: Array) -> Array:
@@ -25,14 +34,14 @@ def letters(y: Array) -> Array:
     return jnp.sum(y >= 0)
 
 
-def room(windows: int, optional: bool) -> int:
+def room(windows: int, topology: Topology) -> int:
     """The letters of the longest word that so many windows can hold."""
-    return windows if optional else windows // 2
+    return windows if topology is Topology.OPTIONAL else windows // 2
 
 
-def feasible(windows: Array, y: Array, optional: bool) -> Array:
+def feasible(windows: Array, y: Array, topology: Topology) -> Array:
     """[] bool: whether y has a path through so many windows."""
-    if not optional:
+    if topology is Topology.FORCED:
         return (letters(y) > 0) & (windows >= 2 * letters(y))
     return windows >= letters(y) + jnp.sum((y[1:] == y[:-1]) & (y[1:] >= 0))
 
@@ -63,25 +72,25 @@ class _States(NamedTuple):
     end: Array  # [2T + 1] bool
 
 
-def _states(y: Array, symbols: int, optional: bool) -> _States:
+def _states(y: Array, symbols: int, topology: Topology) -> _States:
     place = jnp.arange(2 * y.size + 1)
     letter = jnp.concatenate([jnp.repeat(jnp.maximum(y, 0), 2), jnp.zeros(1, y.dtype)])
     symbol = jnp.where(place % 2 == 0, symbols - 1, letter)
     last = 2 * letters(y)
-    if not optional:
+    if topology is Topology.FORCED:
         return _States(symbol, place == 1, jnp.zeros_like(place, bool), (place == last) & (last > 0))
     other = symbol != jnp.roll(symbol, 2)
     return _States(symbol, place <= 1, (place % 2 == 1) & (place > 1) & other, (place == last) | (place == last - 1))
 
 
-def word_energy(table: Array, windows: Array, y: Array, optional: bool, soft: bool) -> Array:
+def word_energy(table: Array, windows: Array, y: Array, topology: Topology, soft: bool) -> Array:
     """[]: the energy of the best path of y, or of their sum; at least FAR / 2 where there is none: see `feasible`."""
-    states = _states(y, table.shape[1], optional)
+    states = _states(y, table.shape[1], topology)
     local = table[:, states.symbol]
     if soft:
         return path_sum(local, windows, states.start, states.end, states.skip)
 
-    def step(reach, position):
+    def step(reach: Array, position: tuple[Array, Array]) -> tuple[Array, None]:
         number, here = position
         onward = jnp.min(sources(reach, states.skip), axis=0) + here
         return jnp.where(number < windows, onward, reach), None
@@ -91,15 +100,15 @@ def word_energy(table: Array, windows: Array, y: Array, optional: bool, soft: bo
     return jnp.min(jnp.where(states.end, reach, FAR))
 
 
-def best_path(table: Array, windows: Array, y: Array, optional: bool) -> Array:
+def best_path(table: Array, windows: Array, y: Array, topology: Topology) -> Array:
     """[L]: the states of the best path of y: 2k + 1 in a window of letter k, 2k after k letters; -1 past the strip.
 
     Undefined where y is not feasible.
     """
-    states = _states(y, table.shape[1], optional)
+    states = _states(y, table.shape[1], topology)
     local = table[:, states.symbol]
 
-    def forward(reach, position):
+    def forward(reach: Array, position: tuple[Array, Array]) -> tuple[Array, Array]:
         number, here = position
         ways = sources(reach, states.skip)
         there = number < windows
@@ -110,7 +119,7 @@ def best_path(table: Array, windows: Array, y: Array, optional: bool) -> Array:
     reach, back = jax.lax.scan(forward, start, (jnp.arange(1, len(local)), local[1:]))
     last = jnp.argmin(jnp.where(states.end, reach, FAR))
 
-    def backward(state, back):
+    def backward(state: Array, back: Array) -> tuple[Array, Array]:
         return state - back[state], state
 
     first, rest = jax.lax.scan(backward, last, back, reverse=True)
@@ -120,49 +129,49 @@ def best_path(table: Array, windows: Array, y: Array, optional: bool) -> Array:
 # --- all words -------------------------------------------------------------------------------------------------------
 
 
-def _reached(table: Array, windows: Array, optional: bool, soft: bool) -> Array:
+def _reached(table: Array, windows: Array, topology: Topology, soft: bool) -> Array:
     """[L, C]: the energy of all paths that have this symbol in this window; past the last window it stays."""
 
-    def onward(reach):
+    def onward(reach: Array) -> Array:
         any_symbol = least(reach, soft)
-        if optional:
+        if topology is Topology.OPTIONAL:
             return jnp.full_like(reach, any_symbol)
         same_or_separator = least(jnp.stack([reach[:-1], jnp.full_like(reach[:-1], reach[-1])]), soft)
         return jnp.append(same_or_separator, any_symbol)
 
-    def step(reach, position):
+    def step(reach: Array, position: tuple[Array, Array]) -> tuple[Array, Array]:
         number, here = position
         reach = jnp.where(number < windows, onward(reach) + here, reach)
         return reach, reach
 
-    start = table[0] if optional else table[0].at[-1].set(FAR)
+    start = table[0] if topology is Topology.OPTIONAL else table[0].at[-1].set(FAR)
     _, reached = jax.lax.scan(step, start, (jnp.arange(1, len(table)), table[1:]))
     return jnp.concatenate([start[None], reached])
 
 
-def all_words(table: Array, windows: Array, optional: bool, soft: bool) -> Array:
+def all_words(table: Array, windows: Array, topology: Topology, soft: bool) -> Array:
     """[]: the lowest energy of all words, or of the sum over them and their paths."""
-    if optional:  # any symbol in any window
+    if topology is Topology.OPTIONAL:  # any symbol in any window
         present = jnp.arange(len(table)) < windows
         return jnp.sum(jnp.where(present, least(table, soft, axis=1), 0))
-    return _reached(table, windows, optional, soft)[-1, -1]
+    return _reached(table, windows, topology, soft)[-1, -1]
 
 
-def sample(key: Array, table: Array, windows: Array, optional: bool, count: int, length: int) -> Array:
+def sample(key: Key, table: Array, windows: Array, topology: Topology, count: int, length: int) -> Array:
     """[count, length]: words, each with probability exp(-E) summed over its paths, by backward sampling.
 
     length: of the padded answers; longer words are cut, see `room`.
     """
     symbols = table.shape[1]
-    reached = _reached(table, windows, optional, soft=True)
+    reached = _reached(table, windows, topology, soft=True)
     places = jnp.arange(symbols)
     allowed = jnp.full((symbols, symbols), True)  # [source, target]
-    if not optional:
+    if topology is Topology.FORCED:
         allowed = (places[:, None] == places) | (places[:, None] == symbols - 1) | (places == symbols - 1)
-    end = jnp.full(symbols, True) if optional else places == symbols - 1
+    end = jnp.full(symbols, True) if topology is Topology.OPTIONAL else places == symbols - 1
 
-    def path(key):
-        def backward(after, position):
+    def path(key: Key) -> Array:
+        def backward(after: Any, position: tuple[Array, Array, Key]) -> tuple[Array, Array]:
             reach, here, key = position
             # The first window from the end is the last one of the strip: what lies past it holds a copy of its reach.
             source = jnp.where(here == windows - 1, end, allowed[:, after])
@@ -194,7 +203,7 @@ class _Words(NamedTuple):
 def _distinct(words: _Words, count: int) -> _Words:
     """The `count` best different ones of a list [M]."""
 
-    def pick(energy, _):
+    def pick(energy: Array, _: None) -> tuple[Array, tuple[Array, Array, Array]]:
         best = jnp.argmin(energy)
         same = (words.word == words.word[best]).all(axis=-1)
         return jnp.where(same, FAR, energy), (energy[best], words.word[best], words.length[best])
@@ -210,14 +219,14 @@ def _append(words: _Words, letter: Array) -> _Words:
     return _Words(energy, jnp.where(here, letter.astype(jnp.int8), words.word), words.length + 1)
 
 
-def best_words(table: Array, windows: Array, optional: bool, count: int, length: int) -> tuple[Array, Array]:
+def best_words(table: Array, windows: Array, topology: Topology, count: int, length: int) -> tuple[Array, Array]:
     """(words [count, length] int32, energies [count]): the different words of lowest energy, each by its best path.
 
     Viterbi with a list of the best `count` different words in every symbol: a word that falls out of a list cannot come
     back, since those before it can go on as it would and stay different. Energies of FAR / 2 and more: no more words.
     """
     symbols = table.shape[1]
-    size = min(length, room(len(table), optional))
+    size = min(length, room(len(table), topology))
 
     def flat(words: _Words) -> _Words:
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), words)
@@ -225,14 +234,14 @@ def best_words(table: Array, windows: Array, optional: bool, count: int, length:
     def into(letter: Array, lists: _Words) -> _Words:
         """The lists of a letter: what was there before goes on, what was elsewhere gets the letter."""
         here = jax.tree.map(lambda leaf: leaf[letter], lists)
-        if optional:
+        if topology is Topology.OPTIONAL:
             elsewhere = lists._replace(energy=lists.energy.at[letter].set(FAR))
             new = _append(flat(elsewhere), letter)
         else:
             new = _append(jax.tree.map(lambda leaf: leaf[-1], lists), letter)
         return _distinct(jax.tree.map(lambda *leaves: jnp.concatenate(leaves), here, new), count)
 
-    def step(lists, position):
+    def step(lists: _Words, position: tuple[Array, Array]) -> tuple[_Words, None]:
         number, here = position
         of_letters = jax.vmap(into, (0, None))(jnp.arange(symbols - 1), lists)
         between = jax.tree.map(lambda leaf: leaf[None], _distinct(flat(lists), count))
@@ -241,11 +250,12 @@ def best_words(table: Array, windows: Array, optional: bool, count: int, length:
         return jax.tree.map(lambda new, old: jnp.where(number < windows, new, old), onward, lists), None
 
     energy = jnp.full((symbols, count), FAR, table.dtype).at[:, 0].set(table[0])
-    energy = energy if optional else energy.at[-1].set(FAR)
+    energy = energy if topology is Topology.OPTIONAL else energy.at[-1].set(FAR)
     word = jnp.full((symbols, count, size), -1, jnp.int8).at[:-1, 0, 0].set(jnp.arange(symbols - 1, dtype=jnp.int8))
     start = _Words(energy, word, jnp.zeros((symbols, count), jnp.int32).at[:-1, 0].set(1))
     lists, _ = jax.lax.scan(step, start, (jnp.arange(1, len(table)), table[1:]))
-    found = _distinct(flat(lists), count) if optional else jax.tree.map(lambda leaf: leaf[-1], lists)
+    last = flat(lists) if topology is Topology.OPTIONAL else None
+    found = jax.tree.map(lambda leaf: leaf[-1], lists) if last is None else _distinct(last, count)
     padded = jnp.pad(found.word.astype(jnp.int32), ((0, 0), (0, length - size)), constant_values=-1)
     return jnp.where((found.energy < FAR / 2)[:, None], padded, -1), found.energy
 

@@ -1,4 +1,4 @@
-"""The activation of our networks."""
+"""The activation of the networks: silu, made of one polynomial and of the bits of an exponent."""
 
 from ebmcli.core.lazy import Array, jax, jnp
 
@@ -16,7 +16,7 @@ def silu(x: Array) -> Array:
     unit = jax.custom_jvp(lambda x: both(x)[0])
 
     @unit.defjvp
-    def _(primals, tangents):
+    def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
         value, share = both(*primals)
         return value, tangents[0] * (share + value * (1 - share))
 
@@ -50,7 +50,7 @@ def _exp(x: Array) -> Array:
     exp = jax.custom_jvp(power)
 
     @exp.defjvp
-    def _(primals, tangents):
+    def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
         value = exp(*primals)
         return value, tangents[0] * value
 

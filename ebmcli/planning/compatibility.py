@@ -1,46 +1,26 @@
 """Which loss goes with which negatives: judged from what the units declare, before anything compiles."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from ebmcli.core.registry import Unit, find, units
+from ebmcli.core.needs import Answers, Need
+from ebmcli.core.registry import units
 from ebmcli.core.types import CONSTANT
+from ebmcli.core.units import Combination, EnergyUnit, TaskUnit
 
-ANSWERS = {"continuous": "points", "finite": "labels", "sequence": "label sequences"}
-# What a loss may need: of the negatives, and of the energy.
-OFFERS = {
-    "negatives": "negatives one by one",
-    "partition": "a sum over all answers",
-    "minimum": "the lowest energy over all answers",
-    "probability": "probabilities of single answers, which are bounded by 1 as a density is not",
-    "log_q": "negatives of a known density that does not look at the right answer",
-}
-ABILITIES = {
-    "nonnegative": "an energy that is never negative",
-    "reconstruct": "an energy with a reconstruction",
-    "view": "answers in which an energy can be differentiated",
-    "smooth": "data of a smooth density, without which it has no lower bound",
-}
-COMPUTES = {
-    "free": "an exact free energy",
-    "argmin": "an exact minimum",
-    "best_different": "the best answer other than y",
-    "n_best": "the best answers other than y",
-    "sample": "exact samples of the model",
-}
-INSTEAD = {"partition": "; sampled negatives make it another loss: infonce, or ml with samples of the model"}
+INSTEAD = {Need.PARTITION: "; sampled negatives make it another loss: infonce, or ml with samples of the model"}
 # What a loss may want: without it the pair runs, and this is said.
 WARNINGS = {
-    "all": "{loss} sums over all answers, {sampler} shows it some of them",
-    "independent": "{loss} takes the density q of its negatives for uniform, that of {sampler} is not: see {better}",
-    "nonnegative": "the levels of {loss} mean something where F >= 0, {energy} may be negative: see --head softplus",
+    Need.ALL: "{loss} sums over all answers, {sampler} shows it some of them",
+    Need.INDEPENDENT: "{loss} takes the density q of its negatives for uniform, that of {sampler} is not: see {better}",
+    Need.NONNEGATIVE: "the levels of {loss} mean something where F >= 0, {energy} may be negative: see --head softplus",
 }
 
 
 class Judgement(NamedTuple):
-    """run, warn or refuse; with the reason for the last two."""
+    """A verdict on a cell before it runs, with the reason for a warning or a refusal."""
 
-    verdict: str
+    verdict: Literal["run", "warn", "refuse"]
     reason: str = ""
 
     @property
@@ -49,158 +29,154 @@ class Judgement(NamedTuple):
         return self.reason if self.verdict == "refuse" else ""
 
 
-def judge(config: Mapping[str, Any]) -> Judgement:
-    """The judgement of one configuration."""
-    task, loss, sampler, energy = (find(kind, config[kind]) for kind in ("task", "loss", "sampler", "energy"))
-    cell = _Cell(task, loss, sampler, energy, config)
-    for rule in (_mismatch, _missettled, _unmet, _unsought, _unbounded_below):
-        if reason := rule(cell):
+class _Asked(NamedTuple):
+    """What is judged."""
+
+    units: Combination
+    config: Mapping[str, Any]
+
+
+def judge(units: Combination, config: Mapping[str, Any]) -> Judgement:
+    """Judge one configuration of these units."""
+    asked = _Asked(units, config)
+    for rule in (_mismatch, _wrong_setting, _unmet, _no_margin, _unbounded_below):
+        if reason := rule(asked):
             return Judgement("refuse", reason)
     for rule in (_ignored, _penalised, _unwanted, _approximate, _distance):
-        if reason := rule(cell):
+        if reason := rule(asked):
             return Judgement("warn", reason)
     return Judgement("run")
 
 
-def offers(config: Mapping[str, Any]) -> frozenset[str]:
-    """All that negatives, energy and answers of a configuration offer to a loss."""
-    task, sampler, energy = (find(kind, config[kind]) for kind in ("task", "sampler", "energy"))
-    given = sampler.offers(task.answers, config) | energy.offers(task.answers, config)
-    return given | ({"view"} if task.answers == "continuous" else set()) | ({"smooth"} if task.smooth else set())
-
-
-def needs_negatives(loss: Unit) -> bool:
-    """Whether a loss looks at what a sampler brings."""
-    return bool(loss.needs & OFFERS.keys())
-
-
-class _Cell(NamedTuple):
-    task: Unit
-    loss: Unit
-    sampler: Unit
-    energy: Unit
-    config: Mapping[str, Any]
-
-    @property
-    def offered(self) -> frozenset[str]:
-        return self.sampler.gives[self.task.answers]
-
-    def that_give(self, need: str) -> str:
-        """The samplers that give it, or of many the one that suits the task; for a reason."""
-        names = [one.name for one in units("sampler").values() if need in one.gives.get(self.task.answers, ())]
-        fitting = self.task.samplers.get(need)
-        return " or ".join(names) if len(names) < 4 or not fitting else f"{fitting} or another that does"
+def _that_give(task: TaskUnit, need: Need) -> str:
+    """The samplers that give it, or of many the one that suits the task; for a reason."""
+    names = [one.name for one in units("sampler").values() if need in one.traits.offers(task.traits.answers)]
+    fitting = task.traits.samplers.get(need)
+    return " or ".join(names) if len(names) < 4 or not fitting else f"{fitting} or another that does"
 
 
 # --- why a cell is refused -------------------------------------------------------------------------------------------
 
 
-def _mismatch(cell: _Cell) -> str:
-    """These cannot work together whatever the loss."""
-    task, _, sampler, energy, config = cell
-    if reason := task.impossible(config):
+def _mismatch(asked: _Asked) -> str:
+    """These units cannot work together whatever the loss."""
+    task, sampler, energy = asked.units.task, asked.units.sampler, asked.units.energy
+    if reason := task.traits.impossible(asked.config):
         return reason
-    answers = ANSWERS[task.answers]
-    if task.answers not in energy.gives:
-        return f"{energy.name} does not score {answers}, the answers of {task.name}"
-    if energy.conditional and not task.conditional:
+    kind = task.traits.answers
+    if kind not in energy.traits.gives:
+        return f"{energy.name} does not score {kind.plural}, the answers of {task.name}"
+    if energy.traits.conditional and not task.traits.conditional:
         return f"{energy.name} compares an answer with a question x: {task.name} has none"
-    if task.answers not in sampler.gives:
-        return f"{sampler.name} does not draw {answers}, the answers of {task.name}"
-    if sampler.conditional and not task.conditional:
+    if kind not in sampler.traits.gives:
+        return f"{sampler.name} does not draw {kind.plural}, the answers of {task.name}"
+    if sampler.traits.conditional and not task.traits.conditional:
         return f"{sampler.name} draws the data of {task.name} themselves: without an x a flat energy is its optimum"
-    missing = sampler.needs - energy.gives[task.answers]
-    if missing and task.answers == "sequence":  # the others are searched by evaluating the energy
-        return f"{sampler.name} needs {COMPUTES[min(missing)]}, which {energy.name} does not compute"
+    missing = sampler.traits.needs - energy.traits.gives[kind]
+    if missing and kind is Answers.SEQUENCE:  # the others are searched by evaluating the energy
+        return f"{sampler.name} needs {min(missing).sentence}, which {energy.name} does not compute"
     return ""
 
 
-def _missettled(cell: _Cell) -> str:
-    """The energy serves a need at another of its settings alone."""
-    loss, sampler, energy, config = cell[1:]
-    for need in sorted((loss.needs | sampler.needs) & energy.only.keys()):
-        for name, value in energy.only[need].items():
-            if config[name] != value:
-                who, what = (loss, OFFERS[need]) if need in loss.needs else (sampler, COMPUTES[need])
-                return f"{who.name} needs {what}, {energy.name} has it with --set {name}={value} alone"
+def _wrong_setting(asked: _Asked) -> str:
+    """The energy can provide this, but only with a different setting."""
+    loss, sampler, energy = asked.units.loss, asked.units.sampler, asked.units.energy
+    only = energy.traits.only
+    for need in sorted((loss.traits.needs | sampler.traits.needs) & only.keys()):
+        for name, value in only[need].items():
+            if asked.config[name] != value:
+                who = loss if need in loss.traits.needs else sampler
+                return f"{who.name} needs {need.sentence}, {energy.name} has it with --set {name}={value} alone"
     return ""
 
 
-def _unmet(cell: _Cell) -> str:
+def _unmet(asked: _Asked) -> str:
     """A need of the loss is left open."""
-    task, loss, sampler, energy, config = cell
-    for need in sorted(loss.needs - offers(config)):
-        if need in OFFERS:
-            better = cell.that_give(need)
+    task, loss, sampler, energy = asked.units.task, asked.units.loss, asked.units.sampler, asked.units.energy
+    for need in sorted(loss.traits.needs - asked.units.offers(asked.config)):
+        if need.source == "negatives":
+            better = _that_give(task, need)
             use = f": use {better}" if better else f", and no negatives of {task.name} do"
-            return f"{loss.name} needs {OFFERS[need]}, {sampler.name} does not give it{use}{INSTEAD.get(need, '')}"
-        if need == "view":
-            return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} are {ANSWERS[task.answers]}"
-        if need == "smooth":
-            return f"{loss.name} needs {ABILITIES[need]}: those of {task.name} have none"
-        return f"{loss.name} needs {ABILITIES[need]}, {energy.name} is none as it is set{_remedy(energy, need)}"
+            return f"{loss.name} needs {need.sentence}, {sampler.name} does not give it{use}{INSTEAD.get(need, '')}"
+        if need is Need.VIEW:
+            return f"{loss.name} needs {need.sentence}: those of {task.name} are {task.traits.answers.plural}"
+        if need is Need.SMOOTH:
+            return f"{loss.name} needs {need.sentence}: those of {task.name} have none"
+        return f"{loss.name} needs {need.sentence}, {energy.name} is none as it is set{_remedy(energy, need)}"
     return ""
 
 
-def _remedy(energy: Unit, need: str) -> str:
-    if need == "nonnegative" and isinstance(energy.nonnegative, Mapping):
-        return ": " + " or ".join(f"--{name} {at}" for name, values in energy.nonnegative.items() for at in values)
+def _remedy(energy: EnergyUnit, need: Need) -> str:
+    rule = energy.traits.nonnegative
+    if need is Need.NONNEGATIVE and isinstance(rule, Mapping):
+        return ": " + " or ".join(f"--{name} {value}" for name, values in rule.items() for value in values)
     return ""
 
 
-def _unsought(cell: _Cell) -> str:
-    """The negatives are sought for a margin that the loss has not."""
-    if needs_negatives(cell.loss) and "augmented" in cell.offered and "margin" not in cell.loss.parameters:
-        plain = cell.task.samplers["negatives"]
-        return f"{cell.sampler.name} seeks the answer that violates a margin, {cell.loss.name} has none: use {plain}"
+def _no_margin(asked: _Asked) -> str:
+    """Loss-augmented negatives require a loss with a margin."""
+    loss = asked.units.loss
+    augmented = Need.AUGMENTED in asked.units.negatives_offer
+    if loss.traits.needs_negatives and augmented and "margin" not in loss.parameters:
+        plain = asked.units.task.traits.samplers[Need.NEGATIVES]
+        return f"{asked.units.sampler.name} seeks the answer that violates a margin, {loss.name} has none: use {plain}"
     return ""
 
 
-def _unbounded_below(cell: _Cell) -> str:
-    """A loss that only samples of the model bound from below, without them and without its penalty."""
-    loss = cell.loss
-    if loss.penalty and "model" not in cell.offered and cell.config[loss.penalty] == 0:
-        better = cell.that_give("model") or "another loss"
-        return f"{loss.name} is unbounded below with {cell.sampler.name}: use {better}, or {loss.penalty} above 0"
+def _unbounded_below(asked: _Asked) -> str:
+    """A loss that only samples of the model bound from below has neither these nor its penalty."""
+    loss, penalty = asked.units.loss, asked.units.loss.traits.penalty
+    if penalty and Need.MODEL not in asked.units.negatives_offer and asked.config[penalty] == 0:
+        better = _that_give(asked.units.task, Need.MODEL) or "another loss"
+        return f"{loss.name} is unbounded below with {asked.units.sampler.name}: use {better}, or {penalty} above 0"
     return ""
 
 
 # --- what is said of one that runs -----------------------------------------------------------------------------------
 
 
-def _ignored(cell: _Cell) -> str:
-    if not needs_negatives(cell.loss) and cell.sampler.name != "none":
-        return f"{cell.loss.name} needs no negatives: those of {cell.sampler.name} are ignored"
+def _ignored(asked: _Asked) -> str:
+    if not asked.units.loss.traits.needs_negatives and asked.units.sampler.traits.gives[asked.units.answers]:
+        return f"{asked.units.loss.name} needs no negatives: those of {asked.units.sampler.name} are ignored"
     return ""
 
 
-def _penalised(cell: _Cell) -> str:
-    if cell.loss.penalty and not cell.offered & {"model", "adversarial"}:
-        penalty = cell.loss.penalty
-        return f"{cell.loss.name} wants samples of the model: with {cell.sampler.name} only {penalty} bounds it below"
+def _penalised(asked: _Asked) -> str:
+    loss, sampler = asked.units.loss, asked.units.sampler
+    if loss.traits.penalty and not asked.units.negatives_offer & {Need.MODEL, Need.ADVERSARIAL}:
+        penalty = loss.traits.penalty
+        return f"{loss.name} wants samples of the model: with {sampler.name} only {penalty} bounds it below"
     return ""
 
 
-def _unwanted(cell: _Cell) -> str:
-    for want in sorted(cell.loss.wants & WARNINGS.keys() - offers(cell.config)):
-        if want == "independent" and "hardest" in cell.offered:
-            return f"with the most offending answer alone {cell.loss.name} is the log loss"
-        names = {"loss": cell.loss.name, "sampler": cell.sampler.name, "energy": cell.energy.name}
-        return WARNINGS[want].format(better=cell.that_give(want) or "other losses", **names)
+def _unwanted(asked: _Asked) -> str:
+    """A want of the loss is left open."""
+    four = asked.units
+    for want in sorted(four.loss.traits.wants & WARNINGS.keys() - four.offers(asked.config)):
+        if want is Need.INDEPENDENT and Need.HARDEST in four.negatives_offer:
+            return f"with the most offending answer alone {four.loss.name} is the log loss"
+        better = _that_give(four.task, want) or "other losses"
+        names = {"loss": four.loss.name, "sampler": four.sampler.name, "energy": four.energy.name}
+        return WARNINGS[want].format(better=better, **names)
     return ""
 
 
-def _approximate(cell: _Cell) -> str:
-    setting = cell.energy.only.get("minimum", {})
-    if "negatives" in cell.loss.needs and cell.sampler.needs & {"best_different", "n_best"}:
-        for name, value in setting.items():
-            if cell.config[name] != value:
-                return f"{cell.sampler.name} is exact with --set {name}={value} alone, here it looks at a few answers"
+def _approximate(asked: _Asked) -> str:
+    """The search of the sampler is not exact with the setting of the energy."""
+    sampler = asked.units.sampler
+    searches = sampler.traits.needs & {Need.BEST_DIFFERENT, Need.N_BEST}
+    if Need.NEGATIVES in asked.units.loss.traits.needs and searches:
+        for name, value in asked.units.energy.traits.only.get(Need.MINIMUM, {}).items():
+            if asked.config[name] != value:
+                return f"{sampler.name} is exact with --set {name}={value} alone, here it looks at a few answers"
     return ""
 
 
-def _distance(cell: _Cell) -> str:
-    if cell.config.get("margin_distance", CONSTANT) != CONSTANT and not cell.offered & {"augmented", "all"}:
-        better = cell.that_give("augmented")
-        return f"the margin grows with the distance, but {cell.sampler.name} does not look at it: see {better}"
+def _distance(asked: _Asked) -> str:
+    """The margin grows with a distance that the negatives do not look at."""
+    grows = asked.config.get("margin_distance", CONSTANT) != CONSTANT
+    if grows and not asked.units.negatives_offer & {Need.AUGMENTED, Need.ALL}:
+        better = _that_give(asked.units.task, Need.AUGMENTED)
+        sampler = asked.units.sampler.name
+        return f"the margin grows with the distance, but {sampler} does not look at it: see {better}"
     return ""

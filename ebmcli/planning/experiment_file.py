@@ -2,22 +2,24 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ebmcli.core.errors import UsageError, unknown
-from ebmcli.core.registry import KINDS
-from ebmcli.planning.config import BUDGET, Grid, grid
+from ebmcli.core.units import KINDS, Kind
+from ebmcli.planning.grid import BUDGET, Grid, grid
 from ebmcli.planning.values import AXES, parameters
+
+Special = dict[tuple[Kind, str], Mapping[str, Any]]
 
 
 def load(path: Path) -> Grid:
-    """The grid of an experiment file.
+    """Read the grid of an experiment file. Raises UsageError with file, line and key.
 
     Top level: `tasks`, `losses`, `samplers`, `energies`, `seeds`, any hyperparameter with a value or a list, and
-    `budget`, energy evaluations of every run instead of `steps`; tables
-    `[task.letters]`, `[loss.hinge]`, `[sampler.langevin]`, `[energy.mlp]` for what belongs to one unit.
-    Raises UsageError with file, line and key.
+    `budget`, energy evaluations of every run instead of `steps`; tables `[task.letters]`, `[loss.hinge]`,
+    `[sampler.langevin]`, `[energy.mlp]` for what belongs to one unit.
     """
     text = _text(path)
     try:
@@ -28,46 +30,50 @@ def load(path: Path) -> Grid:
         raise UsageError(f"{path}: the file is empty, it needs at least `losses = [...]`")
     axes: dict[str, Any] = {}
     settings: dict[str, Any] = {}
-    special: dict[tuple[str, str], Any] = {}
+    special: Special = {}
     for key, value in content.items():
-        with_place = _Place(path, text, key)
-        if key.replace("-", "_") in settings:
-            raise with_place.error(UsageError(f"{key} stands twice, with a dash and with an underscore"))
+        place, plain = _Place(path, text, key), key.replace("-", "_")
+        if plain in settings:
+            raise place.error(UsageError(f"{key} stands twice, with a dash and with an underscore"))
         if key in AXES:
             axes[AXES[key]] = value
         elif key in KINDS and isinstance(value, dict):
-            special |= {(key, name): _table(path, text, key, name, table) for name, table in value.items()}
+            special |= {(key, name): _table(path, text, key, table) for name, table in value.items()}
         elif isinstance(value, dict):
-            raise with_place.error(unknown("table", key, [f"{kind}.NAME" for kind in KINDS]))
-        elif key.replace("-", "_") not in [*parameters(), BUDGET.name]:
-            raise with_place.error(unknown("key", key, [*AXES, *parameters(), BUDGET.name]))
+            raise place.error(unknown("table", key, [f"{kind}.NAME" for kind in KINDS]))
+        elif plain not in [*parameters(), BUDGET.name]:
+            raise place.error(unknown("key", key, [*AXES, *parameters(), BUDGET.name]))
         else:
-            settings[key.replace("-", "_")] = value
+            settings[plain] = value
     return _checked(path, text, axes, settings, special)
 
 
-def _checked(path: Path, text: str, axes: dict, settings: dict, special: dict) -> Grid:
-    """The grid, each value checked by itself so that an error can name its line."""
-    names = {axis: key for key, axis in AXES.items()}
-    for axis, value in axes.items():
-        _attempt(_Place(path, text, names[axis]), {axis: value}, {}, {})
-    for key, value in settings.items():
-        _attempt(_Place(path, text, key), {}, {key: value}, {})
-    for (kind, name), table in special.items():
-        _attempt(_Place(path, text, name), {}, {}, {(kind, name): {}})
-        for key, value in table.items():
-            _attempt(_Place(path, text, key, after=f"[{kind}.{name}]"), {}, {}, {(kind, name): {key: value}})
-    return grid(axes, settings, special)
+def _checked(path: Path, text: str, axes: Mapping[str, Any], settings: Mapping[str, Any], special: Special) -> Grid:
+    """Make the grid. Where that fails each value is tried by itself, so that the error can name its line."""
+    try:
+        return grid(axes, settings, special, str(path))
+    except UsageError as whole:
+        names = {axis: key for key, axis in AXES.items()}
+        for axis, value in axes.items():
+            _attempt(_Place(path, text, names[axis]), {axis: value}, {}, {})
+        for key, value in settings.items():
+            _attempt(_Place(path, text, key), {}, {key: value}, {})
+        for (kind, name), table in special.items():
+            _attempt(_Place(path, text, name), {}, {}, {(kind, name): {}})
+            for key, value in table.items():
+                place = _Place(path, text, key, after=f"[{kind}.{name}]")
+                _attempt(place, {}, {}, {(kind, name): {key: value}})
+        raise whole
 
 
-def _attempt(place: "_Place", axes: dict, settings: dict, special: dict) -> None:
+def _attempt(place: "_Place", axes: Mapping[str, Any], settings: Mapping[str, Any], special: Special) -> None:
     try:
         grid(axes, settings, special)
     except UsageError as error:
         raise place.error(error) from None
 
 
-def _table(path: Path, text: str, kind: str, name: str, table: Any) -> dict[str, Any]:
+def _table(path: Path, text: str, kind: str, table: Any) -> Mapping[str, Any]:
     if not isinstance(table, dict):
         raise _Place(path, text, kind).error(UsageError(f"write it as a table, [{kind}.NAME]"))
     return table
@@ -104,4 +110,5 @@ class _Place:
         self.where = f"{path}, line {line}" if line else f"{path}"
 
     def error(self, error: UsageError) -> UsageError:
+        """The error, with the place."""
         return UsageError(f"{self.where}: {error}")

@@ -1,15 +1,16 @@
-"""Hyperparameters by name, and what may be said of them: checked numbers and names, lists and ranges."""
+"""Hyperparameters by name, and the values that are given for them: checked numbers and names, lists and ranges."""
 
 import re
 from functools import lru_cache
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
 from ebmcli.core.errors import UsageError, unknown
-from ebmcli.core.registry import EVERY, KINDS, Parameter, units
-from ebmcli.training.loop import SETTINGS
+from ebmcli.core.parameters import EVERY, Parameter
+from ebmcli.core.registry import units
+from ebmcli.core.units import KINDS
+from ebmcli.training.optimiser import SETTINGS
 
+# What an experiment file calls the lists of which every cell has one.
 AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "energy", "seeds": "seed"}
 
 
@@ -21,7 +22,7 @@ def parameters() -> dict[str, Parameter]:
 
 
 def parameter(name: str) -> Parameter:
-    """The hyperparameter of that name (dashes allowed), or a UsageError that suggests one."""
+    """The hyperparameter of that name (dashes allowed). Raises a UsageError that suggests one where there is none."""
     known = parameters()
     plain = name.replace("-", "_")
     axes = {axis: plural for plural, axis in AXES.items()}
@@ -33,22 +34,8 @@ def parameter(name: str) -> Parameter:
     return known[plain]
 
 
-@lru_cache
-def _adapter(annotation: Any) -> TypeAdapter:
-    return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
-
-
-def checked(parameter: Parameter, value: Any) -> Any:
-    """The value, if it is of the hyperparameter's type and in its range; else a UsageError."""
-    try:
-        return _adapter(parameter.annotation).validate_python(value)
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].replace("Input should be", "must be")
-        raise UsageError(f"{parameter.name}: {message}, found {value!r}") from None
-
-
 def parse(text: str) -> Any:
-    """A number where it reads as one, else the text itself."""
+    """A number where the text reads as one, else the text itself."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -57,8 +44,8 @@ def parse(text: str) -> Any:
     return text
 
 
-def values(parameter: Parameter, given: Any) -> list[Any]:
-    """A list of checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`."""
+def expanded(parameter: Parameter, given: Any) -> list[Any]:
+    """Checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`."""
     tokens: list[Any] = []
     for item in given if isinstance(given, list) else [given]:
         if isinstance(item, str):
@@ -71,7 +58,7 @@ def values(parameter: Parameter, given: Any) -> list[Any]:
 
 
 def _possible(parameter: Parameter, value: Any) -> Any:
-    """The value, if some unit that has a hyperparameter of this name can have it: which one it is is known later."""
+    """The value, if some unit with a hyperparameter of this name can have it: which unit it is for is known later."""
     owners = [unit.parameters.get(parameter.name) for kind in KINDS for unit in units(kind).values()]
     for one in [owner for owner in owners if owner and owner != parameter]:
         try:
@@ -82,8 +69,8 @@ def _possible(parameter: Parameter, value: Any) -> Any:
 
 
 def legal(parameter: Parameter, value: Any) -> Any:
-    """The value, if it is one for this hyperparameter of this unit, or stands for all of them; else a UsageError."""
-    return value if value == EVERY and parameter.repeats else checked(parameter, value)
+    """The value, if this hyperparameter can have it, or if it stands for all that it can have. Raises UsageError."""
+    return value if value == EVERY and parameter.repeats else parameter.checked(value)
 
 
 def _range(text: str) -> list[Any]:

@@ -1,80 +1,97 @@
 """Negatives that do not look at the energy."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import sampler
-from ebmcli.core.types import Batch, Box, Count, Negatives, Positive, Sampler, Setting, Strings
-from ebmcli.samplers._box import nodes_of, reflect, uniformly
-
-
-def _still(key: Any, first: Any) -> tuple[()]:
-    """The state of a sampler that has none."""
-    return ()
-
-
-@sampler(continuous="", finite="", sequence="")
-def none(at: Setting) -> Sampler:
-    """no negatives"""
-    return Sampler(_still, lambda key, state, model, batch: (Negatives(None), state), 0, 0)
-
+from ebmcli.core.decorators import sampler
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.types import (
+    Batch,
+    BatchShape,
+    Box,
+    Cost,
+    Count,
+    Model,
+    Negatives,
+    Positive,
+    Sampler,
+    SamplerContext,
+    Strings,
+)
+from ebmcli.samplers._box import box_of, inside, nodes_of, reflect, stateless, uniformly
 
 KNOWN = "negatives log_q independent"
 
 
-@sampler(continuous=KNOWN, finite=KNOWN, sequence=KNOWN)
-def uniform(at: Setting, negatives: Count = 256) -> Sampler:
+def _one_each(shape: BatchShape, negatives: int) -> Cost:
+    """The cost of negatives that are drawn for nothing and scored once."""
+    return Cost(shape.total(negatives))
+
+
+@sampler(continuous="", finite="", sequence="", cost=lambda shape: Cost(0))
+def none(context: SamplerContext) -> Sampler:
+    """no negatives"""
+    return stateless(lambda key, model, batch: Negatives(None))
+
+
+@sampler(continuous=KNOWN, finite=KNOWN, sequence=KNOWN, cost=_one_each)
+def uniform(context: SamplerContext, negatives: Count = 256) -> Sampler:
     """K answers drawn uniformly: on the box of the task, among all labels, y included, or random words"""
-    space = at.space
+    shape, space = context.shape.negatives(negatives), context.space
     if isinstance(space, Strings):
-        return _random_words(at, space, negatives)
-    log_q = -space.log_volume if isinstance(space, Box) else -jnp.log(space.size)  # type: ignore[union-attr]
+        return _random_words(shape, space)
+    log_q: Any = -space.log_volume if isinstance(space, Box) else -jnp.log(space.size)
 
-    def draw(key, state, model, batch):
-        return Negatives(uniformly(key, at.shape(negatives), space), log_q=lambda x, y: log_q), state
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
+        return Negatives(uniformly(key, shape, space), log_q=lambda x, y: log_q)
 
-    return Sampler(_still, draw, evaluations=at.total(negatives), gradients=0)
+    return stateless(draw)
 
 
-def _random_words(at: Setting, space: Strings, negatives: int) -> Sampler:
+def _random_words(shape: tuple[int, ...], space: Strings) -> Sampler:
     """Letters drawn uniformly; so is the length, from 1 to the longest, unless x says it."""
 
-    def draw(key, state, model, batch):
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         spelling, ending = jax.random.split(key)
-        y = jax.random.randint(spelling, (*at.shape(negatives), space.length), 0, space.labels)
-        length = jax.random.randint(ending, (*at.shape(negatives), 1), 1, space.length + 1)
+        y = jax.random.randint(spelling, (*shape, space.length), 0, space.labels)
+        length = jax.random.randint(ending, (*shape, 1), 1, space.length + 1)
         there = batch.x.mask[:, None] if space.fixed else jnp.arange(space.length) < length
-        return Negatives(jnp.where(there, y, space.padding), log_q=log_q), state
+        return Negatives(jnp.where(there, y, space.padding), log_q=log_q)
 
-    def log_q(x, y):
+    def log_q(x: Any, y: Array) -> Array:
         lengths = 1 if space.fixed else space.length
         return -space.present(x, y).sum() * jnp.log(space.labels) - jnp.log(lengths)
 
-    return Sampler(_still, draw, evaluations=at.total(negatives), gradients=0)
+    return stateless(draw)
 
 
-@sampler(continuous=KNOWN)
-def gaussian(at: Setting, negatives: Count = 256) -> Sampler:
+class Fitted(NamedTuple):
+    """A Gaussian fitted to data."""
+
+    mean: Array  # [D]
+    root: Array  # [D, D] Cholesky factor of the covariance
+    outside: Array  # [] the share of its mass that lies outside the box
+
+
+@sampler(continuous=KNOWN, cost=_one_each)
+def gaussian(context: SamplerContext, negatives: Count = 256) -> Sampler:
     """K points of a Gaussian with mean and covariance of the data; what falls outside the box is redrawn uniformly"""
-    box: Any = at.space
+    box, shape = box_of(context.space), context.shape.negatives(negatives)
 
-    def init(key: Array, first: Batch) -> tuple[Array, Array, Array]:
+    def init(key: Key, first: Batch) -> Fitted:
         mean, covariance = first.y.mean(axis=0), jnp.cov(first.y, rowvar=False).reshape(box.dims, box.dims)
         root = jnp.linalg.cholesky(covariance)
         middle = nodes_of(box, 128 if box.dims < 3 else 16, 0.5)
-        inside = jnp.mean(jnp.exp(_normal(middle, mean, root) + box.log_volume))
-        return mean, root, jnp.clip(1 - inside, 1e-6, 1)  # the share that falls outside
+        share = jnp.mean(jnp.exp(_normal(middle, mean, root) + box.log_volume))
+        return Fitted(mean, root, jnp.clip(1 - share, 1e-6, 1))
 
-    def draw(key, state, model, batch):
-        mean, root, outside = state
+    def draw(key: Key, state: Fitted, model: Model, batch: Batch) -> tuple[Negatives, Fitted]:
         normal, redrawn = jax.random.split(key)
-        y = mean + jax.random.normal(normal, (*at.shape(negatives), box.dims)) @ root.T
-        within = ((y >= box.low) & (y <= box.high)).all(axis=-1, keepdims=True)
-        y = jnp.where(within, y, uniformly(redrawn, at.shape(negatives), box))
-        flat = jnp.log(outside) - box.log_volume
-        return Negatives(y, log_q=lambda x, y: jnp.logaddexp(_normal(y, mean, root), flat)), state
+        y = state.mean + jax.random.normal(normal, (*shape, box.dims)) @ state.root.T
+        y = jnp.where(inside(y, box)[..., None], y, uniformly(redrawn, shape, box))
+        flat = jnp.log(state.outside) - box.log_volume
+        return Negatives(y, log_q=lambda x, y: jnp.logaddexp(_normal(y, state.mean, state.root), flat)), state
 
-    return Sampler(init, draw, evaluations=at.total(negatives), gradients=0)
+    return Sampler(init, draw)
 
 
 def _normal(y: Array, mean: Array, root: Array) -> Array:
@@ -84,43 +101,55 @@ def _normal(y: Array, mean: Array, root: Array) -> Array:
     return -squared / 2 - jnp.log(jnp.diag(root)).sum() - len(mean) / 2 * jnp.log(2 * jnp.pi)
 
 
-@sampler(continuous="negatives")
-def noise(at: Setting, per_example: Count = 8, spread: Positive = 0.5) -> Sampler:
+@sampler(continuous="negatives", cost=lambda shape, per_example: Cost(shape.batch_size * per_example))
+def noise(context: SamplerContext, per_example: Count = 8, spread: Positive = 0.5) -> Sampler:
     """the right answer plus Gaussian noise of standard deviation `spread`, per_example of them for each example"""
-    box: Any = at.space
+    box = box_of(context.space)
 
-    def draw(key, state, model, batch):
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         y = batch.y[:, None] + spread * jax.random.normal(key, (len(batch.y), per_example, box.dims))
-        return Negatives(reflect(y, box)), state
+        return Negatives(reflect(y, box))
 
-    return Sampler(_still, draw, evaluations=at.batch_size * per_example, gradients=0)
+    return stateless(draw)
 
 
-@sampler(continuous="negatives independent", finite="negatives independent", sequence="negatives", conditional=True)
-def in_batch(at: Setting) -> Sampler:
+@sampler(
+    continuous="negatives independent",
+    finite="negatives independent",
+    sequence="negatives",
+    conditional=True,
+    cost=lambda shape: Cost(shape.batch_size * (shape.batch_size - 1)),
+)
+def in_batch(context: SamplerContext) -> Sampler:
     """the right answers of the other examples of the batch; of words whose length x knows, cut or continued as y"""
+    size, space = context.shape.batch_size, context.space
 
-    def draw(key, state, model, batch):
-        place = jnp.arange(at.batch_size)
-        others = (place[:, None] + 1 + place[:-1]) % at.batch_size  # all but its own
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
+        place = jnp.arange(size)
+        others = (place[:, None] + 1 + place[:-1]) % size  # all but its own
         y = batch.y[others]
-        if isinstance(at.space, Strings) and at.space.fixed:
+        if isinstance(space, Strings) and space.fixed:
             both = batch.x.mask[others] & batch.x.mask[:, None]
             y = jnp.where(both, y, batch.y[:, None])  # few words of a batch are as long as y
-        return Negatives(y), state
+        return Negatives(y)
 
-    return Sampler(_still, draw, evaluations=at.batch_size * (at.batch_size - 1), gradients=0)
+    return stateless(draw)
 
 
-@sampler(continuous="negatives partition minimum independent")
-def quadrature(at: Setting, nodes: Count = 32) -> Sampler:
+def _every_node(shape: BatchShape, nodes: int) -> Cost:
+    count = nodes ** box_of(shape.space).dims
+    return Cost(count * (shape.batch_size if shape.conditional else 1))
+
+
+@sampler(continuous="negatives partition minimum independent", cost=_every_node)
+def quadrature(context: SamplerContext, nodes: Count = 32) -> Sampler:
     """all of the box: a point of each of nodes^D cells, drawn anew in its cell at every step, with its weight"""
-    box: Any = at.space
+    box = box_of(context.space)
     count = nodes**box.dims
     log_weight = box.log_volume - jnp.log(count)
 
-    def draw(key, state, model, batch):
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         points = nodes_of(box, nodes, jax.random.uniform(key, (count, box.dims)))
-        return Negatives(points, jnp.full(count, log_weight, jnp.float32)), state
+        return Negatives(points, jnp.full(count, log_weight, jnp.float32))
 
-    return Sampler(_still, draw, evaluations=count * (at.batch_size if at.conditional else 1), gradients=0)
+    return stateless(draw)

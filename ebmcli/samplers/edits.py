@@ -1,49 +1,41 @@
-"""Negatives that only label sequences have."""
+"""Negatives that are the right word after some edits."""
 
-from typing import Any
-
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import sampler
-from ebmcli.core.types import Batch, Count, Energy, Negatives, Sampler, Setting, Strings
-
-
-@sampler(needs="n_best", sequence="negatives minimum", reference="Lawler 1972; Nilsson & Goldberger 2001")
-def n_best(at: Setting, negatives: Count = 8) -> Sampler:
-    """the K answers other than y with the lowest F(y-), exactly and each once"""
-
-    def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
-        found = jax.vmap(lambda x, y: model.n_best(x, y, negatives))(batch.x, batch.y)  # type: ignore[misc]
-        return Negatives(jax.lax.stop_gradient(found)), state
-
-    return Sampler(lambda key, first: (), draw, evaluations=at.batch_size + at.total(negatives), gradients=0)
+from ebmcli.core.decorators import sampler
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.types import Batch, Cost, Count, Model, Negatives, Sampler, SamplerContext, Strings
+from ebmcli.samplers._box import stateless
 
 
-@sampler(sequence="negatives", reference="Smith & Eisner 2005, contrastive estimation")
-def corrupt(at: Setting, negatives: Count = 8, edits: Count = 2) -> Sampler:
+@sampler(
+    sequence="negatives",
+    cost=lambda shape, negatives: Cost(shape.total(negatives)),
+    reference="Smith & Eisner 2005, contrastive estimation",
+)
+def corrupt(context: SamplerContext, negatives: Count = 8, edits: Count = 2) -> Sampler:
     """K times y after 1 to `edits` random edits: a letter changed and, where the length is free, put in or left out"""
+    strings, shape = context.space, (context.shape.batch_size, negatives)
+    assert isinstance(strings, Strings)
 
-    def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         many, what = jax.random.split(key)
-        shape = (at.batch_size, negatives)
         times = jax.random.randint(many, shape, 1, edits + 1)
         chance = jax.random.uniform(what, (*shape, edits, 3))
 
-        def corrupted(x: Any, y: Array, times: Array, chance: Array) -> Array:
+        def corrupted(x: Array, y: Array, times: Array, chance: Array) -> Array:
             def edit(number: Array, y: Array) -> Array:
-                return jnp.where(number < times, edited(chance[number], x, y, at.space), y)
+                return jnp.where(number < times, edited(chance[number], x, y, strings), y)
 
             return jax.lax.fori_loop(0, edits, edit, y)
 
         of_one = jax.vmap(corrupted, (None, None, 0, 0))
-        return Negatives(jax.vmap(of_one)(batch.x, batch.y, times, chance)), state
+        return Negatives(jax.vmap(of_one)(batch.x, batch.y, times, chance))
 
-    return Sampler(lambda key, first: (), draw, evaluations=at.total(negatives), gradients=0)
+    return stateless(draw)
 
 
-def edited(chance: Array, x: Any, y: Array, space: Any) -> Array:
+def edited(chance: Array, x: Array, y: Array, strings: Strings) -> Array:
     """y [T] after one edit, which always changes it: places and letters, and the kinds of edit that the length allows,
     are equally likely. chance: [3] uniform random numbers: of the kind, the place and the letter."""
-    strings: Strings = space
 
     def one_of(count: Array | int, chance: Array) -> Array:
         return jnp.minimum(jnp.int32(chance * count), count - 1)  # a product may be rounded up to the count

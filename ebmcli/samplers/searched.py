@@ -1,49 +1,60 @@
-"""Negatives that are sought: the answers of lowest energy, or all answers."""
+"""Negatives that are searched for: the answers of lowest energy, or all answers."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Le
 
 from ebmcli.core.batching import scored
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import sampler
-from ebmcli.core.types import Batch, Box, Count, Energy, Labels, Negatives, Positive, Sampler, Setting
-from ebmcli.samplers._box import reflect, uniformly
+from ebmcli.core.decorators import sampler
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.types import (
+    Batch,
+    BatchShape,
+    Box,
+    Cost,
+    Count,
+    Labels,
+    Model,
+    Negatives,
+    Positive,
+    Sampler,
+    SamplerContext,
+    Strings,
+)
+from ebmcli.samplers._box import negatives_as, reflect, stateless, uniformly
 
 Radius = Annotated[float, Ge(1e-12), Le(1)]  # at most half of a box: its surface then meets the box everywhere
 
 
-def _searched(find: Callable[[Array, Energy, Batch], Array], evaluations: int, gradients: int = 0) -> Sampler:
-    """A sampler without state. find: (key, model, batch) -> y [B, 1, ...], through which nothing is differentiated."""
-
-    def draw(key: Array, state: Any, model: Energy, batch: Batch) -> tuple[Negatives, Any]:
-        return Negatives(jax.lax.stop_gradient(find(key, model, batch))), state
-
-    return Sampler(lambda key, first: (), draw, evaluations, gradients)
+def _one_search(shape: BatchShape) -> Cost:
+    """The cost of the best different answer of each example: among labels all are scored, words are searched."""
+    labels = shape.space.size if isinstance(shape.space, Labels) else 1
+    return Cost(shape.batch_size * (labels + 1))
 
 
-def _best_different(at: Setting, reward: Array | None) -> Sampler:
+def _best_different(context: SamplerContext, reward: Array | None) -> Sampler:
     """For each example the answer other than y with the lowest F - reward * distance, as the energy finds it."""
+    space = context.space
 
-    def among_labels(key: Array, model: Energy, batch: Batch) -> Array:
-        answers = jnp.arange(at.space.size)  # type: ignore[union-attr]
+    def among_labels(key: Key, model: Model, batch: Batch) -> Negatives:
+        answers = jnp.arange(space.size)  # type: ignore[union-attr]
         wrong = answers != batch.y[:, None]
         energy = jnp.broadcast_to(scored(model, batch, answers), wrong.shape)
-        return jnp.argmin(jnp.where(wrong, energy, jnp.inf), axis=1)[:, None]  # all wrong labels are equally far
+        return negatives_as(jnp.argmin(jnp.where(wrong, energy, jnp.inf), axis=1)[:, None])  # all are equally far
 
-    def among_sequences(key: Array, model: Energy, batch: Batch) -> Array:
-        return jax.vmap(lambda x, y: model.best_different(x, y, reward))(batch.x, batch.y)[:, None]  # type: ignore[misc]
+    def among_words(key: Key, model: Model, batch: Batch) -> Negatives:
+        assert model.best_different is not None
+        search = model.best_different
+        return negatives_as(jax.vmap(lambda x, y: search(x, y, reward))(batch.x, batch.y)[:, None])
 
-    if isinstance(at.space, Labels):
-        return _searched(among_labels, at.batch_size * (at.space.size + 1))
-    return _searched(among_sequences, 2 * at.batch_size)
+    return stateless(among_labels if isinstance(space, Labels) else among_words)
 
 
-def _descent(at: Setting, radius: Array | float, starts: int, steps: int, step_size: Array | float) -> Sampler:
+def _descent(
+    box: Box, size: int, radius: Array | float, starts: int, steps: int, step_size: Array | float
+) -> Callable[[Key, Model, Batch], Negatives]:
     """For each example the lowest end of several descents on F, kept out of a ball round the right answer."""
-    box: Any = at.space
-
     middle = (box.low + box.high) / 2
 
     def unit(away: Array, otherwise: Array | float) -> Array:
@@ -58,16 +69,22 @@ def _descent(at: Setting, radius: Array | float, starts: int, steps: int, step_s
         inside_ball = jnp.sum(jnp.square(y - centre), axis=-1, keepdims=True) < radius**2
         return jnp.where(inside_ball, jnp.where(legal, pushed, centre + radius * inward), y)
 
-    def find(key: Array, model: Energy, batch: Batch) -> Array:
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         centre = batch.y[:, None]
         slope = jax.grad(lambda y: scored(model, batch, y).sum())
-        y = outside(uniformly(key, (at.batch_size, starts), box), centre)
+        y = outside(uniformly(key, (size, starts), box), centre)
         y = jax.lax.fori_loop(0, steps, lambda _, y: outside(reflect(y - step_size * slope(y), box), centre), y)
         lowest = jnp.argmin(scored(model, batch, y), axis=1)
-        return jnp.take_along_axis(y, lowest[:, None, None], axis=1)
+        return negatives_as(jnp.take_along_axis(y, lowest[:, None, None], axis=1))
 
-    walked = at.batch_size * starts * steps
-    return _searched(find, walked + at.batch_size * (starts + 1), walked)
+    return draw
+
+
+def _offending_cost(shape: BatchShape, starts: int, descent_steps: int) -> Cost:
+    if not isinstance(shape.space, Box):
+        return _one_search(shape)
+    walked = shape.batch_size * starts * descent_steps
+    return Cost(walked + shape.batch_size * (starts + 1), walked)
 
 
 @sampler(
@@ -75,30 +92,56 @@ def _descent(at: Setting, radius: Array | float, starts: int, steps: int, step_s
     continuous="negatives hardest",
     finite="negatives minimum hardest",
     sequence="negatives minimum hardest",
+    cost=_offending_cost,
     reference="LeCun et al. 2006, section 2.2.1",
 )
 def most_offending(
-    at: Setting,
+    context: SamplerContext,
     radius: Radius = 0.3,
     starts: Count = 4,
     descent_steps: Count = 10,
     step_size: Positive = 0.1,
 ) -> Sampler:
     """argmin over y- other than y of F(y-): exactly; on the plane by descent, farther than `radius` from y"""
-    if isinstance(at.space, Box):
-        return _descent(at, radius, starts, descent_steps, step_size)
-    return _best_different(at, None)
+    box = context.space
+    if isinstance(box, Box):
+        return stateless(_descent(box, context.shape.batch_size, radius, starts, descent_steps, step_size))
+    return _best_different(context, None)
 
 
 @sampler(
     needs="best_different",
     finite="negatives augmented hardest",
     sequence="negatives augmented hardest",
+    cost=_one_search,
     reference="Taskar et al. 2003; Tsochantaridis et al. 2005",
 )
-def loss_augmented(at: Setting) -> Sampler:
+def loss_augmented(context: SamplerContext) -> Sampler:
     """argmin over y- other than y of F(y-) - m(y, y-): exactly, on strips among the 8 words of lowest energy"""
-    return _best_different(at, at.reward)
+    return _best_different(context, context.reward)
+
+
+@sampler(
+    needs="n_best",
+    sequence="negatives minimum",
+    cost=lambda shape, negatives: Cost(shape.batch_size + shape.total(negatives)),
+    reference="Lawler 1972; Nilsson & Goldberger 2001",
+)
+def n_best(context: SamplerContext, negatives: Count = 8) -> Sampler:
+    """the K answers other than y with the lowest F(y-), exactly and each once"""
+
+    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
+        assert model.n_best is not None
+        search = model.n_best
+        return negatives_as(jax.vmap(lambda x, y: search(x, y, negatives))(batch.x, batch.y))
+
+    return stateless(draw)
+
+
+def _every_answer(shape: BatchShape) -> Cost:
+    if isinstance(shape.space, Labels):
+        return Cost(shape.batch_size * shape.space.size)
+    return _one_search(shape)
 
 
 @sampler(
@@ -106,13 +149,14 @@ def loss_augmented(at: Setting) -> Sampler:
     costly="partition minimum",
     finite="negatives all partition probability minimum",
     sequence="partition probability minimum",
+    cost=_every_answer,
 )
-def exhaustive(at: Setting) -> Sampler:
+def exhaustive(context: SamplerContext) -> Sampler:
     """all answers: one by one, or by the forward algorithm (free energy) and the Viterbi algorithm (minimum)"""
-    if not isinstance(at.space, Labels):
+    space = context.space
+    if isinstance(space, Strings):
         # The minimum over all answers is that over F(y) and the best different one: a loss compares the two itself.
-        return _best_different(at, None)
-    count = at.space.size
-    answers = jnp.arange(count)
-    every = Negatives(answers, jnp.zeros(count))
-    return Sampler(lambda key, first: (), lambda key, state, model, batch: (every, state), at.batch_size * count, 0)
+        return _best_different(context, None)
+    count = space.size  # type: ignore[union-attr]
+    every = Negatives(jnp.arange(count), jnp.zeros(count))
+    return stateless(lambda key, model, batch: every)

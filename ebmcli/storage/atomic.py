@@ -36,8 +36,8 @@ def dumps(value: Any, indent: int | None = 1) -> str:
     return json.dumps(plain(value), indent=indent, allow_nan=False)
 
 
-def point(name: str) -> None:
-    """A named place between two system calls of the write path. Nothing happens here but in tests, which walk through
+def failpoint(name: str) -> None:
+    """Mark a place between two system calls of the write path. Nothing happens here but in tests, which walk through
     all of them: FAULT says at which one the process is killed, or gets ENOSPC or EIO."""
     if FAULT in os.environ:
         _strike(name)
@@ -60,41 +60,42 @@ def _strike(name: str) -> None:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Errors of the block name this file, the one that was meant."""
+    """Make errors of the block name this file, the one that was meant."""
     try:
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def write(path: Path, content: bytes, settled: bool = True) -> None:
+def write(path: Path, content: bytes, durable: bool = True) -> None:
     """Replace a file in one step: after a crash it is whole, old or new.
 
-    settled: whether it is there for good; else the next file of the directory that is settled settles it.
+    durable: whether the folder is fsynced, so that the new file survives a loss of power; the next durable file of the
+    folder makes this one durable too.
     """
     with named(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                point(f"{path.name} made")
+                failpoint(f"{path.name} made")
                 file.write(content)
                 file.flush()
-                point(f"{path.name} written")
+                failpoint(f"{path.name} written")
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
-            point(f"{path.name} synced")
+            failpoint(f"{path.name} synced")
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        point(f"{path.name} renamed")
-        if settled:
-            settle(path.parent)
+        failpoint(f"{path.name} renamed")
+        if durable:
+            fsync_folder(path.parent)
 
 
-def settle(directory: Path) -> None:
-    """Make a rename in this directory outlive a loss of power."""
-    handle = os.open(directory, os.O_RDONLY)
+def fsync_folder(folder: Path) -> None:
+    """Fsync a folder, so that a rename in it survives a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -117,7 +118,7 @@ def checksum(value: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[IO]:
+def locked(path: Path) -> Iterator[IO[str]]:
     """Hold the lock of that file while the block runs; waits for another holder, if need be for ever.
 
     A process that inherits the open file holds the lock with us, and after us.
@@ -128,7 +129,7 @@ def locked(path: Path) -> Iterator[IO]:
 
 
 def held(path: Path) -> bool:
-    """Whether some process holds the lock of that file."""
+    """True if some process holds the lock of that file."""
     try:
         with open(path) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

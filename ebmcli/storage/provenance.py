@@ -9,8 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import ebmcli
-
+ROOT = Path(__file__).parents[1]  # of the package
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
@@ -18,9 +17,8 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 def code_hash() -> str:
     """A hash of the package's own sources, so that a report can tell results of different code apart."""
     digest = hashlib.sha256()
-    root = Path(ebmcli.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    for path in sorted(ROOT.rglob("*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -39,9 +37,7 @@ def cpu() -> tuple[str, str]:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(Path(ebmcli.__file__).parent), *arguments], capture_output=True, text=True, timeout=5
-        )
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -50,10 +46,10 @@ def _git(*arguments: str) -> str | None:
 @lru_cache
 def versions() -> dict[str, str]:
     """Versions of this package and of what its figures depend on."""
-    found = {"ebm": ebmcli.__version__}
-    for name in PACKAGES:
+    found = {}
+    for name in ("ebmcli", *PACKAGES):
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
+            found[name.removesuffix("cli")] = metadata.version(name)
     return found
 
 

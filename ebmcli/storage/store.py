@@ -21,14 +21,10 @@ from typing import Any
 import numpy as np
 
 from ebmcli.core.errors import UsageError
-from ebmcli.storage.atomic import checksum, dumps, held, locked, named, plain, point, read, settle, write
+from ebmcli.storage.atomic import checksum, dumps, failpoint, fsync_folder, held, named, plain, read, write
+from ebmcli.storage.records import SCHEMA_VERSION, Config, Manifest, Record
 
-__all__ = ["dumps", "held", "locked", "plain", "write"]
-
-SCHEMA_VERSION = 2  # 1 had no checksums
 PICTURE = "picture.png"
-IDENTITY = ("task", "loss", "sampler", "energy", "seed")  # of a configuration: what a reader looks for first
-FINISHED = ("done", "diverged")  # statuses of runs that have a result
 
 
 class Damaged(UsageError):
@@ -38,16 +34,16 @@ class Damaged(UsageError):
 # --- one run ---------------------------------------------------------------------------------------------------------
 
 
-def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
-    """The directory of a run, made with its configuration in one rename; one that is there is left as it is."""
+def claim(sweep: Path, run_id: str, config: Config) -> Path:
+    """Make the directory of a run with its configuration, in one rename; one that is there is left as it is."""
     runs = sweep / "runs"
     runs.mkdir(exist_ok=True)  # without its parents: a sweep that was moved away must not begin anew here
     run = runs / run_id
     if not run.exists():
         with named(run):
             fresh = Path(tempfile.mkdtemp(dir=runs, prefix=f".{run_id}."))
-        point("claim made")
-        write(fresh / "config.json", dumps(config).encode(), settled=False)
+        failpoint("claim made")
+        write(fresh / "config.json", dumps(config).encode(), durable=False)
         fresh.chmod(0o755)
         try:
             fresh.rename(run)
@@ -56,30 +52,30 @@ def claim(sweep: Path, run_id: str, config: Mapping[str, Any]) -> Path:
             fresh.rmdir()
             if not run.exists():
                 raise
-        point("claim renamed")
-        settle(runs)
+        failpoint("claim renamed")
+        fsync_folder(runs)
     return run
 
 
-def clear(run: Path, config: Mapping[str, Any]) -> None:
-    """Make a claimed run ready to be trained: what an earlier attempt left goes; the caller holds the run's lock."""
+def clear(run: Path, config: Config) -> None:
+    """Make a claimed run ready to be trained: what an earlier attempt left goes. The caller holds the run's lock."""
     if read(run / "config.json") != plain(config):
         write(run / "config.json", dumps(config).encode())
     set_aside(run)
     for stale in ("curves.jsonl", "arrays.npz", "params.npz", PICTURE):
         (run / stale).unlink(missing_ok=True)
-    point("run cleared")
+    failpoint("run cleared")
 
 
 def set_aside(run: Path) -> None:
     """Keep a result that is damaged, or not wanted any more, under another name."""
     if (run / "result.json").exists():
         (run / "result.json").replace(run / "result.damaged")
-        point("result.json set aside")
+        failpoint("result.json set aside")
 
 
 def tidy(sweep: Path) -> None:
-    """Remove what writers that were killed left behind; the caller holds the sweep's lock."""
+    """Remove what writers that were killed left behind. The caller holds the sweep's lock."""
     for litter in [*sweep.glob(".*"), *sweep.glob("runs/.*"), *sweep.glob("runs/*/.*")]:
         shutil.rmtree(litter) if litter.is_dir() else litter.unlink(missing_ok=True)  # it may be in one that is gone
 
@@ -87,32 +83,32 @@ def tidy(sweep: Path) -> None:
 def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
     """Add the measures of a chunk end to the curves of a run."""
     with named(run / "curves.jsonl"), open(run / "curves.jsonl", "a") as file:
-        point("curves.jsonl opened")
+        failpoint("curves.jsonl opened")
         file.write(dumps(measures, indent=None) + "\n")
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays to an .npz file, which the result settles."""
+    """Write named arrays to an .npz file. The folder is not fsynced here: save_result does that."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
-    write(path, buffer.getvalue(), settled=False)
+    write(path, buffer.getvalue(), durable=False)
 
 
 def _sealed(content: Mapping[str, Any]) -> bytes:
-    """A record as it is written, with a checksum: a flipped bit in a number would be JSON as good as any."""
+    """A file's content with a checksum: a flipped bit in a number would be JSON as good as any."""
     whole = {"schema_version": SCHEMA_VERSION, **content}
     return dumps({**whole, "checksum": checksum(whole)}).encode()
 
 
-def _intact(record: dict[str, Any]) -> bool:
-    """Whether a record is as it was written, as far as its version can tell; its checksum is taken out."""
-    told = record.pop("checksum", None)
-    return told == checksum(record) or (told is None and record.get("schema_version") != SCHEMA_VERSION)
+def _intact(content: dict[str, Any]) -> bool:
+    """Whether a content is as it was written, as far as its version can tell; its checksum is taken out."""
+    told = content.pop("checksum", None)
+    return bool(told == checksum(content) or (told is None and content.get("schema_version") != SCHEMA_VERSION))
 
 
-def save_result(run: Path, record: Mapping[str, Any]) -> None:
+def save_result(run: Path, record: Record) -> None:
     """Write the proof of success; an earlier failure is over."""
-    write(run / "result.json", _sealed(record))
+    write(run / "result.json", _sealed(record.to_json()))
     (run / "failure.json").unlink(missing_ok=True)
 
 
@@ -121,26 +117,19 @@ def save_failure(run: Path, why: Mapping[str, Any]) -> None:
     write(run / "failure.json", dumps({**why, "attempt": failure(run).get("attempt", 0) + 1}).encode())
 
 
-def result(run: Path) -> dict[str, Any] | None:
-    """The record of a finished run, or None where there is none, a damaged one or not the one of this run."""
-    record = read(run / "result.json")
-    if not record or record.get("id") != run.name or record.get("config") != read(run / "config.json"):
+def result(run: Path) -> Record | None:
+    """The record of a finished run, or None where there is none, a damaged one or one that is not of this run."""
+    content = read(run / "result.json")
+    if not content or content.get("id") != run.name or content.get("config") != read(run / "config.json"):
         return None
-    if not _intact(record):
-        return None
-    tables = all(isinstance(record.get(name), dict) for name in ("config", "metrics", "seconds", "provenance"))
-    texts = ("verdict", "verdict_reason")
-    sound = tables and all(
-        isinstance(value, str if name in texts else int | float | None) for name, value in record["metrics"].items()
-    )
-    return record if sound and isinstance(record.get("status"), str) else None
+    return Record.from_json(content) if _intact(content) else None
 
 
 def status(run: Path) -> str:
     """done or diverged (as the result says), running, failed (or the failure's kind), killed, pending or damaged."""
     found = result(run)
     if found:
-        return found["status"]
+        return found.status
     if held(run / "lock"):
         return "running"
     if (run / "result.json").exists():
@@ -151,12 +140,12 @@ def status(run: Path) -> str:
 
 
 def failure(run: Path) -> dict[str, Any]:
-    """Why a run failed: message, traceback, attempt; empty where it did not."""
+    """Why a run failed: kind, message, traceback, attempt; empty where it did not."""
     return read(run / "failure.json") or {}
 
 
 def config(run: Path) -> dict[str, Any]:
-    """What a run was asked. Raises UsageError where that cannot be read."""
+    """The configuration of a run. Raises UsageError where it cannot be read."""
     found = read(run / "config.json")
     if found is None:
         raise UsageError(f"{run / 'config.json'} is missing or damaged: the command that made this run writes it anew")
@@ -181,7 +170,7 @@ def curves(run: Path) -> list[dict[str, Any]]:
 
 
 def arrays(run: Path, name: str = "arrays.npz") -> dict[str, np.ndarray] | None:
-    """What a run left for its pictures, or its parameters; None where that is missing or damaged."""
+    """The arrays that a run left for its pictures, or its parameters; None where they are missing or damaged."""
     try:
         with open(run / name, "rb") as file, np.load(file) as found:
             return {name: found[name] for name in found.files}
@@ -192,52 +181,38 @@ def arrays(run: Path, name: str = "arrays.npz") -> dict[str, np.ndarray] | None:
 # --- a sweep ---------------------------------------------------------------------------------------------------------
 
 
-def manifest(sweep: Path) -> dict[str, Any] | None:
-    """What a sweep was to run, or None where there is none. Of a newer ebm, what is known of it can be read."""
+def manifest(sweep: Path) -> Manifest | None:
+    """What a sweep was to run, or None where there is none. Raises Damaged where it cannot be read."""
     path = sweep / "sweep.json"
     if not path.exists():
         return None
-    found = read(path) or {}
-    intact = _intact(found)
-    version, cells = found.get("schema_version"), found.get("cells")
-    whole = (
-        intact
-        and isinstance(cells, list)
-        and all(
-            isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
-            for cell in cells
-        )
-    )
-    if not isinstance(version, int) or not whole:
+    content = read(path) or {}
+    found = Manifest.from_json(content) if _intact(content) else None
+    if found is None:
         raise Damaged(f"{path} is damaged: the command that made this sweep writes it anew and keeps its runs")
     return found
 
 
-def save_manifest(sweep: Path, content: Mapping[str, Any]) -> None:
-    """Write the manifest; the caller holds the sweep's lock. Raises UsageError where a newer ebm wrote the old one."""
+def save_manifest(sweep: Path, content: Manifest) -> None:
+    """Write the manifest. The caller holds the sweep's lock. Raises UsageError where a newer ebm wrote the old one."""
     old = read(sweep / "sweep.json") or {}
     version = old.get("schema_version")
     if _intact(old) and isinstance(version, int) and version > SCHEMA_VERSION:
         raise UsageError(f"{sweep}: written by a newer ebm (schema {version}), update ebm to go on with it")
-    write(sweep / "sweep.json", _sealed(content))
+    write(sweep / "sweep.json", _sealed(content.to_json()))
 
 
-def records(sweep: Path) -> list[dict[str, Any]]:
-    """One record a cell of the manifest, in its order: finished ones whole, others with their status and no metrics."""
-    found = []
-    for cell in (manifest(sweep) or {}).get("cells", []):
-        run = sweep / "runs" / cell["id"]
-        if cell.get("refused"):
-            blank = {"id": cell["id"], "status": "refused", "config": cell["config"], "reason": cell["refused"]}
-            found.append({**blank, "metrics": {}, "seconds": {}, "provenance": {}})
-            continue
-        record = result(run)
-        if record is None:
-            why = failure(run).get("message", "")
-            record = {"id": cell["id"], "status": status(run), "config": cell["config"], "reason": why}
-            record |= {"metrics": {}, "seconds": {}, "provenance": {}}
-        found.append(record)
-    return found
+def records(sweep: Path) -> list[Record]:
+    """One record per cell of the manifest, in its order."""
+    found = manifest(sweep)
+    return [] if found is None else [_record(sweep, cell.id, cell.config, cell.refused) for cell in found.cells]
+
+
+def _record(sweep: Path, run_id: str, config: Config, refused: str) -> Record:
+    if refused:
+        return Record(run_id, "refused", config, reason=refused)
+    run = sweep / "runs" / run_id
+    return result(run) or Record(run_id, status(run), config, reason=failure(run).get("message", ""))
 
 
 def sweeps(root: Path) -> list[Path]:

@@ -13,13 +13,6 @@ LogDensity = Callable[[np.ndarray], np.ndarray]  # [N, 2] -> [N], nats
 FLOOR = -700.0  # nats: stands for the log of nothing, for p log p must be 0 there, not nan
 BLOCK = 4_000_000  # values that a sum over components may hold at once
 
-# The pinwheel (Johnson et al. 2016): arm k is a Gaussian about (1, 0), turned clockwise by 2 pi k/5 + TWIST exp(f1).
-ARMS = 5
-ALONG, ACROSS = 0.3, 0.1  # standard deviations of a point (f1, f2) before it is turned
-TWIST = 0.25
-SCALE = 2.0
-NEWTON_STEPS = 12
-
 
 def legendre(low: float, high: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes [count] of an interval, and their shares of it (they sum to 1)."""
@@ -105,35 +98,6 @@ def two_spirals() -> LogDensity:
     weight = weight * 2 * n / (3 * np.pi)  # the density of n is 2 n/(3 pi)^2
     middle = (np.stack([-n * np.cos(n), n * np.sin(n)], axis=1) + 1 / 4) / 3  # of the square
     return mixture(np.concatenate([middle, -middle]), 0.1, np.tile(weight / 2, 2), width=1 / 6)
-
-
-def pinwheel_arms(y: np.ndarray) -> np.ndarray:
-    """[N, 5]: the log-density of each arm of the pinwheel, by change of variables.
-
-    y / SCALE has the polar coordinates rho and theta. The point (f1, f2) = rho (cos phi, sin phi) that is turned to it
-    solves phi - TWIST exp(rho cos phi) = theta + 2 pi k/5; the map stretches areas by SCALE^2 |1 + TWIST exp(f1) f2|.
-    Where that is 0 the map folds: what lies behind the fold, 1e-9 of an arm, is left out.
-    """
-    rho, theta = np.hypot(*y.T)[:, None] / SCALE, np.arctan2(y[:, 1], y[:, 0])[:, None]
-    # No less than the solution, from where Newton's steps run down a convex slope to it.
-    phi = np.mod(theta + 2 * np.pi * np.arange(ARMS) / ARMS + TWIST * np.exp(rho) + np.pi, 2 * np.pi) - np.pi
-    goal = phi - TWIST * np.exp(rho)
-    for _ in range(NEWTON_STEPS):
-        twist = TWIST * np.exp(rho * np.cos(phi))
-        phi = phi - (phi - twist - goal) / np.maximum(1 + rho * np.sin(phi) * twist, 1e-6)
-    f1, f2 = rho * np.cos(phi), rho * np.sin(phi)
-    solved = np.abs(phi - TWIST * np.exp(f1) - goal) < 1e-9  # else there is no such point
-    stretch = np.maximum(SCALE**2 * (1 + TWIST * np.exp(f1) * f2), 1e-12)
-    exponent = np.square((f1 - 1) / ALONG) / 2 + np.square(f2 / ACROSS) / 2
-    log_density = -exponent - np.log(2 * np.pi * ALONG * ACROSS * stretch)
-    return np.where(solved, np.maximum(log_density, FLOOR), FLOOR)
-
-
-def pinwheel(y: np.ndarray) -> np.ndarray:
-    """The pinwheel: its five arms are equally likely."""
-    from scipy.special import logsumexp
-
-    return logsumexp(pinwheel_arms(y), axis=1) - np.log(ARMS)
 
 
 def checkerboard(y: np.ndarray) -> np.ndarray:

@@ -1,15 +1,14 @@
-"""What the tasks of points on the plane share."""
+"""What the tasks of points on the plane share: the box, the grids on which an energy is measured, the held-out data."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.types import Batch, Box, Task
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.types import Batch, Box, Model, Task
 from ebmcli.metrics import density
-from ebmcli.metrics import plane as unconditional
-from ebmcli.tasks._log_densities import ACROSS, ALONG, ARMS, SCALE, TWIST
+from ebmcli.metrics.plane import PlaneEvaluation
 
 BOX = Box(-5.0, 5.0)  # model, chains, uniform negatives and evaluation share this square
 # Cells a side, for the last and for the running evaluation. No cell may lie across an edge of the checkerboard, also
@@ -17,58 +16,31 @@ BOX = Box(-5.0, 5.0)  # model, chains, uniform negatives and evaluation share th
 GRID = {True: 500, False: 60}
 PICTURE = 4  # cells of the fine grid a side that are averaged for the picture
 HELD_OUT = {True: 5_000, False: 1_000}  # points
-GROWTH = 0.1  # by how much the data region is grown before the most offending energy is looked for
-PLANE: dict[str, Any] = {
-    "answers": "continuous",
-    "energy": "mlp",
-    "samplers": {
-        "log_q": "gaussian",
-        "independent": "uniform",
-        "model": "pcd",
-        "partition": "quadrature",
-        "minimum": "quadrature",
-        "all": "quadrature",
-        "negatives": "langevin",
-        "": "none",
-    },
-    "defaults": {"steps": 2_000, "batch_size": 256, "lr": 5e-3},
-    "measures": "auroc kl kl_beta_star spurious_mass",
-    "reference": "Grathwohl et al., FFJORD (2019)",
-}
-EMPIRICAL = PLANE | {"measures": "auroc nll nll_beta_star"}
-
-
-def pinwheel(key: Array, size: int) -> tuple[Array, Array]:
-    """Points [size, 2] of the pinwheel and the arms [size] that they lie on (see densities.pinwheel)."""
-    arm, noise = jax.random.split(key)
-    y = jax.random.randint(arm, (size,), 0, ARMS)
-    spread = jnp.array([ALONG, ACROSS])
-    along, across = (spread * jax.random.normal(noise, (size, 2)) + jnp.array([1.0, 0.0])).T
-    angle = -(2 * jnp.pi * y / ARMS + TWIST * jnp.exp(along))  # clockwise
-    turned = [along * jnp.cos(angle) - across * jnp.sin(angle), along * jnp.sin(angle) + across * jnp.cos(angle)]
-    return SCALE * jnp.stack(turned, axis=1), y
+HELD_OUT_SEED = 2006  # one held-out set a task, the same for every run
+DATA_GROWTH = 0.1  # by how much the data region is grown before the most offending energy is looked for
 
 
 def on_the_plane(
-    draw: Callable[..., Array],  # (key, data, size) -> [size, 2]
+    draw: Callable[[Key, Any, int], Array],  # (key, data, size) -> [size, 2]
     held_out: Callable[[], np.ndarray],
     known: Callable[[bool], density.Truth],
     nodes: Callable[[bool], np.ndarray] | None = None,  # where Z is integrated, if not on the grid
 ) -> Task:
-    """A task of points in BOX that is measured on a grid: its training and held-out data, and what is known of them."""
+    """Make a task of points in BOX that is measured on a grid, from its data and what is known of them."""
 
-    def targets(fine):
+    def targets(fine: bool) -> dict[str, np.ndarray]:
         points = {"grid": density.grid(BOX[:2], GRID[fine]), "data": held_out()[: HELD_OUT[fine]]}
         return {n: p.astype(np.float32) for n, p in (points | ({"nodes": nodes(fine)} if nodes else {})).items()}
 
-    def measure(probed, fine, beta, threshold):
-        return unconditional.measures(probed["grid"], probed["data"], known(fine), beta, threshold, probed.get("nodes"))
+    def measure(probed: dict[str, np.ndarray], fine: bool, beta: float, threshold: float) -> PlaneEvaluation:
+        energy = {name: array.astype(np.float64) for name, array in probed.items()}
+        return PlaneEvaluation(energy["grid"], energy["data"], known(fine), beta, threshold, energy.get("nodes"))
 
-    def probe(model, data, targets):
-        def at(points):
+    def probe(model: Model, data: Any, targets: dict[str, Array]) -> dict[str, Array]:
+        def energies(points: Array) -> Array:
             return jax.lax.map(lambda y: model.apply(None, y), points, batch_size=4096)
 
-        return {name: at(points) for name, points in targets.items()}
+        return {name: energies(points) for name, points in targets.items()}
 
     return Task(
         data=dict,

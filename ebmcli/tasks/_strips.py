@@ -1,20 +1,19 @@
 """What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 
 from ebmcli.core.lazy import Array, jnp
-from ebmcli.core.types import Energy, Strings, Strip
-from ebmcli.metrics import margin, sequence
+from ebmcli.core.types import Model, Strings, Strip
+from ebmcli.metrics import sequence
 from ebmcli.numerics import alignment
 
 LABELS = 26
 STEP = 6  # pixels: no two windows of an energy are closer, and every letter has room for two
 
-
-Margin = Literal["edit", "constant"]  # how the margin of a wrong word grows
+MarginDistance = Literal["edit", "constant"]  # how the margin of a wrong word grows
 
 
 def space(width: int) -> Strings:
@@ -22,7 +21,7 @@ def space(width: int) -> Strings:
     return Strings(LABELS, width // STEP, fixed=False)
 
 
-def distance(kind: Margin) -> Callable[[Array, Array], Array]:
+def distance(kind: MarginDistance) -> Callable[[Array, Array], Array]:
     """(y, other) -> [] the distance of two words in margins: 1, or the letters to insert, drop or replace."""
     if kind == "edit":
         return lambda y, other: alignment.edit_distance(y, other).astype(jnp.float32)
@@ -47,13 +46,15 @@ def guesses(shape: tuple[int, int]) -> np.ndarray:
 # --- what an energy makes of a test word -----------------------------------------------------------------------------
 
 
-def look(model: Energy, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
+def look(model: Model, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
     """What the measures and the picture need of one word, on the device; guess [T]: random letters."""
+    assert model.n_best is not None
+    assert model.align is not None
     seen = x if model.encode is None else model.encode(x)
-    others = model.n_best(seen, y, 2)  # type: ignore[misc]
+    others = model.n_best(seen, y, 2)
     right, first, second = model.apply(seen, y), model.apply(seen, others[0]), model.apply(seen, others[1])
     correct = right < first  # a tie is read wrong, so that a flat energy is not called perfect
-    aligned, wrong = model.align(seen, y), model.align(seen, others[0])  # type: ignore[misc]
+    aligned, wrong = model.align(seen, y), model.align(seen, others[0])
     reads = aligned.state == 2 * jnp.arange(len(y))[:, None] + 1  # [T, L]
     return {
         "found": jnp.where(correct, y, others[0]),
@@ -79,31 +80,32 @@ def closest(looked: dict[str, Any], own: Array) -> dict[str, Array]:
     return {name: leaf for name, leaf in looked.items() if name != "shown"} | shown
 
 
-# --- measures --------------------------------------------------------------------------------------------------------
+# --- what the measures look at ---------------------------------------------------------------------------------------
 
 
-def measures(
-    probed: dict[str, np.ndarray], label: np.ndarray, centre: np.ndarray, threshold: float
-) -> dict[str, float | None]:
-    """All measures of N words, from what `look` found; label [N, T], centre [N, T] the true columns of the letters."""
-    found, right, offending = (probed[name] for name in ("found", "right", "offending"))
-    errors = sequence.edit_distances(found, label)
+def evaluation(
+    probed: dict[str, np.ndarray],
+    label: np.ndarray,
+    centre: np.ndarray,
+    threshold: float,
+    parts: Mapping[str, float] | None = None,
+) -> tuple[sequence.WordsEvaluation, sequence.StripEvaluation]:
+    """The evaluation of N words from what `look` found; label [N, T], centre [N, T] the true columns of the letters;
+    parts: exact match by part of the test set."""
+    errors = sequence.edit_distances(probed["found"], label)
     wrong = errors > 0
-    # Energies of different words are not comparable (any f(x) may be added): right and random are paired word by word.
-    apart = np.float64(probed["random"]) - right
+    read = sequence.WordsEvaluation(
+        sequence.read_strips(errors, label),
+        probed["right"],
+        probed["offending"],
+        probed["random"],
+        probed["sure"],
+        wrong,
+        threshold,
+    )
     greedy = sequence.edit_distances(sequence.collapsed(probed["greedy"], LABELS), label) > 0
-    return {
-        "cer": float(errors.sum() / (label >= 0).sum()),
-        "wer": float(wrong.mean()),
-        "exact_match": float(1 - wrong.mean()),
-        "auroc": float(np.mean(apart > 0) + np.mean(apart == 0) / 2),
-        "energy_spread": float(np.std(apart)),
-        "energy_level": float(np.mean(np.float64(right))),
-        "reject_at_1pct": sequence.reject_at(probed["sure"], wrong),
-        "decoder_gap": float(greedy.mean() - wrong.mean()),
-        "alignment_error": float(np.abs(probed["centre"] - centre)[label >= 0].mean()),
-        **margin.summary(np.float64(offending) - right, threshold),
-    }
+    shift = (probed["centre"] - centre)[label >= 0]
+    return read, sequence.StripEvaluation(greedy, wrong, shift, parts or {})
 
 
 def chosen(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:

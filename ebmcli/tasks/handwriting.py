@@ -1,52 +1,30 @@
 """Handwritten words whose letters are not cut apart: the letters of the Stanford OCR set, put side by side again."""
 
-from functools import lru_cache
-from importlib import resources
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Le
 
-from ebmcli.core.lazy import jax, jnp
-from ebmcli.core.registry import task
-from ebmcli.core.types import Batch, Repeat, Share, Strip, Task, Traced
+from ebmcli.core.decorators import task
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.types import Batch, Model, Share, Strip, Task
 from ebmcli.tasks import _strips as strips
-from ebmcli.tasks._defaults import READING
+from ebmcli.tasks._defaults import OCR
+from ebmcli.tasks._kassel import Fold, Protocol
+from ebmcli.tasks._kassel import letters as written
 
-FOLDS = 10
 ZOOM = 2  # letters of 16 x 8 pixels are drawn at twice their size
 ACROSS, HEIGHT = 8 * ZOOM, 16 * ZOOM
 GAP, DROP, ENDS = 4, 4, 4  # pixels: the widest gap between letters, the deepest vertical shift, free at both ends
 TESTED = 11  # seed of the gaps and shifts of test words
-LOOKED = {True: 740, False: 100}  # test words that are looked at: of these so many are there, as the fold has them
+EVALUATED = {True: 740, False: 100}  # test words evaluated: an upper bound, since a fold may have fewer
 EVERY = {("large", True): 1, ("large", False): 8, ("small", True): 9, ("small", False): 72}  # of the test set
-BLOCK = 20  # test words that are looked at side by side: LOOKED are multiples, a rest would be compiled anew
-Fold = Annotated[int, Ge(0), Le(FOLDS - 1), Traced, Repeat]
-Protocol = Literal["small", "large", "held-out-words"]  # a name has one meaning; the last is of `letters` alone
+BLOCK = 20  # test words evaluated side by side: EVALUATED are multiples, since a rest would be compiled anew
 Longest = Annotated[int, Ge(2), Le(14)]
 
 
-@lru_cache
-def written() -> dict[str, np.ndarray]:
-    """The set, its words sorted by fold.
-
-    pixels [52152, 16] uint8 (packed) and label [52152] of all letters; of the words first [6877], the place of their
-    first letter, length [6877] and fold [6877]; start [11], the first word of each fold.
-    """
-    with resources.as_file(resources.files("ebmcli.tasks") / "data" / "letters.npz") as path, np.load(path) as file:
-        pixels, label, offset, fold = (file[name] for name in ("pixels", "label", "offset", "fold"))
-    order = np.argsort(fold, kind="stable")
-    return {
-        "pixels": pixels,
-        "label": label.astype(np.int32),
-        "first": offset[:-1][order].astype(np.int32),
-        "length": np.diff(offset)[order].astype(np.int32),
-        "fold": fold[order].astype(np.int32),
-        "start": np.searchsorted(fold[order], np.arange(FOLDS + 1)).astype(np.int32),
-    }
-
-
-def joined(key, data, place, count, longest: int):
+def joined(key: Key, data: dict[str, Array], place: Array, count: Array, longest: int) -> tuple[Strip, Array, Array]:
     """(the strip of `count` letters that begin at `place` in the set, their labels [T], the middles [T] of their
     columns): random gaps between them, and all shifted down alike."""
     letters = place + jnp.arange(longest)
@@ -67,14 +45,14 @@ def _widest(longest: int) -> int:
     return 2 * ENDS + (ACROSS + GAP) * longest
 
 
-def trained_or_tested(start, fold, number, inside: bool):
+def trained_or_tested(start: Array, fold: Array | int, number: Array, inside: bool) -> Array:
     """The word of that number inside the fold, or outside of it."""
     first, end = start[fold], start[fold + 1]
     return first + number if inside else jnp.where(number < first, number, number + end - first)
 
 
-def looked_at(protocol: str, fold: int, fine: bool) -> int:
-    """How many of the LOOKED test words are there."""
+def evaluated(protocol: str, fold: int, fine: bool) -> int:
+    """The number of test words that are evaluated."""
     start = written()["start"]
     inside = int(start[fold + 1] - start[fold])
     size = inside if protocol == "large" else int(start[-1]) - inside
@@ -83,7 +61,7 @@ def looked_at(protocol: str, fold: int, fine: bool) -> int:
 
 @task(
     # With the most offending answer alone hinge stalled: a flat energy, cer .9.
-    **READING | {"samplers": READING["samplers"] | {"negatives": "n-best"}},
+    **OCR | {"samplers": OCR["samplers"] | {"negatives": "n-best"}},
     measures="cer wer reject_at_1pct",
     defaults={"steps": 2_500, "batch_size": 64, "lr": 1e-3, "negatives": 4},
     impossible=lambda config: (
@@ -97,7 +75,7 @@ def handwriting(
     vocabulary: Literal["pieces", "words"] = "pieces",
     longest: Longest = 5,
     single_letters: Share = 0.3,
-    margin_distance: strips.Margin = "constant",
+    margin_distance: strips.MarginDistance = "constant",
 ) -> Task:
     """handwritten words on a strip, trained on `pieces` of 2 to `longest` letters or on whole `words`, tested on words
 
@@ -105,20 +83,20 @@ def handwriting(
     share of the steps, the first ones, in which a piece is one letter.
     """
     inside, most = protocol == "large", int(written()["length"].max())
-    lesson = _lessons(
+    curriculum = _curriculum(
         not inside, fold, vocabulary == "pieces", longest if vocabulary == "pieces" else most, single_letters
     )
 
-    def rows(fine):
-        return np.arange(looked_at(protocol, fold, fine))
+    def rows(fine: bool) -> np.ndarray:
+        return np.arange(evaluated(protocol, fold, fine))
 
-    def measure(probed, fine, beta, threshold):
+    def measure(probed: dict[str, np.ndarray], fine: bool, beta: float, threshold: float) -> tuple[Any, ...]:
         some = strips.chosen(probed, rows(fine))
-        return strips.measures(some, some["label"], some["true_centre"], threshold)
+        return strips.evaluation(some, some["label"], some["true_centre"], threshold)
 
     return Task(
         data=written,
-        draw=lambda key, data, size: lesson(key, data, size, 1.0),
+        draw=lambda key, data, size: curriculum(key, data, size, 1.0),
         distance=strips.distance(margin_distance),
         targets=lambda fine: _targets(protocol, fine),
         probe=lambda model, data, targets: _probe(model, data, targets, inside, fold),
@@ -126,21 +104,23 @@ def handwriting(
         keep=lambda probed: strips.kept(probed, rows(True)),
         space=strips.space(_widest(longest if vocabulary == "pieces" else most)),
         examples=_training_words(protocol, fold) if isinstance(fold, int) else None,
-        lesson=lesson,
+        curriculum=curriculum,
     )
 
 
-def _lessons(inside: bool, fold, pieces: bool, longest: int, single_letters):
+def _curriculum(
+    inside: bool, fold: Array | int, pieces: bool, longest: int, single_letters: Array | float
+) -> Callable[[Key, dict[str, Array], int, Array | float], Batch]:
     """(key, data, size, done) -> a batch: words inside the fold or outside of it, or pieces of them."""
     places = strips.space(_widest(longest)).length
 
-    def lesson(key, data, size, done):
+    def curriculum(key: Key, data: dict[str, Array], size: int, done: Array | float) -> Batch:
         choosing, drawing = jax.random.split(key)
         in_fold = data["start"][fold + 1] - data["start"][fold]
         numbers = jax.random.randint(choosing, (size,), 0, in_fold if inside else len(data["fold"]) - in_fold)
         words = trained_or_tested(data["start"], fold, numbers, inside)
 
-        def example(key, word):
+        def example(key: Key, word: Array) -> Batch:
             cutting, beginning, joining = jax.random.split(key, 3)
             whole = data["length"][word]
             piece = jax.random.randint(cutting, (), 2, jnp.minimum(longest, whole) + 1)
@@ -151,7 +131,7 @@ def _lessons(inside: bool, fold, pieces: bool, longest: int, single_letters):
 
         return jax.vmap(example)(jax.random.split(drawing, size), words)
 
-    return lesson
+    return curriculum
 
 
 def _training_words(protocol: str, fold: int) -> int:
@@ -161,18 +141,18 @@ def _training_words(protocol: str, fold: int) -> int:
 
 def _targets(protocol: str, fine: bool) -> dict[str, np.ndarray]:
     """The numbers of the words in the test set, which the fold decides; and a random answer for each."""
-    number = EVERY[protocol, fine] * np.arange(LOOKED[fine])
+    number = EVERY[protocol, fine] * np.arange(EVALUATED[fine])
     return {"number": number, "guess": strips.guesses((len(number), int(written()["length"].max())))}
 
 
-def _probe(model, data, targets, inside, fold):
+def _probe(
+    model: Model, data: dict[str, Array], targets: dict[str, Array], inside: bool, fold: Array | int
+) -> dict[str, Array]:
     size = data["start"][fold + 1] - data["start"][fold]
     size = size if inside else len(data["fold"]) - size
 
-    def word(target):
-        number = jnp.minimum(
-            target["number"], size - 1
-        )  # past the set its last word stands for those that are not there
+    def word(target: dict[str, Array]) -> dict[str, Any]:
+        number = jnp.minimum(target["number"], size - 1)  # past the end: the last word, masked out later
         place = trained_or_tested(data["start"], fold, number, inside)
         key, longest = jax.random.fold_in(jax.random.key(TESTED), place), target["guess"].size
         x, y, centre = joined(key, data, data["first"][place], data["length"][place], longest)

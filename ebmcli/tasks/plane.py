@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import task
+from ebmcli.core.decorators import task
+from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import Task
 from ebmcli.metrics import density
 from ebmcli.tasks import _log_densities as densities
+from ebmcli.tasks import _pinwheel
+from ebmcli.tasks._defaults import EMPIRICAL, PLANE
 from ebmcli.tasks._log_densities import LogDensity
-from ebmcli.tasks._plane import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, PLANE, on_the_plane
-from ebmcli.tasks._plane import pinwheel as pinwheel_points
+from ebmcli.tasks._plane import BOX, DATA_GROWTH, GRID, HELD_OUT, HELD_OUT_SEED, on_the_plane
 
-HELD_OUT_SEED = 2006  # one held-out set a task, the same for every run
 MIXTURE = PLANE | {"measures": f"{PLANE['measures']} modes high_quality"}
 ROUGH = PLANE | {"smooth": False}
 CURVE = ROUGH | {"measures": EMPIRICAL["measures"]}
 
-Draw = Callable[[Array, int], Array]  # (key, size) -> [size, 2], in jax
+Draw = Callable[[Key, int], Array]  # (key, size) -> [size, 2], in jax
 
 
 def plane(draw: Draw, log_density: LogDensity, centres: np.ndarray | None = None, sd: float = 0.0) -> Task:
@@ -39,11 +39,11 @@ def plane(draw: Draw, log_density: LogDensity, centres: np.ndarray | None = None
 
 def curve(draw: Draw, height: Callable[[np.ndarray], np.ndarray], ends: tuple[float, float]) -> Task:
     """A task whose data lie on the curve y2 = height(y1): there is no density to compare with, and what counts as the
-    data's region is what lies within GROWTH of the curve."""
+    data's region is what lies within DATA_GROWTH of the curve."""
 
     @lru_cache
     def known(fine: bool) -> density.Truth:
-        return density.curve_truth(height, BOX[:2], ends, GRID[fine], GROWTH)
+        return density.curve_truth(height, BOX[:2], ends, GRID[fine], DATA_GROWTH)
 
     nodes = lru_cache(lambda fine: density.curve_nodes(height, BOX[:2], GRID[fine])[0])
     return on_the_plane(_afresh(draw), _held_out(draw), known, nodes)
@@ -61,7 +61,7 @@ def _held_out(draw: Draw) -> Callable[[], np.ndarray]:
 @lru_cache
 def truth(log_density: LogDensity, fine: bool) -> density.Truth:
     """What a task knows of itself on the evaluation grid; computed once."""
-    return density.truth(log_density, BOX[:2], GRID[fine], GROWTH)
+    return density.truth(log_density, BOX[:2], GRID[fine], DATA_GROWTH)
 
 
 # --- the densities ---------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def truth(log_density: LogDensity, fine: bool) -> density.Truth:
 def _gaussians(centres: np.ndarray, sd: float) -> Task:
     """An even mixture of round Gaussians. centres: [M, 2]."""
 
-    def draw(key, size):
+    def draw(key: Key, size: int) -> Array:
         which, noise = jax.random.split(key)
         chosen = jnp.asarray(centres, jnp.float32)[jax.random.randint(which, (size,), 0, len(centres))]
         return chosen + sd * jax.random.normal(noise, (size, 2))
@@ -78,11 +78,11 @@ def _gaussians(centres: np.ndarray, sd: float) -> Task:
     return plane(draw, densities.gaussians(tuple(map(tuple, centres.tolist())), sd), centres, sd)
 
 
-@task(**PLANE)
+@task(**PLANE, default=True)
 def moons() -> Task:
     """two interleaved half circles of radius 2 with Gaussian noise of sd 0.2"""
 
-    def draw(key, size):
+    def draw(key: Key, size: int) -> Array:
         which, angle, noise = jax.random.split(key, 3)
         t = jax.random.uniform(angle, (size,), maxval=jnp.pi)
         upper = jnp.stack([jnp.cos(t), jnp.sin(t)], axis=1)
@@ -109,7 +109,7 @@ def _25gaussians() -> Task:
 def _circles(radii: tuple[float, ...], sd: float) -> Task:
     """Circles about the origin, equally likely, with Gaussian noise."""
 
-    def draw(key, size):
+    def draw(key: Key, size: int) -> Array:
         which, angle, noise = jax.random.split(key, 3)
         radius = jnp.asarray(radii)[jax.random.randint(which, (size, 1), 0, len(radii))]
         t = jax.random.uniform(angle, (size,), maxval=2 * jnp.pi)
@@ -134,7 +134,7 @@ def rings() -> Task:
 def swissroll() -> Task:
     """the spiral (t cos t, t sin t)/5, t between 1.5 and 4.5 pi, with Gaussian noise of sd 0.2"""
 
-    def draw(key, size):
+    def draw(key: Key, size: int) -> Array:
         angle, noise = jax.random.split(key)
         t = jax.random.uniform(angle, (size, 1), minval=1.5 * jnp.pi, maxval=4.5 * jnp.pi)
         roll = t * jnp.concatenate([jnp.cos(t), jnp.sin(t)], axis=1)
@@ -146,7 +146,7 @@ def swissroll() -> Task:
 @task(**PLANE)
 def pinwheel() -> Task:
     """five arms, each a Gaussian of sd 0.6 along and 0.2 across, bent clockwise (Johnson et al. 2016)"""
-    return plane(lambda key, size: pinwheel_points(key, size)[0], densities.pinwheel)
+    return plane(lambda key, size: _pinwheel.draw(key, size)[0], _pinwheel.log_density)
 
 
 # With nll and 3 seeds, 2,000 steps leave a kl of 0.04 to 0.07, these 0.010 to 0.014; more nodes or units help less.
@@ -154,7 +154,7 @@ def pinwheel() -> Task:
 def _2spirals() -> Task:
     """two spirals (-n cos n, n sin n)/3, n = 3 pi sqrt(u), each with noise of a square of side 1/6 and of sd 0.1"""
 
-    def draw(key, size):
+    def draw(key: Key, size: int) -> Array:
         which, along, square, noise = jax.random.split(key, 4)
         n = 3 * jnp.pi * jnp.sqrt(jax.random.uniform(along, (size, 1)))
         arm = n * jnp.concatenate([-jnp.cos(n), jnp.sin(n)], axis=1) + 0.5 * jax.random.uniform(square, (size, 2))
@@ -168,7 +168,7 @@ def _2spirals() -> Task:
 def checkerboard() -> Task:
     """uniform on eight squares of side 2, those of one colour of a board of sixteen: a density with jumps"""
 
-    def draw(key, size):
+    def draw(key: Key, size: int) -> Array:
         column, place, row = jax.random.split(key, 3)
         first = jax.random.uniform(column, (size,), minval=-2.0, maxval=2.0)
         second = jax.random.uniform(place, (size,)) - 2 * jax.random.randint(row, (size,), 0, 2)
@@ -183,7 +183,7 @@ def checkerboard() -> Task:
 def _graph(height: Callable[[Any, Any], Any]) -> Task:
     """Points (x, height), x uniform between -2.5 and 2.5. height: (x, the module, numpy or jax.numpy, that x is of)."""
 
-    def draw(key, size):
+    def draw(key: Key, size: int) -> Array:
         x = jax.random.uniform(key, (size,), minval=-2.5, maxval=2.5)
         return jnp.stack([x, height(x, jnp)], axis=1)
 

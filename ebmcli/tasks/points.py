@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ebmcli.core.decorators import task
 from ebmcli.core.errors import UsageError
-from ebmcli.core.lazy import jax
-from ebmcli.core.registry import digest, task
+from ebmcli.core.files import digest
+from ebmcli.core.lazy import Array, Key, jax
 from ebmcli.core.types import Task
 from ebmcli.metrics import density
-from ebmcli.tasks._plane import BOX, EMPIRICAL, GRID, GROWTH, HELD_OUT, on_the_plane
+from ebmcli.tasks._defaults import EMPIRICAL
+from ebmcli.tasks._plane import BOX, DATA_GROWTH, GRID, HELD_OUT, on_the_plane
 
 LEAST_ROWS = 50
 TESTED = 5  # every fifth point, in a random order, is held out
@@ -32,10 +34,10 @@ def points(file: str, data: str = "") -> Task:
 
     @lru_cache
     def known(fine: bool) -> density.Truth:
-        near = density.near(scaled, BOX[:2], GRID[fine], max(neighbours(scaled), GROWTH))
+        near = density.near(scaled, BOX[:2], GRID[fine], max(neighbours(scaled), DATA_GROWTH))
         return density.Truth(None, density.cell_area(BOX[:2], GRID[fine]), near, ~near)
 
-    def draw(key, arrays, size):
+    def draw(key: Key, arrays: dict[str, Array], size: int) -> Array:
         return arrays["points"][jax.random.randint(key, (size,), 0, len(train))]
 
     of_file = on_the_plane(draw, lambda: test[: max(HELD_OUT.values())], known)

@@ -2,16 +2,16 @@
 
 from functools import lru_cache
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le
 
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import task
-from ebmcli.core.types import Batch, Share, Steps, Strip, Task, Traced
+from ebmcli.core.decorators import task
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.types import Batch, Model, Share, Steps, Strip, Task, Traced
 from ebmcli.tasks import _strips as strips
-from ebmcli.tasks._defaults import READING
+from ebmcli.tasks._defaults import OCR
 
 PER_LETTER, EXTRA = 18, 6  # pixels: a strip has 18 a letter and 6 more
 ADVANCE = 12  # from letter to letter
@@ -37,7 +37,7 @@ def glyphs() -> np.ndarray:
         return np.unpackbits(file["glyphs"], axis=-1)
 
 
-def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) -> tuple[Strip, Array]:
+def rendered(letters: Array, key: Key, y: Array, jitter: Array | float, noise: Array | float) -> tuple[Strip, Array]:
     """The strip of a word y [T], and the middles [T] of its letters, in pixels."""
     count, longest = jnp.sum(y >= 0), len(y)
     moving, inking = jax.random.split(key)
@@ -50,7 +50,7 @@ def rendered(letters: Array, key: Array, y: Array, jitter: Array, noise: Array) 
 
 
 @task(
-    **READING,
+    **OCR,
     measures="exact_match cer reject_at_1pct",
     defaults={"steps": 1_500, "batch_size": 32, "lr": 1e-3, "negatives": 16},
     reference="NYU Deep Learning, homework on energy-based models",
@@ -61,7 +61,7 @@ def words(
     noise: Share = 0.0,
     train_words: Limit = 0,
     single_letters: Share = 0.3,
-    margin_distance: strips.Margin = "constant",
+    margin_distance: strips.MarginDistance = "constant",
 ) -> Task:
     """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found
 
@@ -70,10 +70,10 @@ def words(
     """
     answers = strips.space(PER_LETTER * longest + EXTRA)
 
-    def lesson(key, data, size, done):
+    def curriculum(key: Key, data: dict[str, Array], size: int, done: Array | float) -> Batch:
         numbers = jax.random.randint(key, (size,), 0, jnp.where(train_words > 0, train_words, 2**31 - 1))
 
-        def example(number):
+        def example(number: Array) -> Batch:
             spelling, ending, drawing = jax.random.split(jax.random.fold_in(jax.random.key(TRAINED), number), 3)
             length = jnp.where(done < single_letters, 1, jax.random.randint(ending, (), 2, longest + 1))
             y = jax.random.randint(spelling, (longest,), 0, strips.LABELS)
@@ -85,15 +85,15 @@ def words(
 
     return Task(
         data=lambda: {"glyphs": glyphs()},
-        draw=lambda key, data, size: lesson(key, data, size, 1.0),
+        draw=lambda key, data, size: curriculum(key, data, size, 1.0),
         distance=strips.distance(margin_distance),
         targets=_tests,
         probe=lambda model, data, targets: _probe(model, data["glyphs"], targets, jitter, noise),
-        measure=lambda probed, fine, beta, threshold: _measures(probed, fine, threshold),
+        measure=lambda probed, fine, beta, threshold: _evaluation(probed, fine, threshold),
         keep=lambda probed: strips.kept(probed, _usual(True)),
         space=answers,
         examples=train_words or None if isinstance(train_words, int) else None,
-        lesson=lesson,
+        curriculum=curriculum,
     )
 
 
@@ -141,7 +141,9 @@ def _groups() -> dict[str, np.ndarray]:
     return found | {name: first + usual * i + np.arange(usual) for i, name in enumerate(CONDITIONS)}
 
 
-def _strip(letters: Array, target: dict[str, Array], jitter: Array, noise: Array) -> tuple[Strip, Array]:
+def _strip(
+    letters: Array, target: dict[str, Array], jitter: Array | float, noise: Array | float
+) -> tuple[Strip, Array]:
     """The strip of a test word, in the condition that it is read in."""
     shifts, shares = (
         jnp.array([*column, own])
@@ -151,8 +153,10 @@ def _strip(letters: Array, target: dict[str, Array], jitter: Array, noise: Array
     return rendered(letters, key, target["label"], shifts[target["condition"]], shares[target["condition"]])
 
 
-def _probe(model, letters, targets, jitter, noise):
-    def word(target):
+def _probe(
+    model: Model, letters: Array, targets: dict[str, Array], jitter: Array | float, noise: Array | float
+) -> dict[str, Array]:
+    def word(target: dict[str, Array]) -> dict[str, Any]:
         x, centre = _strip(letters, target, jitter, noise)
         return strips.look(model, x, target["label"], target["guess"]) | {"true_centre": centre}
 
@@ -164,10 +168,9 @@ def _usual(fine: bool) -> np.ndarray:
     return np.arange(EACH[fine] * len(USUAL))
 
 
-def _measures(probed: dict[str, np.ndarray], fine: bool, threshold: float) -> dict[str, float | None]:
+def _evaluation(probed: dict[str, np.ndarray], fine: bool, threshold: float) -> Any:
     label = _tests(fine)["label"]
     some = strips.chosen(probed, _usual(fine))
-    found = strips.measures(some, label[_usual(fine)], some["true_centre"], threshold)
-    for name, rows in _groups().items() if fine else ():
-        found[f"exact_match_{name}"] = strips.exact_match(strips.chosen(probed, rows), label[rows])
-    return found
+    groups = _groups().items() if fine else ()
+    parts = {name: strips.exact_match(strips.chosen(probed, rows), label[rows]) for name, rows in groups}
+    return strips.evaluation(some, label[_usual(fine)], some["true_centre"], threshold, parts)

@@ -5,32 +5,29 @@ side, as many as are found to train best. Every launch of a program has the same
 a run is therefore bit-identical alone and inside any sweep, on the same machine, versions and number of devices.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import jax
-from ebmcli.core.registry import Unit
+from ebmcli.core.needs import Needs
 from ebmcli.core.types import CONSTANT
-from ebmcli.storage.provenance import cpu, versions
+from ebmcli.core.units import LossUnit
 from ebmcli.training import loop, objective
+from ebmcli.training.devices import compiled, vectorises
 from ebmcli.training.loop import Program
 from ebmcli.training.objective import Progress
+from ebmcli.training.optimiser import SETTINGS
 
 CHUNKS = 20  # pieces of a run, after each of which it is measured
-FIRST, GROWTH = 16, 4  # lanes side by side that are tried first on an accelerator, and how many times as many next
+FIRST_LANES = 16  # vectorised lanes that are tried first on an accelerator
+LANE_GROWTH = 4  # the factor by which their number grows from trial to trial
 TRIAL = 20  # steps of a trial
-# How XLA compiles for CPUs: with vectors as wide as those of AVX-512, by which a step gains 2 to 5 %, and at the first
-# level of LLVM's optimisation, which takes a sixth less time to compile and trains as fast.
-ON_A_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
 
 
 @dataclass(frozen=True)
@@ -46,46 +43,15 @@ class Snapshot:
     fine: bool  # probed on the fine targets: the last one
 
 
-def start(devices: int | None = None, cache: Path | None = None) -> None:
-    """Configure jax, once, before its first use: the number of CPU devices and the compilation cache's folder."""
-    try:
-        jax.config.update("jax_num_cpu_devices", devices or cores())
-    except RuntimeError:
-        if devices and devices != jax.device_count():
-            raise UsageError(f"--devices {devices}: jax already runs with {jax.device_count()} devices") from None
-    if cache:
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-
-
-def cache_folder() -> Path | None:
-    """Where compiled programs are kept: by version and processor, since they run on no other; None without a home."""
-    try:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:
-        return None
-    return home / "ebm" / f"jax-{versions()['jaxlib']}-{cpu()[1]}"
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def vectorises() -> bool:
-    """Whether a device trains many lanes side by side: an accelerator does, a CPU core takes one after the other."""
-    return jax.default_backend() != "cpu"
-
-
 def fitting(rate: Callable[[int], float], wanted: int) -> int:
     """The lanes that train best side by side on a device: more and more, until memory or throughput says stop.
 
     rate: lanes -> steps a second of all of them, or what jax raises where memory is short. wanted: there are no more.
     """
-    lanes = min(FIRST, wanted)
+    lanes = min(FIRST_LANES, wanted)
     best = rate(lanes)
     while lanes < wanted:
-        more = min(GROWTH * lanes, wanted)
+        more = min(LANE_GROWTH * lanes, wanted)
         try:
             found = rate(more)
         except Exception as error:  # jax has no narrower one for this
@@ -105,7 +71,7 @@ class Engine:
         self.broken = {unit.name: error for unit in program.losses if (error := _fault(unit, program.needs))}
         sound = tuple(unit for unit in program.losses if unit.name not in self.broken)
         self.program = replace(program, losses=sound)
-        self.task, _, _ = loop.parts(program, {"values": {"beta": 1.0}, "reward": 0.0})
+        self.task = program.task.build(dict(program.static))
         self.mesh = jax.make_mesh((jax.device_count(),), ("lanes",))
         self.data = self._put(self.task.data(), everywhere=True)
         self.compile_seconds = 0.0
@@ -185,7 +151,7 @@ class Engine:
         loss_values = np.zeros(max(len(unit.parameters) for unit in self.program.losses), np.float32)
         loss_values[: len(loss.parameters)] = [config[name] for name in loss.parameters]
         owners = [self.program.task, self.program.energy, self.program.sampler]
-        traced = [p for table in [loop.SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced]
+        traced = [p for table in [SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced]
         grows = config.get("margin_distance", CONSTANT) != CONSTANT
         return {
             "seed": np.uint32(config["seed"]),
@@ -199,7 +165,7 @@ class Engine:
         return self._ready(name, split, shared)(split, shared)
 
     def _ready(self, name: str, split: tuple, shared: tuple) -> Any:
-        """The compiled trainer function of that name for arguments of these shapes: split by lane, shared by all."""
+        """The compiled function of the loop for arguments of these shapes, the first split by lane, the others shared."""
         began = time.monotonic()
         found = self._begun(name, split, shared).result()
         self.compile_seconds += time.monotonic() - began
@@ -229,7 +195,7 @@ class Engine:
         return self._put(np.broadcast_to(np.asarray(stop, np.int32), self.width))
 
     def _over_lanes(self, name: str) -> Any:
-        """A trainer function of one lane as a jitted one of a whole launch: devices side by side, lanes in turn."""
+        """Make a function of one lane a jitted one of a whole launch: devices side by side, lanes in turn."""
         function, spec = partial(getattr(loop, name), self.program), jax.sharding.PartitionSpec
         size = None if self.lanes == 1 else self.lanes
 
@@ -250,17 +216,7 @@ class Engine:
         return jax.sharding.NamedSharding(self.mesh, spec)
 
 
-def compiled(lowered: Any) -> Any:
-    """A lowered function compiled as is best here; as XLA does it by itself where this jax does not know how."""
-    try:
-        return lowered.compile(compiler_options={} if vectorises() else ON_A_CPU)
-    except jax.errors.JaxRuntimeError as error:
-        if "No such compile option" not in str(error):
-            raise
-        return lowered.compile()
-
-
-def _fault(unit: Unit, needs: frozenset[str]) -> str:
+def _fault(unit: LossUnit, needs: Needs) -> str:
     """Why a loss cannot be compiled, or nothing: one that raises must not take its neighbours with it."""
     try:
         objective.usable(unit, needs)

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli.core.types import Task
+from ebmcli.core import registry
+from ebmcli.core.types import Cost, Task
 from ebmcli.metrics import collapse, margin
 from ebmcli.training.engine import Snapshot
 
 Measures = dict[str, Any]
 
 
-def at(snapshot: Snapshot, lane: int) -> dict[str, Any]:
-    """What the probe found for one lane."""
+def probed_in(snapshot: Snapshot, lane: int) -> dict[str, Any]:
+    """The part of a snapshot's probe that belongs to one lane."""
     return _lane(snapshot.probed, lane)
 
 
@@ -28,9 +29,23 @@ def threshold(config: Mapping[str, Any]) -> float:
     return float(config.get("margin", 0.0))
 
 
+def measures(evaluation: Any) -> Measures:
+    """All measures of an evaluation; of several, or of measures that a task has worked out itself, together."""
+    if isinstance(evaluation, Mapping):
+        return dict(evaluation)
+    if isinstance(evaluation, tuple):
+        return {name: value for one in evaluation for name, value in measures(one).items()}
+    found: Measures = {}
+    for measure in registry.measures():
+        if measure.function is not None and isinstance(evaluation, measure.of) and measure.when(evaluation):
+            value = measure.function(evaluation)
+            found |= value if isinstance(value, Mapping) else {measure.columns[0].name: value}
+    return found
+
+
 def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int) -> Measures | None:
     """The measures of a run at a chunk end; None where its energies are not finite."""
-    probed = at(snapshot, lane)
+    probed = probed_in(snapshot, lane)
     train = probed["train"]
     energies = [train["positive"], train["negatives"], *probed["task"].values()]
     if snapshot.diverged[lane] >= 0 or not all(np.isfinite(leaf).all() for leaf in energies if leaf is not None):
@@ -39,7 +54,7 @@ def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int
         "step": int(snapshot.step[lane]),
         "train_loss": float(snapshot.progress.loss[lane]),
         "active_share": float(snapshot.progress.active_share[lane]),
-        **task.measure(probed["task"], snapshot.fine, config["beta"], threshold(config)),
+        **measures(task.measure(probed["task"], snapshot.fine, config["beta"], threshold(config))),
     }
     found |= {name: float(value) for name, value in probed["sampler"].items()}
     if train["negatives"] is not None:
@@ -54,23 +69,23 @@ def conclude(
     history: Sequence[Measures],
     final: Measures | None,
     diverged: int,
-    cost: tuple[int, int],
+    cost: Cost | None,
 ) -> tuple[str, Measures]:
     """(status, metrics) of a finished run.
 
     history: the measures before training and at chunk ends, as far as they were finite.
     final: the fine ones at the end; None where the energies are not finite, and history's last stand for them.
     diverged: the step that was not finite, or -1.
-    cost: energy evaluations of the whole training, and how many of them were differentiated in y.
+    cost: of a training step; None where the sampler declares none.
     """
     steps = diverged + 1 if diverged >= 0 else config["steps"]  # that were computed
     last = final or (history[-1] if history else {"step": 0})
     metrics = {name: value for name, value in last.items() if name != "step"}
-    steps_at, medians = (np.array([line[name] for line in history[1:]], float) for name in ("step", "gap_q50"))
+    steps_at, medians = (np.array([line.get(name) for line in history[1:]], float) for name in ("step", "gap_q50"))
     growth = margin.gap_growth(steps_at, medians) or (None, None)
     metrics |= {"gap_growth": growth[0], "gap_growth_error": growth[1]}
-    metrics |= {"energy_evaluations": cost[0] * steps // config["steps"]}
-    metrics |= {"energy_gradients": cost[1] * steps // config["steps"]}
+    metrics |= {"energy_evaluations": cost.evaluations * steps if cost else None}
+    metrics |= {"energy_gradients": cost.gradients * steps if cost else None}
     metrics["epochs"] = steps * config["batch_size"] / task.examples if task.examples else None
     if final is None:
         what = "the loss or its gradient was" if diverged >= 0 else "the energies were"

@@ -1,21 +1,21 @@
 """One training loop for every loss, sampler, energy and task: a run is a function of arrays.
 
 The static half (a Program) goes in by closure, the array half (a lane: seed, loss, hyperparameters) as an argument, so
-that many runs share one compiled program. Knows no unit by name.
+that many runs share one compiled program. It knows no unit by name.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
-
-from annotated_types import Ge, Le
+from typing import Any, NamedTuple
 
 from ebmcli.core.batching import encoded
-from ebmcli.core.lazy import Array, jax, jnp, optax
-from ebmcli.core.registry import Unit, parameters_of
-from ebmcli.core.types import Batch, Count, Energy, NonNegative, Positive, Sampler, Setting, Task, Traced, bind
-from ebmcli.training.objective import Choice, Progress, Weights, contrasted, energies_of, viewed
+from ebmcli.core.lazy import Array, Key, jax, jnp, optax
+from ebmcli.core.needs import Need, Needs
+from ebmcli.core.types import Batch, BatchShape, Energy, Sampler, SamplerContext, Task, bind
+from ebmcli.core.units import EnergyUnit, LossUnit, SamplerUnit, TaskUnit
+from ebmcli.training.objective import Choice, Progress, Weights, contrast_gradient, energies_of, view_gradient
+from ebmcli.training.optimiser import SETTINGS, optimiser
 
 # The array half of a run: `seed` [] uint32, `loss` [] int32 (branch), `loss_values` [P] float32 (its hyperparameters in
 # the order of its signature), `reward` [] float32 (margin per wrong label) and `values` {name: []}, all others.
@@ -31,12 +31,12 @@ FIRST = 4096  # examples that a sampler may look at before training
 class Program:
     """What is compiled: everything of a run that is not an array."""
 
-    task: Unit
-    energy: Unit
-    sampler: Unit
+    task: TaskUnit
+    energy: EnergyUnit
+    sampler: SamplerUnit
     static: tuple[tuple[str, Any], ...]  # resolved hyperparameters that shape the program, sorted by name
-    losses: tuple[Unit, ...]  # the branches of the switch, after which comes an idle one (there are always two)
-    needs: frozenset[str]  # of these losses: what is computed for them
+    losses: tuple[LossUnit, ...]  # the branches of the switch, after which comes an idle one (there are always two)
+    needs: Needs  # of these losses: what is computed for them
 
     def setting(self, name: str) -> Any:
         """The value of a static hyperparameter."""
@@ -53,38 +53,12 @@ class State(NamedTuple):
     diverged: Array  # [] int32, the step whose loss or gradient was not finite, -1 while there is none
 
 
-def training(
-    steps: Annotated[int, Ge(1), Le(100_000_000), Traced] = 2_000,
-    batch_size: Count = 256,
-    lr: Positive = 1e-3,
-    beta: Positive = 1.0,
-    weight_decay: NonNegative = 0.0,
-    optimizer: Literal["adam", "sgd"] = "adam",
-    schedule: Literal["cosine", "constant"] = "cosine",
-) -> Any:
-    """The optimiser; and this signature is the list of the settings that every run has, with defaults and ranges."""
-    decay = {"cosine": 1.0, "constant": 0.0}[schedule]
-    core = {"adam": optax.scale_by_adam, "sgd": optax.identity}[optimizer]()
-
-    def matrices(params: Any) -> Any:  # biases are not decayed: on `letters` that alone costs a point
-        return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
-
-    return optax.chain(
-        core,
-        optax.add_decayed_weights(weight_decay, matrices),  # decoupled from Adam's scaling (Loshchilov & Hutter 2019)
-        optax.scale_by_learning_rate(lambda t: lr * (1 - decay * 0.5 * (1 - jnp.cos(jnp.pi * t / steps)))),
-    )
-
-
-SETTINGS = parameters_of(training)
-
-
 def init(program: Program, lane: Lane, data: Any) -> State:
     """The state before the first step."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
     x, y = jax.tree.map(lambda leaf: leaf[0], task.draw(_stream(key, INIT, 1), data, 1))
-    params = Weights(energy.init(_stream(key, INIT, 0), x, y), jnp.zeros(()) if "log_q" in program.needs else None)
+    params = Weights(energy.init(_stream(key, INIT, 0), x, y), jnp.zeros(()) if Need.LOG_Q in program.needs else None)
     chains = sampler.init(_stream(key, CHAINS, 0), task.draw(_stream(key, INIT, 2), data, FIRST))
     return State(params, _optimiser(program, lane).init(params), chains, jnp.int32(0), jnp.int32(-1))
 
@@ -93,17 +67,19 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
     """One update of the parameters."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
-    batch = _lesson(task, lane, state)(_stream(key, DATA, state.step), data, program.setting("batch_size"))
+    batch = _drawing(task, lane, state)(_stream(key, DATA, state.step), data, program.setting("batch_size"))
     choice, beta = Choice(program.losses, lane["loss"], lane["loss_values"]), lane["values"]["beta"]
-    if "view" in program.needs:
+    if Need.VIEW in program.needs:
         chains = state.chains
-        progress, gradient = viewed(choice, energy, state.params, beta, batch, _stream(key, VIEW, state.step))
+        progress, gradient = view_gradient(choice, energy, state.params, beta, batch, _stream(key, VIEW, state.step))
     else:
         model = bind(energy, state.params.energy)
         negatives, chains = sampler.draw(
             _stream(key, NEGATIVES, state.step), state.chains, model, encoded(model, batch)
         )
-        progress, gradient = contrasted(choice, program.needs, energy, task, state.params, beta, batch, negatives)
+        progress, gradient = contrast_gradient(
+            choice, program.needs, energy, task, state.params, beta, batch, negatives
+        )
     updates, optimiser = _optimiser(program, lane).update(gradient, state.optimiser, state.params)
     healthy = jnp.isfinite(progress.loss) & jnp.isfinite(optax.tree.norm(gradient))
     diverged = jnp.where(healthy, state.diverged, state.step)
@@ -111,9 +87,11 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
     return State(params, optimiser, chains, state.step + 1, diverged), progress
 
 
-def _lesson(task: Task, lane: Lane, state: State) -> Callable[..., Batch]:
+def _drawing(task: Task, lane: Lane, state: State) -> Callable[[Key, Any, int], Batch]:
     """How the batch of this step is drawn."""
-    return partial(task.lesson, done=state.step / lane["values"]["steps"]) if task.lesson else task.draw
+    if task.curriculum is None:
+        return task.draw
+    return partial(task.curriculum, done=state.step / lane["values"]["steps"])  # type: ignore[call-arg]
 
 
 def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) -> tuple[State, Progress]:
@@ -146,7 +124,7 @@ def sampled(program: Program, lane: Lane, state: State, data: Any) -> dict[str, 
     model = bind(energy, state.params.energy)
     batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
     negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encoded(model, batch))
-    needs = frozenset() if negatives.y is None else frozenset({"negatives"})
+    needs: Needs = frozenset() if negatives.y is None else frozenset({Need.NEGATIVES})
     seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
     found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}
     if isinstance(batch.x, jax.Array):
@@ -158,15 +136,15 @@ def parts(program: Program, lane: Lane) -> tuple[Task, Energy, Sampler]:
     """The units of a program, built with the hyperparameters of a lane."""
     values = dict(program.static) | lane["values"]
     task = program.task.build(values)
-    conditional = program.task.conditional
-    at = Setting(program.setting("batch_size"), task.space, conditional, lane["values"]["beta"], lane["reward"])
-    return task, program.energy.build(values, task.space), program.sampler.build(values, at)
+    shape = BatchShape(program.setting("batch_size"), task.space, program.task.traits.conditional)
+    context = SamplerContext(shape, lane["values"]["beta"], lane["reward"])
+    return task, program.energy.build(values, task.space), program.sampler.build(values, context)
 
 
 def _optimiser(program: Program, lane: Lane) -> Any:
     values = dict(program.static) | lane["values"]
-    return training(**{name: values[name] for name in SETTINGS})
+    return optimiser(**{name: values[name] for name in SETTINGS})
 
 
-def _stream(key: Array, purpose: int, index: Any) -> Array:
+def _stream(key: Key, purpose: int, index: Any) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, purpose), index)

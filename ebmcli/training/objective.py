@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ebmcli.core.batching import _each, _pairs, encoded, scored
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import Unit
-from ebmcli.core.types import Batch, Energies, Energy, Negatives, Task, View, bind
+from ebmcli.core.batching import each_negative, encoded, pairs, scored
+from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.needs import Need, Needs
+from ebmcli.core.types import Batch, Energies, Energy, Model, Negatives, Task, View, bind
+from ebmcli.core.units import LossUnit
 
 # The fields of Energies that a need fills. `positive` and `beta` are always there.
-FILLED = {
-    "negatives": ("negatives", "distance", "log_q", "log_q_positive"),
-    "log_q": ("log_z",),
-    "partition": ("free",),
-    "minimum": ("minimum",),
+FILLED: Mapping[Need, tuple[str, ...]] = {
+    Need.NEGATIVES: ("negatives", "distance", "log_q", "log_q_positive"),
+    Need.LOG_Q: ("log_z",),
+    Need.PARTITION: ("free",),
+    Need.MINIMUM: ("minimum",),
 }
 
 
@@ -25,26 +26,26 @@ class Weights(NamedTuple):
     """What is learned."""
 
     energy: Any
-    log_z: Array | None  # [] of the losses that learn it
+    log_z: Array | None  # [] of losses that learn the log partition function
 
 
 class Choice(NamedTuple):
     """Which of a program's losses a lane trains: `place` in `losses` (after the last: an idle one), with its values."""
 
-    losses: Sequence[Unit]
+    losses: Sequence[LossUnit]
     place: Array  # [] int32
     values: Array  # [P] its hyperparameters in the order of its signature
 
 
 class Progress(NamedTuple):
-    """Of one step, or means over the steps of a chunk."""
+    """How training goes: of one step, or means over the steps of a chunk."""
 
     loss: Array
     active_share: Array  # of the examples, those whose energies had a non-zero gradient; NaN where a loss needs a View
 
 
-def contrasted(
-    choice: Choice, needs: frozenset[str], energy: Energy, task: Task, weights: Weights, beta: Array, batch: Batch,
+def contrast_gradient(
+    choice: Choice, needs: Needs, energy: Energy, task: Task, weights: Weights, beta: Array, batch: Batch,
     negatives: Negatives,
 ) -> tuple[Progress, Weights]:  # fmt: skip
     """The loss of a batch from its energies, and the gradient."""
@@ -61,13 +62,14 @@ def contrasted(
     return Progress(loss, _active_share(slopes)), pull(slopes)[0]
 
 
-def viewed(
-    choice: Choice, energy: Energy, weights: Weights, beta: Array, batch: Batch, key: Array
+def view_gradient(
+    choice: Choice, energy: Energy, weights: Weights, beta: Array, batch: Batch, key: Key
 ) -> tuple[Progress, Weights]:
-    """The loss of a batch from views of the model, and the gradient, which the switch returns for the same reason."""
+    """The loss of a batch from views of the model, and the gradient. Both come out of the switch, so that a branch that
+    goes NaN cannot leak into other lanes."""
     keys = jax.random.split(key, len(batch.y))
 
-    def mean(unit: Unit | None, weights: Weights, values: Array) -> Array:
+    def mean(unit: LossUnit | None, weights: Weights, values: Array) -> Array:
         model = bind(energy, weights.energy)
         loss = (lambda v: 0 * v.energy(v.y)) if unit is None else partial(unit.function, **_named(unit, values))
         return jax.vmap(lambda key, x, y: loss(view(model, x, y, key, beta)))(keys, batch.x, batch.y).mean()
@@ -77,7 +79,7 @@ def viewed(
     return Progress(loss, jnp.nan * loss), gradient
 
 
-def branch(unit: Unit | None) -> Callable[[Energies, Array], tuple[Array, Energies]]:
+def branch(unit: LossUnit | None) -> Callable[[Energies, Array], tuple[Array, Energies]]:
     """(energies, hyperparameters [P]) -> (the batch's mean loss, its slopes in the energies). None: idle."""
 
     def mean(learned: Energies, energies: Energies, values: Array) -> Array:
@@ -96,29 +98,29 @@ def _learned(energies: Energies) -> Energies:
     return energies._replace(**constants)
 
 
-def _named(unit: Unit, values: Array) -> Mapping[str, Array]:
+def _named(unit: LossUnit, values: Array) -> Mapping[str, Array]:
     return dict(zip(unit.parameters, values, strict=False))
 
 
 def _active_share(slopes: Energies) -> Array:
     """The share of examples to whose energies the loss gives a non-zero gradient."""
     size = len(slopes.positive)
-    pairs = (slopes.positive, slopes.negatives, slopes.free, slopes.minimum)
-    pushed = [(leaf.reshape(size, -1) != 0).any(axis=1) for leaf in pairs if leaf is not None]
+    fields = (slopes.positive, slopes.negatives, slopes.free, slopes.minimum)
+    pushed = [(leaf.reshape(size, -1) != 0).any(axis=1) for leaf in fields if leaf is not None]
     return jnp.stack(pushed).any(axis=0).mean()
 
 
 # --- what a loss sees ------------------------------------------------------------------------------------------------
 
 
-def view(model: Energy, x: Any, y: Array, key: Array, beta: Array) -> View:
+def view(model: Model, x: Any, y: Array, key: Key, beta: Array) -> View:
     """The model seen from one example."""
     again = model.reconstruct
     return View(lambda y: model.apply(x, y), None if again is None else lambda y: again(x, y), y, key, beta)
 
 
 def energies_of(
-    needs: frozenset[str], energy: Energy, weights: Weights, task: Task, batch: Batch, negatives: Negatives, beta: Array
+    needs: Needs, energy: Energy, weights: Weights, task: Task, batch: Batch, negatives: Negatives, beta: Array
 ) -> Energies:
     """The Energies of every example of a batch: its fields with a leading axis B."""
     model = bind(energy, weights.energy)
@@ -129,22 +131,22 @@ def energies_of(
     if negatives.y is not None and needs:
         others, possible = scored(model, batch, negatives.y), None
         if model.feasible is not None:  # what is no answer to x has no energy: it counts as y does, and has no density
-            possible = _each(model.feasible, batch, negatives.y)
+            possible = each_negative(model.feasible, batch, negatives.y)
             others = jnp.where(possible, others, positive[:, None])
-        if "negatives" in needs:
+        if Need.NEGATIVES in needs:
             shape = (size, others.shape[-1])
             found["negatives"] = jnp.broadcast_to(others, shape)
-            found["distance"] = _pairs(task.distance, batch.y, negatives.y, batch)
+            found["distance"] = pairs(task.distance, batch.y, negatives.y, batch)
             log_q, found["log_q_positive"] = _log_q(negatives, batch)
             found["log_q"] = jnp.broadcast_to(log_q, shape)
             if possible is not None:
                 found["distance"] = jnp.where(possible, found["distance"], 0)
                 found["log_q"] = jnp.where(possible, found["log_q"], IMPOSSIBLE)
-        if "partition" in needs:
+        if Need.PARTITION in needs:
             found["free"] = jnp.broadcast_to(_free(model, batch, others, negatives.log_weight, beta), (size,))
-        if "minimum" in needs:
+        if Need.MINIMUM in needs:
             found["minimum"] = jnp.broadcast_to(others.min(axis=-1), (size,))
-    if "log_q" in needs:
+    if Need.LOG_Q in needs:
         found["log_z"] = jnp.broadcast_to(weights.log_z, (size,))  # type: ignore[arg-type]
     return Energies(**found | {"positive": positive, "beta": jnp.full(size, beta)})
 
@@ -152,17 +154,17 @@ def energies_of(
 def _log_q(negatives: Negatives, batch: Batch) -> tuple[Array, Array]:
     """The log densities of the negatives, [K] or [B, K], and of the right answers, [B]; 0 where they are not known."""
     log_q = negatives.log_q or (lambda x, y: jnp.zeros(()))
-    return _each(log_q, batch, negatives.y), jax.vmap(log_q)(batch.x, batch.y)
+    return each_negative(log_q, batch, negatives.y), jax.vmap(log_q)(batch.x, batch.y)
 
 
-def _free(model: Energy, batch: Batch, others: Array, log_weight: Array | None, beta: Array) -> Array:
+def _free(model: Model, batch: Batch, others: Array, log_weight: Array | None, beta: Array) -> Array:
     """Free energies, [] or [B]: summed over the nodes where the negatives cover all answers, else the energy's own."""
     if log_weight is None:
         return jax.vmap(lambda x: model.free(x, beta))(batch.x)  # type: ignore[misc]
     return -jax.nn.logsumexp(log_weight - beta * others, axis=-1) / beta
 
 
-def usable(unit: Unit, needs: frozenset[str]) -> None:
+def usable(unit: LossUnit, needs: Needs) -> None:
     """Raise what a loss raises, or TypeError if it is no differentiable scalar: before it can spoil a program."""
 
     def scalar(seen: Any) -> Array:
@@ -174,9 +176,9 @@ def usable(unit: Unit, needs: frozenset[str]) -> None:
     def some(*shape: int) -> Any:
         return jax.ShapeDtypeStruct(shape, jnp.float32)
 
-    if "view" in needs:
-        again = (lambda x, y: y) if "reconstruct" in needs else None
-        bowl = Energy(lambda *_: (), lambda x, y: jnp.sum(jnp.square(y)), reconstruct=again)
+    if Need.VIEW in needs:
+        again = (lambda x, y: y) if Need.RECONSTRUCT in needs else None
+        bowl = Model(lambda x, y: jnp.sum(jnp.square(y)), reconstruct=again)
         seen_from = partial(view, bowl, None, key=jax.random.key(0))
         jax.eval_shape(jax.grad(lambda y, beta: scalar(seen_from(y=y, beta=beta))), some(2), some())
         return

@@ -9,7 +9,7 @@ import numpy as np
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import jax, jnp
 from ebmcli.core.registry import find
-from ebmcli.core.types import Energy, bind
+from ebmcli.core.types import Model, bind
 from ebmcli.storage import store
 
 
@@ -21,7 +21,7 @@ def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]
     return lambda x, y: without(jnp.asarray(y)) if x is None else single(jax.tree.map(jnp.asarray, x), jnp.asarray(y))
 
 
-def model(config: Mapping[str, Any], params: Path) -> Energy:
+def model(config: Mapping[str, Any], params: Path) -> Model:
     """The energy of one example with its parameters filled in: `model.apply(x, y)`, and what else it computes."""
     unit = find("energy", config["energy"]).build(config, find("task", config["task"]).build(config).space)
     return bind(unit, jax.tree.map(jnp.asarray, _nested(_read(params)))["energy"])

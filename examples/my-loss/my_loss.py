@@ -1,7 +1,7 @@
 """A loss from another package: that of AdaBoost, on energies."""
 
 from ebmcli.core.lazy import Array, jnp
-from ebmcli.core.registry import loss
+from ebmcli.core.decorators import loss
 from ebmcli.core.types import Energies, Positive
 from ebmcli.losses._terms import mean
 

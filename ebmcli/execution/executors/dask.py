@@ -1,26 +1,24 @@
 """Jobs on a Dask cluster: one that runs, or one of this machine's."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ebmcli.core.errors import UsageError
-from ebmcli.execution.executors import jobs
-from ebmcli.execution.supervisor import How
-from ebmcli.execution.sweep import Watcher
-from ebmcli.planning.plan import Cell
+from ebmcli.execution.executors import Flag, Trainer, Work, _jobs, executor
 
 
-def work(
-    cells: Sequence[Cell], folder: Path, how: How, watcher: Watcher, stop: list[str], scheduler: str | None = None
-) -> None:
+@executor
+def dask(scheduler: Annotated[str | None, Flag("ADDRESS", "A running Dask cluster.")] = None) -> Trainer:
     """Have the cells trained by the workers of a cluster, one job a worker at a time, which all see this folder.
 
     scheduler: its address; None starts a worker process here. A job whose worker dies is given to another by Dask.
     """
-    distributed = jobs.needed("distributed", "dask")
+    distributed = _jobs.needed("distributed", "dask")
+    return partial(_train, distributed, scheduler)
+
+
+def _train(distributed: Any, scheduler: str | None, work: Work) -> None:
     with ExitStack() as opened:
         try:
             cluster = scheduler or opened.enter_context(
@@ -30,10 +28,10 @@ def work(
         except (OSError, ValueError) as error:
             raise UsageError(f"--scheduler {scheduler}: no Dask scheduler answers there ({error})") from None
         handed = []
-        for chosen, arguments in jobs.orders(cells, folder, how):
-            future = client.submit(jobs.launch, *arguments, pure=False)
-            handed.append(jobs.Job(chosen, future.done, partial(_fault, future)))
-        jobs.follow(handed, folder, how, watcher, stop)
+        for chosen, arguments in _jobs.orders(work):
+            future = client.submit(_jobs.launch, *arguments, pure=False)
+            handed.append(_jobs.Job(chosen, future.done, partial(_fault, future)))
+        _jobs.follow(handed, work)
 
 
 def _fault(future: Any) -> str:

@@ -1,45 +1,57 @@
 """Jobs of a SLURM cluster, by submitit: one array, one job a launch, logs in the sweep's folder `jobs`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ebmcli.core.errors import UsageError
-from ebmcli.execution.executors import jobs
-from ebmcli.execution.supervisor import How
-from ebmcli.execution.sweep import Watcher
-from ebmcli.planning.plan import Cell
+from ebmcli.execution.executors import Flag, Trainer, Work, _jobs, executor
+from ebmcli.planning.values import parse
+from ebmcli.training.devices import cores
+
+Job = Annotated[
+    list[str] | None,
+    Flag("NAME=VALUE", "A setting of SLURM jobs, as slurm_partition=cpu or timeout_min=60; can be repeated."),
+]
 
 
-def work(
-    cells: Sequence[Cell], folder: Path, how: How, watcher: Watcher, stop: list[str],
-    settings: Mapping[str, Any] | None = None, cluster: str = "slurm",
-) -> None:  # fmt: skip
+@executor
+def slurm(job: Job = None, cluster: str = "slurm") -> Trainer:
     """Have the cells trained by jobs, on nodes that all see this folder.
 
-    settings: of submitit, as {"slurm_partition": "cpu", "timeout_min": 60}. cluster: `local` stands in for SLURM in
-    tests. Where this process is stopped the jobs are cancelled; where it is killed they go on, and what they save
-    counts.
+    job: settings of submitit, as NAME=VALUE. cluster: `local` stands in for SLURM in tests. Where this process is
+    stopped the jobs are cancelled; where it is killed they go on, and what they save counts.
     """
-    submitit = jobs.needed("submitit", "slurm")
-    asked = list(jobs.orders(cells, folder, how))
+    submitit = _jobs.needed("submitit", "slurm")
+    return partial(_train, submitit, _settings(job or []), cluster)
+
+
+def _train(submitit: Any, settings: Mapping[str, Any], cluster: str, work: Work) -> None:
+    asked = list(_jobs.orders(work))
     if not asked:
         return
+    usual = {"name": "ebm", "cpus_per_task": work.options.devices or cores()}
     try:
-        executor = submitit.AutoExecutor(folder=folder.resolve() / "jobs", cluster=cluster)
-        executor.update_parameters(**{"name": "ebm", "cpus_per_task": how.devices or jobs.cores(), **(settings or {})})
+        executor = submitit.AutoExecutor(folder=work.folder.resolve() / "jobs", cluster=cluster)
+        executor.update_parameters(**{**usual, **settings})
         with executor.batch():
-            handed = [executor.submit(jobs.launch, *arguments) for _, arguments in asked]
+            handed = [executor.submit(_jobs.launch, *arguments) for _, arguments in asked]
     except Exception as error:  # submitit raises bare ones: no sbatch here, a setting that it does not know
         raise UsageError(f"--executor slurm: {(str(error).splitlines() or [type(error).__name__])[0]}") from None
-    follow = [jobs.Job(cells, job.done, partial(_fault, job)) for (cells, _), job in zip(asked, handed, strict=True)]
+    followed = [_jobs.Job(cells, one.done, partial(_fault, one)) for (cells, _), one in zip(asked, handed, strict=True)]
     try:
-        jobs.follow(follow, folder, how, watcher, stop)
+        _jobs.follow(followed, work)
     finally:
-        for job in handed:
-            if not job.done():
-                job.cancel()
+        for one in handed:
+            if not one.done():
+                one.cancel()
+
+
+def _settings(job: list[str]) -> dict[str, Any]:
+    pairs = [text.partition("=") for text in job]
+    if wrong := [name for name, equals, value in pairs if not (name and equals and value)]:
+        raise UsageError(f"--job {wrong[0]}: write it as NAME=VALUE, as in slurm_partition=cpu")
+    return {name: parse(value) for name, _, value in pairs}
 
 
 def _fault(job: Any) -> str:

@@ -4,6 +4,7 @@ So an engine that repeats a job, or loses one, does no harm: what has a result i
 is done by the same command. On its machine a job is supervised like a sweep (supervisor.py).
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -12,15 +13,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ebmcli.core.errors import UsageError
-from ebmcli.execution import supervisor, sweep
-from ebmcli.execution.supervisor import How
-from ebmcli.execution.sweep import Interrupted, Watcher
-from ebmcli.planning.plan import Cell, programs
+from ebmcli.execution import supervisor
+from ebmcli.execution.events import Interrupted, StopFlag
+from ebmcli.execution.executors import Work
+from ebmcli.execution.options import RunOptions
+from ebmcli.execution.resume import bury, cells_of
+from ebmcli.planning.cells import Cell
+from ebmcli.planning.programs import programs
 from ebmcli.storage import store
-from ebmcli.training.engine import cores
+from ebmcli.storage.records import FINISHED
+from ebmcli.training.devices import cores
 
 TICK = 0.5  # seconds between looks at the jobs
-EXECUTORS = ("local", "dask", "slurm")
 
 
 class Job(NamedTuple):
@@ -38,60 +42,61 @@ class _Silent:
     def end(self, cell: Cell, status: str, reason: str) -> None: ...
     def note(self, text: str) -> None:
         """What a loss prints goes to the job's own log."""
-        print(text)
+        logging.getLogger("ebmcli").warning(text)
 
 
-def launch(folder: str, runs: Sequence[str], how: Mapping[str, Any]) -> None:
-    """What a job does, wherever it runs; twice is as good as once."""
-    sweep_folder = Path(folder)
-    cells = [one for one in sweep.cells_of(sweep_folder, runs) if not _finished(sweep_folder, one)]
-    supervisor.work(cells, sweep_folder, How(**how), _Silent(), [])
+def launch(folder: str, runs: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Do what a job does, wherever it runs; twice is as good as once."""
+    sweep = Path(folder)
+    cells = [one for one in cells_of(sweep, runs) if not _finished(sweep, one)]
+    supervisor.train(cells, sweep, RunOptions(**options), _Silent(), StopFlag())
 
 
-def orders(cells: Sequence[Cell], folder: Path, how: How) -> Iterator[tuple[Sequence[Cell], tuple[Any, ...]]]:
+def orders(work: Work) -> Iterator[tuple[Sequence[Cell], tuple[Any, ...]]]:
     """The launches of these cells, one program each, with the arguments of `launch`."""
-    width = how.devices or cores()
-    for _, group in programs(cells):
+    width = work.options.devices or cores()
+    for _, group in programs(work.cells):
         group = sorted(group, key=lambda cell: cell.config["steps"])
         for first in range(0, len(group), width):
             chosen = group[first : first + width]
-            yield chosen, (str(folder.resolve()), [cell.id for cell in chosen], asdict(how))
+            yield chosen, (str(work.folder.resolve()), [cell.id for cell in chosen], asdict(work.options))
 
 
-def follow(jobs: Sequence[Job], folder: Path, how: How, watcher: Watcher, stop: list[str]) -> None:
-    """Wait for jobs; what they left in the store is told as it comes. Raises Interrupted where `stop` has an entry."""
+def follow(jobs: Sequence[Job], work: Work) -> None:
+    """Wait for jobs; what they left in the store is told as it comes. Raises Interrupted where the work is stopped."""
     open_jobs, told = list(jobs), set[str]()
     while open_jobs:
         ended = [job for job in open_jobs if job.done()]
         open_jobs = [job for job in open_jobs if job not in ended]
         for cell in [cell for job in (*ended, *open_jobs) for cell in job.cells if cell.id not in told]:
-            if _finished(folder, cell):
+            if _finished(work.folder, cell):
                 told.add(cell.id)
-                watcher.end(cell, store.status(folder / "runs" / cell.id), "")
+                work.watcher.end(cell, store.status(work.folder / "runs" / cell.id), "")
         for job in ended:
             for cell in [cell for cell in job.cells if cell.id not in told]:
-                _lost(cell, job.fault(), folder, watcher)
-                stop += ["failure"] if how.fail_fast and not stop else []
-        if stop:
+                _lost(cell, job.fault(), work)
+        if work.stop:
             raise Interrupted
         time.sleep(TICK if open_jobs else 0)
 
 
-def _lost(cell: Cell, fault: str, folder: Path, watcher: Watcher) -> None:
+def _lost(cell: Cell, fault: str, work: Work) -> None:
     """A run whose job has ended without a result: by its own failure, or its engine's."""
-    run = folder / "runs" / cell.id
+    run = work.folder / "runs" / cell.id
     if fault or not store.failure(run):
-        sweep.bury(folder, cell, "killed", fault or "its job ended without a result", "")
+        bury(work.folder, cell, "killed", fault or "its job ended without a result", "")
     why = store.failure(run)
-    watcher.end(cell, why["kind"], why["message"])
+    work.watcher.end(cell, why["kind"], why["message"])
+    if work.options.fail_fast:
+        work.stop.set("failure")
 
 
 def _finished(folder: Path, cell: Cell) -> bool:
-    return store.status(folder / "runs" / cell.id) in store.FINISHED
+    return store.status(folder / "runs" / cell.id) in FINISHED
 
 
 def needed(package: str, extra: str) -> Any:
-    """The package of an executor. Raises UsageError where it is not installed."""
+    """Import the package of an executor. Raises UsageError where it is not installed."""
     try:
         return import_module(package)
     except ImportError:

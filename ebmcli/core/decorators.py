@@ -1,0 +1,284 @@
+"""The decorators that register a unit.
+
+The name comes from the function, the hyperparameters with their defaults and ranges from its signature, the formula
+from the first line of its docstring. What a decorator is told in words is checked there and then: a unit with a wrong
+word is never registered.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_type_hints
+
+from ebmcli.core import registry
+from ebmcli.core.errors import UsageError
+from ebmcli.core.margins import Margin
+from ebmcli.core.needs import Need, Source
+from ebmcli.core.needs import answers as kind_of_answer
+from ebmcli.core.needs import needs as named_needs
+from ebmcli.core.parameters import parameters_of
+from ebmcli.core.types import Cost
+from ebmcli.core.units import (
+    Column,
+    EnergyTraits,
+    EnergyUnit,
+    Gives,
+    Kind,
+    LossTraits,
+    LossUnit,
+    Measure,
+    SamplerTraits,
+    TaskTraits,
+    Unit,
+)
+
+OF_A_LOSS: tuple[Source, ...] = ("negatives", "energy", "answers")  # whose gifts a loss may ask for
+OF_AN_ENERGY: tuple[Source, ...] = ("energy", "computation")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Decorator(Protocol):
+    """Registers a function and returns it as it is."""
+
+    def __call__(self, function: Function, /) -> Function:
+        """Register the function."""
+
+
+def loss(
+    needs: str = "negatives",
+    *,
+    promised: str,
+    flat: str = "",
+    wants: str = "",
+    penalty: str = "",
+    evaluations: int = 1,
+    gradients: int = 0,
+    reference: str = "",
+    version: int = 1,
+) -> Decorator:
+    """Register a loss: a function of one example's Energies, or of a View, that returns a scalar.
+
+    Args:
+        needs: What it cannot do without, in words of `core.needs.Need` separated by blanks. With `view` it is a
+            function of a View.
+        promised: The margin of the formula: `none`, `0`, `m`, `m, absolute`, `infinite`, or `-` where margins do not
+            apply.
+        flat: Its value where every answer has the same energy F.
+        wants: What it is warned about when it is missing.
+        penalty: The hyperparameter that bounds it below where negatives are no samples of the model.
+        evaluations: Of the energy, an example, besides those of the negatives.
+        gradients: Of these evaluations, the number that is differentiated in y.
+        reference: The source.
+        version: One more whenever the figures of the loss change.
+
+    Raises:
+        UsageError: A word is wrong.
+    """
+
+    def traits(name: str) -> LossTraits:
+        asked = named_needs(needs, name, *OF_A_LOSS)
+        wanted = named_needs(wants, name, *OF_A_LOSS)
+        return LossTraits(asked, wanted, Margin.parse(promised), flat, penalty, Cost(evaluations, gradients))
+
+    def check(unit: LossUnit) -> None:
+        _has(unit, [penalty] if penalty else [], "penalty")
+        _has(unit, ["margin"] if isinstance(unit.traits.promised.bound, str) else [], "promised=m")
+
+    return _registered("loss", traits, check, reference, version)
+
+
+def sampler(
+    *,
+    needs: str = "",
+    costly: str = "",
+    conditional: bool = False,
+    defaults: Mapping[str, Any] | None = None,
+    cost: Callable[..., Cost] | None = None,
+    reference: str = "",
+    version: int = 1,
+    **gives: str,
+) -> Decorator:
+    """Register a sampler: (SamplerContext, **hyperparameters) -> Sampler.
+
+    Args:
+        needs: What the energy must compute, in words of `core.needs.Need` separated by blanks.
+        costly: What it gives, but only to programs whose losses ask for it.
+        conditional: Whether it makes no sense without an x.
+        defaults: Of hyperparameters of other units, beside this sampler.
+        cost: (BatchShape, **hyperparameters that shape the program) -> the Cost of a training step. Without it runs
+            have no count of energy evaluations, and `--budget` refuses the sampler.
+        reference: The source.
+        version: One more whenever the figures of the sampler change.
+        **gives: By kind of answer (`continuous`, `finite`, `sequence`), what it offers to a loss. A kind that is
+            left out is refused.
+
+    Raises:
+        UsageError: A word is wrong.
+    """
+
+    def traits(name: str) -> SamplerTraits:
+        asked = named_needs(needs, name, "computation")
+        dear = named_needs(costly, name, "negatives")
+        return SamplerTraits(_gives(gives, name, "negatives"), asked, dear, conditional, defaults or {}, cost)
+
+    return _registered("sampler", traits, lambda unit: None, reference, version)
+
+
+def energy(
+    *,
+    nonnegative: Mapping[str, str] | bool = False,
+    follows: Mapping[str, Mapping[str, str]] | None = None,
+    only: Mapping[str, Mapping[str, str]] | None = None,
+    conditional: bool = False,
+    defaults: Mapping[str, Any] | None = None,
+    seconds: tuple[float, float] = (1e-6, 0.0),
+    reference: str = "",
+    version: int = 1,
+    **gives: str,
+) -> Decorator:
+    """Register an energy: (Space, **hyperparameters) -> Energy.
+
+    Args:
+        nonnegative: Whether F >= 0, or the values of hyperparameters at which it is, `{"head": "softplus square"}`.
+        follows: Defaults of hyperparameters that depend on a need of the loss, `{name: {need: value}}`.
+        only: Needs of a loss or sampler that it serves at some settings alone, `{need: {name: value}}`.
+        conditional: Whether it scores nothing without an x.
+        defaults: Of settings of training, in place of the task's.
+        seconds: Roughly, of an evaluation and of what is made of an x whatever the answers, on one core.
+        reference: The source.
+        version: One more whenever the figures of the energy change.
+        **gives: By kind of answer (`continuous`, `finite`, `sequence`), what it computes exactly. A kind that is left
+            out is refused.
+
+    Raises:
+        UsageError: A word is wrong.
+    """
+
+    def traits(name: str) -> EnergyTraits:
+        rule = nonnegative if isinstance(nonnegative, bool) else {k: tuple(v.split()) for k, v in nonnegative.items()}
+        following = {key: {_need(word, name): at for word, at in by.items()} for key, by in (follows or {}).items()}
+        served = {_need(word, name): settings for word, settings in (only or {}).items()}
+        offers = _gives(gives, name, *OF_AN_ENERGY)
+        return EnergyTraits(offers, rule, following, served, conditional, defaults or {}, seconds)
+
+    def check(unit: EnergyUnit) -> None:
+        rule = unit.traits.nonnegative
+        _has(unit, [] if isinstance(rule, bool) else rule, "nonnegative")
+        _has(unit, unit.traits.follows, "follows")
+        _has(unit, [name for settings in unit.traits.only.values() for name in settings], "only")
+
+    return _registered("energy", traits, check, reference, version)
+
+
+def task(
+    *,
+    answers: str,
+    energy: str,
+    samplers: Mapping[str, str],
+    defaults: Mapping[str, Any],
+    measures: str,
+    conditional: bool = False,
+    smooth: bool = True,
+    file: bool = False,
+    default: bool = False,
+    impossible: Callable[[Mapping[str, Any]], str] = lambda config: "",
+    reference: str = "",
+    version: int = 1,
+) -> Decorator:
+    """Register a task: (**hyperparameters) -> Task, with the defaults that make one flag enough.
+
+    Args:
+        answers: `continuous`, `finite` or `sequence`.
+        energy: The default energy.
+        samplers: The default negatives by what a loss needs or wants, the most particular first; "" where it needs
+            none.
+        defaults: Of settings of training and of the sampler.
+        measures: Names of the key measures, which a report shows, separated by blanks.
+        conditional: Whether answers belong to an x.
+        smooth: Whether the data have a smooth density.
+        file: Whether it takes the path of a file as leading argument, and a hyperparameter `data`, the digest of its
+            content.
+        default: Whether it is the task of a command that names none.
+        impossible: (hyperparameters) -> why they do not go together, or nothing.
+        reference: The source.
+        version: One more whenever the figures of the task change.
+
+    Raises:
+        UsageError: A word is wrong.
+    """
+
+    def traits(name: str) -> TaskTraits:
+        usual: dict[Need | Literal[""], str] = {
+            _need(word, name) if word else "": chosen for word, chosen in samplers.items()
+        }
+        if "" not in usual:
+            raise UsageError(
+                f'{name}: samplers does not say which negatives a loss gets that needs none, as {{"": ...}}'
+            )
+        kind, named = kind_of_answer(answers, name), tuple(measures.split())
+        return TaskTraits(kind, conditional, smooth, energy, usual, defaults, named, file, default, impossible)
+
+    return _registered("task", traits, lambda unit: None, reference, version)
+
+
+def measure(*columns: Column, when: Callable[[Any], bool] = lambda e: True, **single: Any) -> Decorator:
+    """Register a measure: a function of an evaluation, whose type its annotation names, that returns a number or None.
+
+    A measure of one column is described by the fields of `Column`, its name being that of the function:
+    `@measure(heading="kl", better="lower", accuracy=True, note="...")`. One that fills several columns names them,
+    and returns a mapping. Several evaluations may have a measure of one name: the column is described once.
+
+    Args:
+        when: (evaluation) -> whether there is a figure at all.
+    """
+
+    def decorate(function: Function) -> Function:
+        filled = columns or (Column(function.__name__, **single),)
+        of = next(iter(get_type_hints(function).values()))
+        registry.add_measure(Measure(function, get_args(of) or (of,), filled, when))
+        return function
+
+    return decorate
+
+
+def column(described: Column) -> None:
+    """Register a column that no measure fills, but the training itself."""
+    registry.add_measure(Measure(None, (), (described,), lambda e: False))
+
+
+def _registered(
+    kind: Kind,
+    traits: Callable[[str], Any],
+    check: Callable[[Any], None],
+    reference: str,
+    version: int,
+) -> Decorator:
+    """A decorator that makes a unit of a function. traits: what it declares, by the unit's name in messages."""
+
+    def decorate(function: Function) -> Function:
+        name = function.__name__.strip("_").replace("_", "-")
+        formula = (function.__doc__ or "").strip().partition("\n")[0].strip()
+        if not formula:
+            raise UsageError(f"{kind} {name} has no docstring: its first line is the formula that users read")
+        made = traits(f"{kind} {name}")
+        unit = Unit(kind, name, function, formula, reference, parameters_of(function), made, version)
+        check(unit)
+        registry.add(unit)
+        return function
+
+    return decorate
+
+
+def _need(word: str, unit: str) -> Need:
+    (found,) = named_needs([word], unit, *OF_A_LOSS, "computation")
+    return found
+
+
+def _gives(gives: Mapping[str, str], unit: str, *sources: Source) -> Gives:
+    return {kind_of_answer(kind, unit): named_needs(words, unit, *sources) for kind, words in gives.items()}
+
+
+def _has(unit: Unit[Any], names: Iterable[str], told: str) -> None:
+    """Raise UsageError where a unit speaks of a hyperparameter that it does not have."""
+    for name in names:
+        if name not in unit.parameters:
+            raise UsageError(f"{unit.kind} {unit.name}: {told} speaks of {name}, which is none of its hyperparameters")

@@ -1,0 +1,122 @@
+"""Hyperparameters: a name, a default, and the annotation that bounds them."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+from annotated_types import Ge, Le
+
+from ebmcli.core.errors import UsageError
+from ebmcli.core.types import Repeat, Traced
+
+EVERY = "all"  # in place of the value of a hyperparameter that repeats: every value that it can have
+
+
+class Before(NamedTuple):
+    """Marks a hyperparameter that was added later: at this value runs are as they were before it existed.
+
+    At that value it is left out of the identity of a run, so that older results are found again.
+    """
+
+    value: Any
+
+
+class OneOf(NamedTuple):
+    """Marks a hyperparameter whose values are the names of registered units."""
+
+    names: Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A hyperparameter. annotation: its type, with its range and its marks."""
+
+    name: str
+    default: Any
+    annotation: Any
+
+    @property
+    def _plain(self) -> Any:
+        return get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
+
+    @property
+    def _marks(self) -> tuple[Any, ...]:
+        return getattr(self.annotation, "__metadata__", ())
+
+    @property
+    def type(self) -> type:
+        """float, int, or str for a choice of names."""
+        return str if get_origin(self._plain) is Literal else self._plain
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names that it can have; empty for numbers and free text."""
+        if get_origin(self._plain) is Literal:
+            return get_args(self._plain)
+        return next((tuple(mark.names()) for mark in self._marks if isinstance(mark, OneOf)), ())
+
+    @property
+    def traced(self) -> bool:
+        """Whether it travels as an array (so that a new value compiles nothing) or is part of the program."""
+        return self.type is float or Traced in self._marks
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it defines replicates, as the seed does, rather than a different setting."""
+        return Repeat in self._marks
+
+    @property
+    def before(self) -> Before | None:
+        """The value that stands for the time before this hyperparameter existed; None where it always did."""
+        return next((mark for mark in self._marks if isinstance(mark, Before)), None)
+
+    @property
+    def every(self) -> range:
+        """All values of a hyperparameter that repeats."""
+        low, high = self._bounds()
+        return range(int(low), int(high) + 1)
+
+    def _bounds(self) -> tuple[float, float]:
+        lowest = [mark.ge for mark in self._marks if isinstance(mark, Ge)]
+        highest = [mark.le for mark in self._marks if isinstance(mark, Le)]
+        return (lowest[0] if lowest else -math.inf), (highest[0] if highest else math.inf)  # type: ignore[return-value]
+
+    def checked(self, value: Any) -> Any:
+        """The value, if it is of the right type and in the range; raises UsageError otherwise."""
+        asked = self._fault(value)
+        if asked:
+            raise UsageError(f"{self.name}: must be {asked}, found {value!r}")
+        return float(value) if self.type is float else value
+
+    def _fault(self, value: Any) -> str:
+        """What a value must be and is not; nothing where it is legal."""
+        if self.type is str:
+            legal = isinstance(value, str) and (not self.choices or value in self.choices)
+            return "" if legal else _either(self.choices) if self.choices else "text"
+        if isinstance(value, bool) or not isinstance(value, int if self.type is int else int | float):
+            return "a whole number" if self.type is int else "a number"
+        low, high = self._bounds()
+        if not abs(value) < 10**300:  # not finite, or an integer that no float holds
+            return "a finite number"
+        return f"at least {low:,g}" if value < low else f"at most {high:,g}" if value > high else ""
+
+
+def _either(choices: Iterable[str]) -> str:
+    quoted = [f"'{one}'" for one in choices]
+    return " or ".join([*([", ".join(quoted[:-1])] if quoted[:-1] else []), quoted[-1]])
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """The hyperparameters of a function: its arguments that have a default."""
+    return {
+        one.name: Parameter(one.name, one.default, one.annotation)
+        for one in inspect.signature(function, eval_str=True).parameters.values()
+        if one.default is not inspect.Parameter.empty
+    }
+
+
+def picked(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that a function takes out of `values`; what is missing there keeps its default."""
+    return {name: values[name] for name in inspect.signature(function).parameters if name in values}

@@ -1,0 +1,14 @@
+"""How the runs of a command are carried out."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What holds for all runs of a command."""
+
+    devices: int | None = None  # runs trained at once; None: one per core
+    cache: bool = True  # keep compiled programs
+    pictures: bool = True
+    timeout: float | None = None  # seconds of a launch, compiling included
+    fail_fast: bool = False

@@ -1,0 +1,131 @@
+"""A grid: what a user asks for, by flags and by an experiment file, before any default.
+
+Every value carries its origin: the flag or the place of the file that set it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple
+
+from annotated_types import Ge, Le
+
+from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.parameters import Parameter
+from ebmcli.core.registry import find, units
+from ebmcli.core.units import KINDS, Kind
+from ebmcli.planning.values import expanded, parameter
+from ebmcli.training.optimiser import SETTINGS
+
+SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
+BUDGET = Parameter("budget", None, Annotated[int, Ge(1), Le(10**15)])
+DEFAULT = "default"  # the sampler or energy that suits the rest of the cell
+FLAG = "command line"  # the origin of what a flag sets
+
+
+class Given(NamedTuple):
+    """Values that were asked for, and what asked for them."""
+
+    values: list[Any]
+    origin: str
+
+
+Table = dict[str, Given]  # by name
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is asked for: names by axis, values by hyperparameter, values that belong to one unit."""
+
+    axes: Table = field(default_factory=dict)  # by kind, or "seed"
+    settings: Table = field(default_factory=dict)
+    special: dict[tuple[Kind, str], Table] = field(default_factory=dict)  # by (kind, unit)
+    budget: int | None = None  # energy evaluations of every run, from which its steps follow
+
+    def over(self, base: "Grid") -> "Grid":
+        """Lay this grid over a base: what is said here wins over what is said there, special or not."""
+        said = {*self.settings, *(["samplers"] if "sampler" in self.axes else []), *(["steps"] if self.budget else [])}
+        special = {
+            unit: {name: values for name, values in table.items() if name not in said}
+            for unit, table in base.special.items()
+        }
+        settings = {name: values for name, values in base.settings.items() if name not in said} | self.settings
+        budget = self.budget or (None if "steps" in self.settings else base.budget)
+        return Grid(base.axes | self.axes, settings, special | self.special, budget)
+
+
+def grid(
+    axes: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    special: Mapping[tuple[Kind, str], Mapping[str, Any]] | None = None,
+    origin: str = FLAG,
+) -> Grid:
+    """Check raw values and make a Grid of them; None means not said. Raises UsageError.
+
+    special: by (kind, unit). origin: what said all this.
+    """
+    chosen = {
+        axis: Given(seeds(given) if axis == "seed" else names(axis, given), origin)  # type: ignore[arg-type]
+        for axis, given in axes.items()
+        if given is not None
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    budget = _budget(given.pop("budget", None), given)
+    said = {parameter(name).name: Given(expanded(parameter(name), value), origin) for name, value in given.items()}
+    tables = {unit: _table(*unit, table, origin) for unit, table in (special or {}).items()}
+    if budget and any("steps" in table for table in tables.values()):
+        raise UsageError("budget: the steps of a run follow from it, leave out the steps of single tasks")
+    return Grid(chosen, said, tables, budget)
+
+
+def _table(kind: Kind, name: str, table: Mapping[str, Any], origin: str) -> Table:
+    """The values that belong to one unit."""
+    owned = dict(find(kind, name).parameters) | (SETTINGS if kind == "task" else {})
+    extra = ["samplers"] if kind in ("loss", "task") else []
+    found: Table = {}
+    for key, given in table.items():
+        plain = key.replace("-", "_")
+        if plain not in [*owned, *extra]:
+            raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"])
+        values = names("sampler", given) if plain in extra else expanded(parameter(plain), given)
+        found[plain] = Given(values, f"{origin}, [{kind}.{name}]")
+    return found
+
+
+def names(kind: Kind, given: Any) -> list[str]:
+    """Names of units, checked; `all` stands for every one of them."""
+    asked = [one.strip() for text in (given if isinstance(given, list) else [given]) for one in str(text).split(",")]
+    if not asked or "" in asked:
+        raise UsageError(f"{kind}: the list is empty or has an empty entry (ebm list {KINDS[kind]} shows them)")
+    found: list[str] = []
+    for name in asked:
+        if name == "all":
+            found += [unit.name for unit in units(kind).values() if not getattr(unit.traits, "file", False)]
+        elif name == DEFAULT and kind in ("sampler", "energy"):
+            found.append(name)
+        else:
+            unit = find(kind, name)
+            if getattr(unit.traits, "file", False):
+                unit.build({})  # the file is looked at before anything begins
+            found.append(unit.name)
+    return found
+
+
+def seeds(given: Any) -> list[int]:
+    """Seeds, each once."""
+    found = expanded(SEED, given)
+    twice = [seed for seed, count in Counter(found).items() if count > 1]
+    if twice:
+        raise UsageError(f"seed: {twice[0]} stands twice, name each seed once")
+    return found
+
+
+def _budget(given: Any, settings: Mapping[str, Any]) -> int | None:
+    if given is None:
+        return None
+    if "steps" in settings:
+        raise UsageError("budget: the steps of a run follow from it, leave out steps")
+    found = expanded(BUDGET, given)
+    if len(found) > 1:
+        raise UsageError(f"budget: one number for all runs, found {len(found)}")
+    return int(found[0])
