@@ -7,25 +7,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ebmcli.cli.console import console
-from ebmcli.execution import supervisor
-from ebmcli.storage import store
+from ebmcli.execution.supervisor import environment
+from ebmcli.storage.atomic import held, locked, write
 from ebmcli.storage.provenance import PACKAGES, cpu, versions
-from ebmcli.training import engine
+from ebmcli.training import devices as machine_devices
 
-OK, BAD = 0, 1
 PATIENCE = 120  # seconds for a process that imports jax
-MEMORY, ROOM = 2 * 2**30, 2**30  # bytes below which a sweep is in danger
+LEAST_MEMORY, LEAST_ROOM = 2 * 2**30, 2**30  # bytes below which a sweep is in danger
 STEPS = 2000  # of the program that the cache is tried with
 
 
-class Line(NamedTuple):
-    """A check."""
+class Check(NamedTuple):
+    """One check and what it found."""
 
     name: str
     good: bool
@@ -33,7 +30,7 @@ class Line(NamedTuple):
     advice: str = ""  # where it is bad
 
 
-def examine(results: Path, devices: int | None, cache: bool) -> Iterator[Line]:
+def examine(results: Path, devices: int | None, cache: bool) -> Iterator[Check]:
     """All checks, one by one."""
     yield _versions()
     yield _cores()
@@ -43,43 +40,45 @@ def examine(results: Path, devices: int | None, cache: bool) -> Iterator[Line]:
     yield from _jax(devices, cache)
 
 
-def _versions() -> Line:
+def _versions() -> Check:
     found = versions()
     missing = [name for name in PACKAGES if name not in found]
     python = ".".join(map(str, sys.version_info[:3]))
     text = ", ".join(f"{name} {version}" for name, version in {**found, "python": python}.items())
-    return Line("versions", not missing, text, f"not installed: {', '.join(missing)}; pip install ebmcli")
+    return Check("versions", not missing, text, f"not installed: {', '.join(missing)}; pip install ebmcli")
 
 
-def _cores() -> Line:
-    mine, there, load = engine.cores(), os.cpu_count() or 1, os.getloadavg()[0]
+def _cores() -> Check:
+    mine, there, load = machine_devices.cores(), os.cpu_count() or 1, os.getloadavg()[0]
     text = f"{mine} of {there} cores of {cpu()[0]}, load {load:.1f}"
     advice = f"other processes take {load:.1f} cores: wait, or say fewer --devices; figures stay right, times do not"
-    return Line("cores", load < mine + 1, text, advice)
+    return Check("cores", load < mine + 1, text, advice)
 
 
-def _memory() -> Line:
+def _memory() -> Check:
     with open("/proc/meminfo") as file:
         free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         text = Path(limit).read_text().strip() if Path(limit).exists() else "max"
         free = min(free, int(text)) if text.isdigit() else free
     advice = "a sweep may be killed for lack of memory: end other programs, or say fewer --devices"
-    return Line("memory", free >= MEMORY, f"{free / 2**30:.1f} GiB free", advice)
+    return Check("memory", free >= LEAST_MEMORY, f"{free / 2**30:.1f} GiB free", advice)
 
 
-def _folder(where: Path) -> Iterator[Line]:
+def _folder(where: Path) -> Iterator[Check]:
     """Room, locks and renames, tried where the results lie or will lie."""
     try:
         with tempfile.TemporaryDirectory(dir=where, prefix=".ebm-doctor-") as place:
             free = shutil.disk_usage(place).free
-            yield Line("room", free >= ROOM, f"{free / 2**30:.1f} GiB free in {where}", "make room, or say --results")
+            yield Check(
+                "room", free >= LEAST_ROOM, f"{free / 2**30:.1f} GiB free in {where}", "make room, or say --results"
+            )
             advice = "two sweeps in one folder would not wait for each other: put --results on a local disk"
-            yield Line("locks", *_tried(_locks, Path(place)), advice)
+            yield Check("locks", *_tried(_locks, Path(place)), advice)
             advice = "a crash could leave half a file: put --results on another disk"
-            yield Line("renames", *_tried(_renames, Path(place)), advice)
+            yield Check("renames", *_tried(_renames, Path(place)), advice)
     except OSError as error:
-        yield Line("results", False, f"{where}: {error.strerror}", "say a folder that you may write, by --results")
+        yield Check("results", False, f"{where}: {error.strerror}", "say a folder that you may write, by --results")
 
 
 def _tried(check: Callable[[Path], str], place: Path) -> tuple[bool, str]:
@@ -93,22 +92,22 @@ def _tried(check: Callable[[Path], str], place: Path) -> tuple[bool, str]:
 
 def _locks(place: Path) -> str:
     """Held by us, seen by another process, and free again when a process that held it is killed."""
-    code = "import sys, time; from pathlib import Path; from ebmcli import disk\np = Path(sys.argv[1])\n"
-    see = [sys.executable, "-P", "-c", f"{code}sys.exit(disk.held(p))", str(place / "lock")]
-    with store.locked(place / "lock"):
+    code = "import sys, time; from pathlib import Path; from ebmcli.storage import atomic\np = Path(sys.argv[1])\n"
+    see = [sys.executable, "-P", "-c", f"{code}sys.exit(atomic.held(p))", str(place / "lock")]
+    with locked(place / "lock"):
         if not _child(see).returncode:
             return "another process does not see a lock"
-    hold = f"{code}with disk.locked(p): print(flush=True); time.sleep(60)"
-    with subprocess.Popen([*see[:3], hold, see[4]], stdout=subprocess.PIPE, env=supervisor.environment()) as holder:
+    hold = f"{code}with atomic.locked(p): print(flush=True); time.sleep(60)"
+    with subprocess.Popen([*see[:3], hold, see[4]], stdout=subprocess.PIPE, env=environment()) as holder:
         holder.stdout.readline()  # type: ignore[union-attr]
         holder.kill()
-    return "the lock of a killed process stays" if store.held(place / "lock") else ""
+    return "the lock of a killed process stays" if held(place / "lock") else ""
 
 
 def _renames(place: Path) -> str:
     """A file over a file, a directory that is there already refused."""
     for content in (b"old", b"new"):
-        store.write(place / "file", content)
+        write(place / "file", content)
     for name in ("a", "b"):
         (place / name).mkdir()
         (place / name / "x").touch()
@@ -119,28 +118,28 @@ def _renames(place: Path) -> str:
     return "a directory replaced another"
 
 
-def _jax(devices: int | None, cache: bool) -> Iterator[Line]:
+def _jax(devices: int | None, cache: bool) -> Iterator[Check]:
     """Two processes that compile the same program: the second must find it in the cache."""
     told = json.dumps([devices, cache])
     first, second = (_child([sys.executable, "-P", "-m", "ebmcli.checks.machine", told]) for _ in range(2))
     if second.returncode or first.returncode:
         words = (second.stderr or first.stderr).strip().splitlines()[-1:] or ["it ended without a word"]
-        yield Line("devices", False, f"jax does not start: {words[0]}", "look at JAX_PLATFORMS and XLA_FLAGS")
+        yield Check("devices", False, f"jax does not start: {words[0]}", "look at JAX_PLATFORMS and XLA_FLAGS")
         return
     found = json.loads(second.stdout)
-    yield Line("devices", True, found["devices"])
+    yield Check("devices", True, found["devices"])
     if not cache:
-        yield Line("cache", True, "off (--no-compile-cache)")
+        yield Check("cache", True, "off (--no-compile-cache)")
     elif found["folder"] is None:
-        yield Line("cache", False, "no folder for compiled programs", "set HOME or XDG_CACHE_HOME")
+        yield Check("cache", False, "no folder for compiled programs", "set HOME or XDG_CACHE_HOME")
     else:
         text = "a second process finds" if found["hits"] else "a second process does not find"
         advice = "every command compiles anew: look whether that folder can be written and has room"
-        yield Line("cache", bool(found["hits"]), f"{text} compiled programs in {found['folder']}", advice)
+        yield Check("cache", bool(found["hits"]), f"{text} compiled programs in {found['folder']}", advice)
 
 
 def _child(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=supervisor.environment())
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment())
 
 
 def _probe(devices: int | None, cache: bool) -> None:
@@ -148,8 +147,8 @@ def _probe(devices: int | None, cache: bool) -> None:
     from ebmcli.core.lazy import jax, jnp
 
     events: list[str] = []
-    folder = engine.cache_folder() if cache else None
-    engine.start(devices, folder)
+    folder = machine_devices.cache_folder() if cache else None
+    machine_devices.start(devices, folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # a small program, too
     jax.monitoring.register_event_listener(lambda event, **kwargs: events.append(event))
     jax.jit(lambda x: jax.lax.fori_loop(0, STEPS, lambda _, v: jnp.sin(v) + 1.0, x))(jnp.ones(3)).block_until_ready()
@@ -159,21 +158,6 @@ def _probe(devices: int | None, cache: bool) -> None:
             {"devices": kinds, "hits": sum("cache_hits" in event for event in events), "folder": folder and str(folder)}
         )
     )
-
-
-def doctor(results: Path, devices: int | None, cache: bool, as_json: bool) -> int:
-    """Print a line a check; 1 where one is bad."""
-    out, lines, began = console(), [], time.monotonic()
-    for line in examine(results, devices, cache):
-        lines.append(line)
-        if not as_json:
-            advice = "" if line.good else f": {line.advice}"
-            out.print(f"{'ok ' if line.good else 'BAD'}  {line.name:9} {line.found}{advice}", markup=False)
-    if as_json:
-        print(store.dumps([line._asdict() | {"advice": "" if line.good else line.advice} for line in lines]))
-    elif all(line.good for line in lines):
-        out.print(f"all is well ({time.monotonic() - began:.0f} s)")
-    return OK if all(line.good for line in lines) else BAD
 
 
 if __name__ == "__main__":

@@ -5,18 +5,17 @@ energies that can be reached, is a box of such points. LeCun et al. 2006, sectio
 condition 3, which makes a loss a good one, asks for a point of R in HP1 with a lower loss than every point of HP2.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ebmcli.cli.console import console, print_table
 from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.registry import Unit, find, units
+from ebmcli.core.needs import Need, Needs
 from ebmcli.core.types import Energies
-from ebmcli.report.blocks import Table
-from ebmcli.storage import store
+from ebmcli.core.units import LossUnit
 from ebmcli.training.objective import FILLED
 
 TOP = 3.0  # R is [0, TOP]^2 for losses of energies that are never negative, [-TOP, TOP]^2 for the others
@@ -24,17 +23,6 @@ STEP = 1 / 32  # of the grid: exact in binary, as are the margins
 LEVELS = 1000  # flat energies per unit
 MARGINS = (0.5, 1.0, 2.0)  # all are tried, so that `m` is found and not 1
 ROUNDING = 1e-12  # losses closer than this share of their spread are equal
-OK, DISAGREES = 0, 3
-HEADING = f"margins, on energies in [-{TOP:g}, {TOP:g}], or [0, {TOP:g}] where F >= 0"
-COLUMNS = {
-    "loss": "loss",
-    "promised": "promised",
-    "found": "found",
-    "condition_3": "condition 3",
-    "gradient_test": "gradient test",
-    "push_up": "push-up",
-    "flat": "flat energy",
-}
 
 
 class Surface(NamedTuple):
@@ -60,7 +48,7 @@ class Surface(NamedTuple):
 # --- the loss as a function of two energies --------------------------------------------------------------------------
 
 
-def example(needs: frozenset[str], energies: Array, log_z: Array) -> Energies:
+def example(needs: Needs, energies: Array, log_z: Array) -> Energies:
     """The Energies of one example with two answers, [2] the right one and the wrong one, at beta = 1 and distance 1.
 
     As in a run, only what the loss declares that it needs is filled; the densities of both answers are 1.
@@ -81,7 +69,7 @@ def example(needs: frozenset[str], energies: Array, log_z: Array) -> Energies:
     return Energies(*(known[name] if name in filled else None for name in Energies._fields))  # type: ignore[arg-type]
 
 
-def surface(unit: Unit) -> Callable[[Array, Array], tuple[Array, Array]]:
+def surface(unit: LossUnit) -> Callable[[Array, Array], tuple[Array, Array]]:
     """(points [N, 2], hyperparameters [P]) -> (losses [N], their slopes [N, 2]), compiled once for all margins.
 
     log Z is a weight that training fits along with the energy, so a loss that asks for it is taken at the one that
@@ -95,9 +83,13 @@ def surface(unit: Unit) -> Callable[[Array, Array], tuple[Array, Array]]:
         named = fixed | dict(zip(traced, values, strict=True))
 
         def at(log_z: Array, energies: Array) -> Array:
-            return unit.function(example(unit.needs, energies, log_z), **named)
+            return unit.function(example(unit.traits.needs, energies, log_z), **named)
 
-        log_z = _minimiser(partial(at, energies=jax.lax.stop_gradient(energies))) if "log_q" in unit.needs else 0.0
+        log_z = (
+            _minimiser(partial(at, energies=jax.lax.stop_gradient(energies)))
+            if Need.LOG_Q in unit.traits.needs
+            else 0.0
+        )
         return at(jnp.asarray(log_z), energies)
 
     return jax.jit(jax.vmap(jax.value_and_grad(loss), (0, None)))
@@ -117,12 +109,12 @@ def _minimiser(function: Callable[[Array], Array]) -> Array:
 # --- what is found on it ---------------------------------------------------------------------------------------------
 
 
-def reach(unit: Unit) -> tuple[float, float]:
+def reach(unit: LossUnit) -> tuple[float, float]:
     """The lowest and the highest energy of R."""
-    return (0.0 if "nonnegative" in unit.needs | unit.wants else -TOP), TOP
+    return (0.0 if Need.NONNEGATIVE in unit.traits.needs | unit.traits.wants else -TOP), TOP
 
 
-def survey(unit: Unit) -> tuple[list[Surface], np.ndarray]:
+def survey(unit: LossUnit) -> tuple[list[Surface], np.ndarray]:
     """The loss over R at every margin (at 1 alone where it has none), and [N, 2] flat energies and their loss at 1.
 
     Raises what the loss raises, and ValueError where it or a slope is not finite.
@@ -196,29 +188,55 @@ def lowest_flat(flat: np.ndarray) -> tuple[float, list[float] | None]:
 # --- the judgement ---------------------------------------------------------------------------------------------------
 
 
-def judge(unit: Unit) -> dict[str, Any]:
-    """The record of a loss: what it promises, what is found, whether they agree (None: not to be judged) and why."""
-    record: dict[str, Any] = {"loss": unit.name, "promised": unit.promised}
-    record |= dict.fromkeys(["found", *list(COLUMNS)[3:], "flat_at", "box", "agrees", "reason"])
-    if "view" in unit.needs and unit.promised != "-":
-        return record | {"agrees": False, "reason": "a loss of a View sees no energies of answers: declare -"}
-    if unit.promised == "-":
-        without = {
-            "its F- is a sample of the model": "model" in unit.wants,
-            "sees no pair of answers": "view" in unit.needs,
-        }
-        return record | {"reason": next((why for why, so in without.items() if so), "declares that it has none")}
+@dataclass(frozen=True)
+class Finding:
+    """What a loss promises and what is found of it. Fields that do not apply are None."""
+
+    loss: str
+    promised: str
+    found: str | None = None  # the margin, in the words of the registry
+    condition_3: str | None = None  # the margins for which it holds
+    gradient_test: str | None = None
+    push_up: str | None = None  # where F- is pushed up
+    flat: float | None = None  # the lowest loss of an energy that knows nothing
+    flat_at: list[float] | None = None  # from which level to which; None: at all of them
+    box: tuple[float, float] | None = None
+    agrees: bool | None = None  # None: not to be judged
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as JSON has it."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """What is wrong with a loss that breaks its promise."""
+        against = f", found is {self.found}" if self.found else ""
+        return f"{self.loss} promises the margin {self.promised}{against}: {self.reason}"
+
+
+def judge(unit: LossUnit) -> Finding:
+    """Judge a loss from its function alone."""
+    needs, wants, promised = unit.traits.needs, unit.traits.wants, unit.traits.promised
+    head = unit.name, promised.text()
+    if Need.VIEW in needs and promised.applies:
+        return Finding(*head, agrees=False, reason="a loss of a View sees no energies of answers: declare -")
+    if not promised.applies:
+        sampled, blind = Need.MODEL in wants, Need.VIEW in needs
+        known = "its F- is a sample of the model" if sampled else "sees no pair of answers" if blind else ""
+        return Finding(*head, reason=known or "declares that it has none")
     try:
         found, flat = survey(unit)
     except Exception as error:  # a stranger's code
         lines = str(error).strip().splitlines() or ["no message"]
-        return record | {"agrees": False, "reason": f"it fails on two energies: {type(error).__name__}: {lines[0]}"}
-    record |= _described(found) | dict(zip(("flat", "flat_at"), lowest_flat(flat), strict=True)) | {"box": reach(unit)}
-    agrees = record["found"] == unit.promised
-    return record | {"agrees": agrees, "reason": None if agrees else _why(found, record["push_up"])}
+        return Finding(*head, agrees=False, reason=f"it fails on two energies: {type(error).__name__}: {lines[0]}")
+    described = _described(found)
+    agrees = described["found"] == promised.text()
+    why = None if agrees else _why(found, described["push_up"])
+    value, levels = lowest_flat(flat)
+    return Finding(*head, **described, flat=value, flat_at=levels, box=reach(unit), agrees=agrees, reason=why)
 
 
-def _described(found: Sequence[Surface]) -> dict[str, Any]:
+def _described(found: Sequence[Surface]) -> Mapping[str, str]:
     """What the surfaces at all margins have in common, in the words of the registry."""
     margins = [largest_margin(one) for one in found]
     kinds, bounds = zip(*map(support, found), strict=True)
@@ -252,41 +270,3 @@ def _why(found: Sequence[Surface], push_up: str) -> str:
     whole = {"never": "never pushes F- up", "any gap": "pushes F- up at any gap"}
     pushes = whole.get(push_up) or f"pushes F- up where {push_up.replace('gap', 'F- - F+')}"
     return f"{at} its loss falls until the gap F- - F+ is {until}, and it {pushes}"
-
-
-# --- the command -----------------------------------------------------------------------------------------------------
-
-
-def check(names: Sequence[str], as_json: bool) -> int:
-    """Judge the named losses, or all; print their records, and a sentence for each that breaks its promise."""
-    chosen = [find("loss", name) for name in dict.fromkeys(names)] or list(units("loss").values())
-    records = [judge(unit) for unit in chosen]
-    if as_json:
-        print(store.dumps(records))
-    for one in [] if as_json else tables(records):
-        print_table(one, console())
-    broken = [record for record in records if record["agrees"] is False]
-    for record in broken:
-        console(stderr=True).print(f"ebm: {sentence(record)}", markup=False, soft_wrap=True)
-    return DISAGREES if broken else OK
-
-
-def sentence(record: dict[str, Any]) -> str:
-    """What is wrong with a loss that breaks its promise."""
-    against = f", found is {record['found']}" if record["found"] else ""
-    return f"{record['loss']} promises the margin {record['promised']}{against}: {record['reason']}"
-
-
-def tables(records: Sequence[dict[str, Any]]) -> list[Table]:
-    """The judged losses, and those to which margins do not apply."""
-    judged = [[_cell(record[name]) for name in COLUMNS] for record in records if record["agrees"] is not None]
-    others = [[record["loss"], "-", record["reason"]] for record in records if record["agrees"] is None]
-    shown = [
-        Table(HEADING, list(COLUMNS.values()), judged),
-        Table("no margin to judge", ["loss", "promised", "reason"], others),
-    ]
-    return [table for table in shown if table.rows]
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else f"{value + 0:.3g}" if isinstance(value, float) else value

@@ -7,12 +7,13 @@ from typing import Any
 import typer
 
 from ebmcli.core.registry import units
+from ebmcli.core.units import Kind
 from ebmcli.storage import store
 
 Offer = Callable[..., list[str]]
 
 
-def units_of(kind: str, *others: str) -> Offer:
+def units_of(kind: Kind, *others: str) -> Offer:
     """Names of units in a list with commas: what stands before the last one is kept."""
 
     def offer(incomplete: str) -> list[str]:
@@ -35,9 +36,9 @@ def runs(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting(dict.fromkeys(found), incomplete)
 
 
-def words(*known: str) -> Offer:
-    """A fixed choice."""
-    return lambda incomplete: _starting(known, incomplete)
+def one_of(names: Callable[[], Iterable[str]]) -> Offer:
+    """One of some names, which are looked up when they are asked for."""
+    return lambda incomplete: _starting(names(), incomplete)
 
 
 def _root(ctx: Any) -> Path:

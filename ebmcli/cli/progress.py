@@ -7,13 +7,13 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ebmcli.planning.plan import Cell
+from ebmcli.planning.cells import Cell
 
 SILENCE = 5.0  # seconds after which a log gets a line
 
 
 class Bar:
-    """Watches a sweep (see sweep.Watcher)."""
+    """Watches a sweep (see events.Watcher)."""
 
     def __init__(self, console: Console, quiet: bool = False):
         self.console = console
@@ -36,7 +36,7 @@ class Bar:
         self.bar.stop()
 
     def begin(self, total: int, finished: int) -> None:
-        """So many runs in all, so many of them already there."""
+        """Start: the total number of runs, and how many are already finished."""
         self.total, self.finished = total, finished
         self.bar.update(self.task, total=max(total, 1), completed=finished)
 

@@ -1,164 +1,270 @@
-"""The commands that read results, for the command line: each parses, calls and prints."""
+"""The commands that read results: report, plot, status, show, compare, export."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ebmcli.cli import completion
+from ebmcli.cli.console import console, print_table
+from ebmcli.cli.exit_codes import ExitCode
+from ebmcli.cli.options import ROOT, Json, Results
+from ebmcli.core.errors import UsageError
+from ebmcli.storage import find, store
+from ebmcli.storage.atomic import dumps, write
+from ebmcli.storage.records import Record
 
-ROOT = Path("results")
-Results = Annotated[Path, typer.Option("--results", help="Folder that holds all results.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, alone on stdout.")]
+DEFAULT_GRID = "loss,sampler"  # rows and columns of a page
+
 Sweep = Annotated[
     str | None,
     typer.Argument(help="Name or folder of a sweep. [default: the newest]", autocompletion=completion.sweeps),
 ]
-Which = typer.Argument(help="Name or folder of a sweep.", autocompletion=completion.sweeps)
-
-
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        help="md, html, csv, json or latex.",
-        autocompletion=completion.words("md", "html", "csv", "json", "latex"),
-    ),
-]
+Named = typer.Argument(help="Name or folder of a sweep.", autocompletion=completion.sweeps)
 Sweeps = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[SWEEP]...", help="Names or folders of sweeps. [default: the newest]", autocompletion=completion.sweeps
     ),
 ]
+
+
+def _formats() -> list[str]:
+    from ebmcli.report.writers import formats
+
+    return list(formats())
+
+
+def _exports() -> list[str]:
+    from ebmcli.storage.export import FORMATS
+
+    return list(FORMATS)
+
+
+# --- report ----------------------------------------------------------------------------------------------------------
+
+Format = Annotated[
+    str,
+    typer.Option("--format", help="md, html, latex, csv or json.", autocompletion=completion.one_of(_formats)),
+]
 Baseline = Annotated[
     str | None,
     typer.Option(
         "--baseline",
         metavar="LOSS[/NEGATIVES]",
-        help="Paired differences of every row to this loss.",
+        help="Add paired differences of every row to this loss.",
         autocompletion=completion.units_of("loss"),
     ),
 ]
 Measure = Annotated[
     str | None, typer.Option("--measure", help="Rank and compare in this measure. [default: kl, cer, ..., by task]")
 ]
+Iqm = Annotated[bool, typer.Option("--iqm", help="Report interquartile means instead of means.")]
+ToFile = Annotated[Path | None, typer.Option("--output", help="Write to this file instead of stdout.")]
+Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show the pages of `ebm plot` in a file.")]
+JsonFormat = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 
 
 def report(
     sweeps: Sweeps = None,
     format: Format = "md",
-    output: Annotated[Path | None, typer.Option("--output", help="Write to this file instead of stdout.")] = None,
+    output: ToFile = None,
     baseline: Baseline = None,
     measure: Measure = None,
-    iqm: Annotated[bool, typer.Option("--iqm", help="Interquartile means instead of means.")] = False,
-    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Show no pictures.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    iqm: Iqm = False,
+    pictures: Pictures = True,
+    json: JsonFormat = False,
     results: Results = ROOT,
 ) -> None:
     """Print the tables of one or more sweeps: margin, collapse and accuracy, with intervals over seeds.
 
-    Written to a file by --output, a report has pictures too: html holds them, md and latex find them beside it.
-    """
-    from ebmcli.cli import reading
-    from ebmcli.report.build import Wanted
+    A report that is written to a file by --output has pictures too: html holds them, md and latex find them beside it.
 
-    wanted = Wanted(baseline, measure, iqm)
-    raise typer.Exit(reading.report(sweeps or [], "json" if json else format, wanted, not no_pictures, output, results))
+        ebm report first --format html --output first.html --baseline hinge
+    """
+    from ebmcli.report.build import Report, Wanted
+    from ebmcli.report.writers import format_of, written
+
+    chosen = format_of("json" if json else format)
+    if output and not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    asked: list[str | None] = [*(sweeps or [])] or [None]
+    folders = list(dict.fromkeys(find.sweep(name, results) for name in asked))
+    pages = _pages(folders, output is not None) if pictures and chosen.pictures else {}
+    text = written(Report(folders, Wanted(baseline, measure, iqm), pages), chosen.name, output)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write(output, text.encode())
+        console(stderr=True).print(f"written to {output}", markup=False)
+
+
+def _pages(folders: Sequence[Path], draw: bool) -> dict[str, list[Path]]:
+    """The pages of `ebm plot` by task: those that are newer than every result that they show, or else drawn now."""
+    from ebmcli.figures.page import draw_pages, file_of
+
+    found: dict[str, list[Path]] = {}
+    err = console(stderr=True)
+    for folder in folders:
+        records = [record for record in store.records(folder) if record.status == "done"]
+        tasks = list(dict.fromkeys(record.task for record in records))
+        if draw and not all(_is_fresh(folder, task, records) for task in tasks):
+            try:
+                _, notes = draw_pages(folder, DEFAULT_GRID, None, None, None)
+            except UsageError as error:
+                notes = [f"no pictures of {folder.name}: {error}"]
+            for note in notes:
+                err.print(note, markup=False, soft_wrap=True)
+        for task in tasks:
+            if _is_fresh(folder, task, records):
+                found.setdefault(task, []).append(file_of(folder, None, task, 1))
+    return found
+
+
+def _is_fresh(folder: Path, task: str, records: Sequence[Record]) -> bool:
+    """Whether the page of a task is there and shows what is there."""
+    from ebmcli.figures.page import file_of
+
+    page = file_of(folder, None, task, 1)
+    files = [folder / "runs" / record.id / "result.json" for record in records if record.task == task]
+    return page.exists() and all(file.stat().st_mtime_ns <= page.stat().st_mtime_ns for file in files)
+
+
+# --- plot ------------------------------------------------------------------------------------------------------------
+
+GridAxes = Annotated[
+    str,
+    typer.Option(
+        "--grid",
+        metavar="ROWS,COLUMNS",
+        help="Two of loss, sampler, energy, task, seed, or a hyperparameter that varies.",
+    ),
+]
+OneTask = Annotated[
+    str | None,
+    typer.Option(
+        "--task", help="Only this task. [default: a page for each]", autocompletion=completion.units_of("task")
+    ),
+]
+OneSeed = Annotated[int | None, typer.Option("--seed", help="The seed that is shown. [default: the lowest]")]
+PageFile = Annotated[
+    Path | None,
+    typer.Option("--output", help="A .png, .pdf or .svg file. [default: grid-TASK.png in the sweep's folder]"),
+]
 
 
 def plot(
     sweep: Sweep = None,
-    grid: Annotated[
-        str,
-        typer.Option(
-            "--grid",
-            metavar="ROWS,COLUMNS",
-            help="Two of loss, sampler, energy, task, seed, or a hyperparameter that varies.",
-        ),
-    ] = "loss,sampler",
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--task", help="Only this task. [default: a page for each]", autocompletion=completion.units_of("task")
-        ),
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="The seed that is shown. [default: the lowest]")] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="A .png, .pdf or .svg file. [default: grid-TASK.png in the sweep's folder]"),
-    ] = None,
+    grid: GridAxes = DEFAULT_GRID,
+    task: OneTask = None,
+    seed: OneSeed = None,
+    output: PageFile = None,
     results: Results = ROOT,
 ) -> None:
-    """Draw a page of small multiples: one cell a run, on one scale, collapsed ones marked.
+    """Draw a page of small multiples: one cell per run, on one scale, collapsed ones marked.
 
-    Energy surfaces on the plane, F(x, y) of curves, regions of labels, gaps of words. Prints the files written.
+    Energy surfaces on the plane, F(x, y) of curves, regions of labels, gaps of words. The files written are printed.
     """
-    from ebmcli.cli import reading
+    from ebmcli.figures.page import draw_pages
 
-    raise typer.Exit(reading.plot(sweep, grid, task, seed, output, results))
+    written, notes = draw_pages(find.sweep(sweep, results), grid, task, seed, output)
+    err = console(stderr=True)
+    for note in notes:
+        err.print(note, markup=False, soft_wrap=True)
+    for path in written:
+        print(path)
+
+
+# --- status and show -------------------------------------------------------------------------------------------------
 
 
 def status(sweep: Sweep = None, json: Json = False, results: Results = ROOT) -> None:
     """Print how far a sweep is: runs by state, how long the rest will take, the last error."""
-    from ebmcli.cli import reading
+    from ebmcli.report.status import sentences, standing, table
 
-    raise typer.Exit(reading.status(sweep, json, results))
+    found = standing(find.sweep(sweep, results))
+    _print_parts([table(found), *sentences(found)], found if json else None)
 
 
-def show(
-    run: Annotated[
-        str, typer.Argument(help="Name of a run, or its beginning, or its folder.", autocompletion=completion.runs)
-    ],
-    json: Json = False,
-    results: Results = ROOT,
-) -> None:
+RunName = Annotated[
+    str, typer.Argument(help="Name of a run, or its beginning, or its folder.", autocompletion=completion.runs)
+]
+
+
+def show(run: RunName, json: Json = False, results: Results = ROOT) -> None:
     """Print all of a run: configuration with the origin of each value, measures, curves, provenance, files."""
-    from ebmcli.cli import reading
+    from ebmcli.report.run import describe, paragraphs
 
-    raise typer.Exit(reading.show(run, json, results))
+    folder = find.run(run, results)
+    if json:
+        _print_parts([], describe(folder))
+    else:
+        _print_parts(paragraphs(folder), None)
+
+
+def _print_parts(parts: Sequence[Any], as_json: Any) -> None:
+    """Print sentences and tables; or one value as JSON instead, if there is one."""
+    if as_json is not None:
+        print(dumps(as_json))
+        return
+    out = console()
+    for part in parts:
+        if isinstance(part, str):
+            out.print(part, markup=False, soft_wrap=True)
+        else:
+            print_table(part, out)
+
+
+# --- compare and export ----------------------------------------------------------------------------------------------
+
+FailOnWorse = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-worse",
+        help="End with exit code 3 where a measure is significantly worse in the second, a run is no longer healthy, "
+        "or a row is missing.",
+    ),
+]
 
 
 def compare(
-    first: Annotated[str, Which],
-    second: Annotated[str, Which],
-    fail_on_worse: Annotated[
-        bool,
-        typer.Option(
-            "--fail-on-worse",
-            help="Exit code 3 where a measure is significantly worse in the second, a run is no longer healthy, or a "
-            "row is missing.",
-        ),
-    ] = False,
+    first: Annotated[str, Named],
+    second: Annotated[str, Named],
+    fail_on_worse: FailOnWorse = False,
     json: Json = False,
     results: Results = ROOT,
 ) -> None:
     """Print what changed from one sweep to another, beyond the noise of the seeds."""
-    from ebmcli.cli import reading
+    from ebmcli.report import compare as comparing
 
-    raise typer.Exit(reading.compare(first, second, fail_on_worse, json, results))
+    folders = [find.sweep(name, results) for name in (first, second)]
+    found = comparing.compare(*(store.records(folder) for folder in folders))
+    names = (folders[0].name, folders[1].name)
+    tables = [comparing.table(found, names if names[0] != names[1] else (first, second))] if found.changes else []
+    _print_parts([*tables, *comparing.sentences(found)], comparing.to_json(found) if json else None)
+    raise typer.Exit(ExitCode.UNFINISHED if fail_on_worse and found.worse else ExitCode.OK)
+
+
+To = Annotated[
+    str, typer.Option("--to", help="csv, parquet or tensorboard.", autocompletion=completion.one_of(_exports))
+]
+ExportFile = Annotated[
+    Path | None, typer.Option("--output", help="The file, or the folder of tensorboard. [default: SWEEP.csv, ...]")
+]
+Curves = Annotated[bool, typer.Option("--curves", help="One row per run and chunk end instead of one row per run.")]
 
 
 def export(
-    sweep: Sweep = None,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            help="csv, parquet or tensorboard.",
-            autocompletion=completion.words("csv", "parquet", "tensorboard"),
-        ),
-    ] = "csv",
-    output: Annotated[
-        Path | None, typer.Option("--output", help="The file, or the folder of tensorboard. [default: SWEEP.csv, ...]")
-    ] = None,
-    curves: Annotated[bool, typer.Option("--curves", help="A row a chunk end instead of a row a run.")] = False,
-    results: Results = ROOT,
+    sweep: Sweep = None, to: To = "csv", output: ExportFile = None, curves: Curves = False, results: Results = ROOT
 ) -> None:
-    """Write the runs of a sweep for another program, one row a run. Prints the file written."""
-    from ebmcli.cli import reading
+    """Write the runs of a sweep for another program, one row per run. The file written is printed."""
+    from ebmcli.storage import export as exporting
 
-    raise typer.Exit(reading.export(sweep, to, output, curves, results))
-
-
-COMMANDS = (report, plot, status, show, compare, export)
+    folder = find.sweep(sweep, results)
+    named = output or Path(f"{folder.name}-tensorboard" if to == "tensorboard" else f"{folder.name}.{to}")
+    if not named.parent.is_dir():
+        raise UsageError(f"--output {named}: there is no folder {named.parent}")
+    exporting.export(folder, to, named, curves)
+    print(named)

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any, Literal, cast, overload
 
 from ebmcli.core.errors import UsageError, unknown
@@ -33,6 +33,7 @@ PLUGINS = "ebmcli.plugins"  # the entry-point group of units that other packages
 
 _units: dict[Kind, dict[str, Unit[Any]]] = {kind: {} for kind in KINDS}
 _measures: list[Measure] = []
+_columns: dict[str, Column] = {}
 _loaded = False
 
 
@@ -45,8 +46,11 @@ def add(unit: Unit[Any]) -> None:
 
 
 def add_measure(measure: Measure) -> None:
-    """Register a measure."""
+    """Register a measure. Of several that fill one column, the first that describes it does."""
     _measures.append(measure)
+    for one in measure.columns:
+        if one.name not in _columns or _columns[one.name] == Column(one.name):
+            _columns[one.name] = one
 
 
 # --- looking up ------------------------------------------------------------------------------------------------------
@@ -139,12 +143,9 @@ def measures() -> list[Measure]:
 
 
 def columns() -> dict[str, Column]:
-    """All columns by name; where several measures fill one, as it was described."""
-    found: dict[str, Column] = {}
-    for one in [column for measure in measures() for column in measure.columns]:
-        if one.name not in found or found[one.name] == Column(one.name):
-            found[one.name] = one
-    return found
+    """All columns by name, in the order in which they were registered."""
+    _load()
+    return _columns
 
 
 # --- loading ---------------------------------------------------------------------------------------------------------
@@ -163,6 +164,8 @@ def _load() -> None:
     _loaded = True
     for package in PACKAGES:
         load_package(package)
+    from importlib import metadata  # takes longer to import than all else here
+
     for plugin in metadata.entry_points(group=PLUGINS):
         try:
             plugin.load()

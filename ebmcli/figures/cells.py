@@ -1,13 +1,13 @@
-"""Small multiples: which runs of a sweep stand in which cell of which page. Draws nothing."""
+"""Small multiples: which runs of a sweep stand in which cell of which page. Nothing is drawn here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ebmcli.core.errors import UsageError, unknown
-from ebmcli.core.registry import KINDS
+from ebmcli.core.units import KINDS
+from ebmcli.storage.records import Record
 
-Record = Mapping[str, Any]
 AXES = (*KINDS, "seed")  # these can always be rows or columns; a hyperparameter, where it takes several values
 MOST = 500  # cells of a page
 ABSENT = "–"  # what stands where the sweep has no run; a page says so
@@ -41,9 +41,9 @@ class Page:
         seen: dict[str, list[str]] = {}
         first: dict[str, list[str]] = {}
         for members in self.cells.values():
-            shared = [name for name in members[0]["config"] if all(name in member["config"] for member in members)]
+            shared = [name for name in members[0].config if all(name in member.config for member in members)]
             for name in shared:
-                values = _distinct(_text(member["config"][name]) for member in members)
+                values = _distinct(_text(member.config[name]) for member in members)
                 if len(values) > 1:
                     seen[name] = _distinct([*seen.get(name, []), *values])
                     first[name] = _distinct([*first.get(name, []), values[0]])
@@ -62,7 +62,7 @@ def mark(record: Record | None, drawable: bool) -> Mark:
     """The mark of a cell; an empty word where there is a healthy run. drawable: its arrays are there."""
     if record is None:
         return Mark(ABSENT)
-    status, metrics = record["status"], record["metrics"]
+    status, metrics = record.status, record.metrics
     if status == "refused":
         return Mark("refused")
     if status == "diverged":
@@ -80,7 +80,7 @@ def axes(text: str, records: Sequence[Record]) -> tuple[str, str]:
     names = [name.strip().replace("-", "_") for name in text.split(",")]
     if len(names) != 2 or not all(names):
         raise UsageError(f"--grid {text}: name the rows and the columns, as in --grid loss,sampler")
-    settings = _distinct(name for record in records for name in record["config"] if name not in AXES)
+    settings = _distinct(name for record in records for name in record.config if name not in AXES)
     tasks = _groups(records).values()
     varied = [name for name in settings if any(len(set(_values(group, name)) - {None}) > 1 for group in tasks)]
     for name in names:
@@ -105,7 +105,7 @@ def pages(
     seeds = sorted(_values(records, "seed"))
     if seed is not None and seed not in seeds:
         raise UsageError(f"--seed {seed}: the seeds of this sweep are {', '.join(map(str, seeds))}")
-    chosen = [record for record in records if task in (None, record["config"]["task"])]
+    chosen = [record for record in records if task in (None, record.task)]
     if "task" in (rows, columns):
         return [_page(chosen, None, rows, columns, seed)]
     return [_page(group, name, rows, columns, seed) for name, group in _groups(chosen).items()]
@@ -114,7 +114,7 @@ def pages(
 def _page(records: Sequence[Record], task: str | None, rows: str, columns: str, seed: int | None) -> Page:
     if seed is None and "seed" not in (rows, columns):
         seed = min(_values(records, "seed"))
-    chosen = [record for record in records if seed in (None, record["config"]["seed"])]
+    chosen = [record for record in records if seed in (None, record.config["seed"])]
     down, across = _ordered(_values(chosen, rows)), _ordered(_values(chosen, columns))
     if len(down) * len(across) > MOST:
         raise UsageError(
@@ -123,7 +123,7 @@ def _page(records: Sequence[Record], task: str | None, rows: str, columns: str, 
         )
     cells: dict[tuple[int, int], list[Record]] = {}
     for record in chosen:
-        place = down.index(record["config"].get(rows)), across.index(record["config"].get(columns))
+        place = down.index(record.config.get(rows)), across.index(record.config.get(columns))
         cells.setdefault(place, []).append(record)
     return Page(task, rows, columns, down, across, cells)
 
@@ -132,13 +132,13 @@ def _groups(records: Iterable[Record]) -> dict[str, list[Record]]:
     """The records of each task."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(record["config"]["task"], []).append(record)
+        found.setdefault(record.task, []).append(record)
     return found
 
 
 def _values(records: Iterable[Record], name: str) -> list[Any]:
     """The values of a setting in the order of the manifest; None for runs that do not have it."""
-    return _distinct(record["config"].get(name) for record in records)
+    return _distinct(record.config.get(name) for record in records)
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:

@@ -1,4 +1,5 @@
-"""What a run reads: words with their most offending answers, which letters it confuses, which words to reject."""
+"""Segmented words as a run reads them: some words with their most offending answers, which letters are confused, which
+words to reject."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from ebmcli.metrics import sequence
-from ebmcli.tasks.letters import LABELS, words
+from ebmcli.storage.records import Config
 
-SHOWN_WORDS = 4
 REJECTED = 0.01  # wrong and not rejected, where the curve is marked
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+LETTERS = len(ALPHABET)
+
+Arrays = Mapping[str, np.ndarray]
 
 
-def draw(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """Test words above, the confusion of letters and the reject curve below."""
+def draw(figure: Any, config: Config, arrays: Arrays) -> None:
+    """Draw test words above, the confusion of letters and the reject curve below."""
     above, below = figure.subfigures(2, 1, height_ratios=(5, 6), squeeze=False)[:, 0]
     _words(above, arrays)
     confusion, reject = below.subplots(1, 2)
@@ -22,46 +25,42 @@ def draw(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> N
     _reject(reject, arrays)
 
 
-def _words(figure: Any, arrays: Mapping[str, Any]) -> None:
+def _words(figure: Any, arrays: Arrays) -> None:
     """Words from the smallest gap to the largest: what is read, and beneath it the right letter where that is another,
     or where the most offending answer differs; that answer is what was read where a word is wrong."""
-    data = words()
-    gap = arrays["offending"] - arrays["right"]
-    order = np.argsort(gap)
-    chosen = order[np.linspace(0, len(order) - 1, SHOWN_WORDS).astype(int)]
-    for axes, row in zip(figure.subplots(SHOWN_WORDS, 1), chosen, strict=True):
-        word = arrays["word"][row]
-        length = data["length"][word]
-        pixels = np.unpackbits(data["pixels"][word, :length], axis=-1).reshape(length, 16, 8)
+    shown, gaps = arrays["shown"], arrays["offending"] - arrays["right"]
+    longest = int(arrays["length"].max())
+    for axes, row, packed in zip(figure.subplots(len(shown), 1), shown, arrays["pixels"], strict=True):
+        length = arrays["length"][row]
+        pixels = np.unpackbits(packed[:length], axis=-1).reshape(length, 16, 8)
         strip = np.pad(pixels, ((0, 0), (1, 1), (2, 2))).transpose(1, 0, 2).reshape(18, -1)
         axes.imshow(1 - strip, cmap="gray", vmin=0, vmax=1)
         for place in range(length):
-            read, right, other = (a[place] for a in (arrays["found"][row], data["label"][word], arrays["other"][row]))
+            read, right, other = (arrays[name][row][place] for name in ("found", "label", "other"))
             beneath = {"ha": "center", "va": "top", "fontsize": 8}
             axes.text(12 * place + 6, 18, ALPHABET[read], color="black" if read == right else "tab:red", **beneath)
             if read != right:
                 axes.text(12 * place + 6, 28, ALPHABET[right], color="tab:green", **beneath)
             elif other != right:
                 axes.text(12 * place + 6, 28, ALPHABET[other], color="0.5", **beneath)
-        axes.set_ylabel(f"gap {gap[row]:.2g}", rotation=0, ha="right", va="center", fontsize=8)
-        axes.set(xticks=[], yticks=[], xlim=(0, 12 * int(data["length"].max())))
+        axes.set_ylabel(f"gap {gaps[row]:.2g}", rotation=0, ha="right", va="center", fontsize=8)
+        axes.set(xticks=[], yticks=[], xlim=(0, 12 * longest))
         axes.spines[:].set_visible(False)
     figure.suptitle("what is read (red: wrong, green: right), by gap; grey: the most offending answer", fontsize=9)
 
 
-def confused(arrays: Mapping[str, Any]) -> np.ndarray:
+def confusion_shares(arrays: Arrays) -> np.ndarray:
     """[26, 26] the share of each letter (row) that is read as each letter; NaN where there is none of it."""
-    data = words()
-    label, length = data["label"][arrays["word"]], data["length"][arrays["word"]]
+    label, length = arrays["label"], arrays["length"]
     present = np.arange(label.shape[1]) < length[:, None]
-    counts = np.zeros((LABELS, LABELS))
+    counts = np.zeros((LETTERS, LETTERS))
     np.add.at(counts, (label[present], arrays["found"][present]), 1)
     total = counts.sum(axis=1, keepdims=True)
     return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
 
 
-def _confusion(axes: Any, arrays: Mapping[str, Any]) -> None:
-    shares = confused(arrays)
+def _confusion(axes: Any, arrays: Arrays) -> None:
+    shares = confusion_shares(arrays)
     np.fill_diagonal(shares, np.nan)
     top = max(np.nanmax(shares, initial=0.0), 1e-3)
     shown = axes.imshow(100 * shares, cmap="Reds", vmin=0, vmax=100 * top)
@@ -69,16 +68,16 @@ def _confusion(axes: Any, arrays: Mapping[str, Any]) -> None:
     axes.set_title("% of a letter read as another", fontsize=9)
     axes.set_xlabel("read", fontsize=8)
     axes.set_ylabel("right", fontsize=8)
-    axes.set_xticks(range(LABELS), ALPHABET, fontsize=6)
-    axes.set_yticks(range(LABELS), ALPHABET, fontsize=6)
+    axes.set_xticks(range(LETTERS), ALPHABET, fontsize=6)
+    axes.set_yticks(range(LETTERS), ALPHABET, fontsize=6)
 
 
-def _reject(axes: Any, arrays: Mapping[str, Any]) -> None:
-    wrong = (arrays["found"] != words()["label"][arrays["word"]]).any(axis=1)
+def _reject(axes: Any, arrays: Arrays) -> None:
+    wrong = (arrays["found"] != arrays["label"]).any(axis=1)
     rejected, error = sequence.reject_curve(arrays["sure"], wrong)
     axes.plot(100 * rejected, 100 * error, color="tab:blue")
-    at = sequence.reject_at(arrays["sure"], wrong, REJECTED)
-    axes.plot(100 * at, 100 * REJECTED, "o", color="tab:red", label=f"{REJECTED:.0%} wrong: reject {at:.0%}")
+    share = sequence.reject_at(arrays["sure"], wrong, REJECTED)
+    axes.plot(100 * share, 100 * REJECTED, "o", color="tab:red", label=f"{REJECTED:.0%} wrong: reject {share:.0%}")
     axes.set_title("wrong words against rejected ones", fontsize=9)
     axes.set_xlabel("% rejected", fontsize=8)
     axes.set_ylabel("% wrong of all", fontsize=8)

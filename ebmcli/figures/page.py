@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ebmcli.core.errors import UsageError
-from ebmcli.figures import cells as multiples
-from ebmcli.figures import panels
-from ebmcli.figures.cells import Mark, Page, Record
+from ebmcli.figures import cells, panels
+from ebmcli.figures.cells import Mark, Page
 from ebmcli.figures.panels import Panel, Scales
-from ebmcli.figures.picture import key_measure
 from ebmcli.report import formatting
+from ebmcli.report.columns import heading, main_measure
 from ebmcli.storage import store
+from ebmcli.storage.atomic import write
+from ebmcli.storage.records import Record
 
 FORMATS = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}  # no dates: the same page twice is equal
 ALARM, QUIET, PALE = "crimson", "0.35", "0.6"
@@ -42,7 +43,7 @@ class Shown:
         return sorted({panel.kind for panel in self.panels.values()})
 
 
-def write(
+def draw_pages(
     folder: Path, grid: str, task: str | None, seed: int | None, output: Path | None
 ) -> tuple[list[Path], list[str]]:
     """Draw the pages of a sweep; (the files written, what is to be said beside)."""
@@ -51,7 +52,7 @@ def write(
     records = store.records(folder)
     if not records:
         raise UsageError(f"{folder}: this sweep is empty, there is nothing to draw")
-    pages = [load(folder, one) for one in multiples.pages(records, *multiples.axes(grid, records), task, seed)]
+    pages = [load(folder, one) for one in cells.pages(records, *cells.axes(grid, records), task, seed)]
     full = [one for one in pages if one.panels]
     if not full:
         raise UsageError(_nothing(folder, pages))
@@ -60,7 +61,7 @@ def write(
         name = shown.page.task or "tasks"
         if shown.panels:
             written.append(file_of(folder, output, name, len(full)))
-            store.write(written[-1], drawn(figure(shown, folder.name), written[-1].suffix.lower()))
+            write(written[-1], drawn(figure(shown, folder.name), written[-1].suffix.lower()))
             notes += [f"{name}: {note}" for note in (shown.page.hidden(), _lacking(shown)) if note]
         else:
             notes.append(f"{name}: no run has left anything to draw, no page")
@@ -74,17 +75,17 @@ def load(folder: Path, page: Page) -> Shown:
         for column in range(len(page.column_values)):
             place = row, column
             record = records.get(place)
-            if record and record["status"] == "done":
-                arrays = store.arrays(folder / "runs" / record["id"]) or {}
-                panel = Panel(record["config"], arrays, record["metrics"].get("verdict") == "healthy")
+            if record and record.status == "done":
+                arrays = store.arrays(folder / "runs" / record.id) or {}
+                panel = Panel(record.config, arrays, record.metrics.get("verdict") == "healthy")
                 if panel.drawable:
                     found[place] = panel
-            marks[place] = multiples.mark(record, place in found)
+            marks[place] = cells.mark(record, place in found)
     return Shown(page, records, found, marks)
 
 
 def _nothing(folder: Path, pages: list[Shown]) -> str:
-    done = sum(record["status"] == "done" for shown in pages for record in shown.records.values())
+    done = sum(record.status == "done" for shown in pages for record in shown.records.values())
     if done:
         return f"{folder}: its finished runs have no arrays.npz any more: remove their folders and run them again"
     return f"{folder}: no run of these has finished, there is nothing to draw yet (ebm report shows why)"
@@ -224,16 +225,16 @@ def _cell(sheet: _Sheet, shown: Shown, place: tuple[int, int], shared: Scales, a
     axes.spines[:].set_position(("outward", 2 if mark.alarm else 0))  # the frame covers nothing
     axes.spines[:].set_visible(place in shown.records)
     record = shown.records.get(place)
-    if record and record["status"] == "done":
+    if record and record.status == "done":
         below = y + at.side + 0.1 + (TICKS if panel and panel.kind == "gaps" else 0.0)
         sheet.text(x + at.side / 2, below, _figures(record), FIGURE, at.across - 0.2, ha="center", va="top")
 
 
 def _figures(record: Record) -> str:
     """What stands under a cell."""
-    metrics = record["metrics"]
-    name, value = key_measure(record["config"]["task"], metrics)
-    return f"{name} {formatting.number(value)}\ngap {formatting.number(metrics.get('gap_q50'))}"
+    main = main_measure(record.task)
+    value, gap = (formatting.number(record.metrics.get(name)) for name in (main, "gap_q50"))
+    return f"{heading(main)} {value}\ngap {gap}"
 
 
 def _bars(sheet: _Sheet, shown: Shown, shared: Scales, at: _Layout) -> None:
@@ -272,9 +273,9 @@ CAPTIONS = {
 
 def _subtitle(shown: Shown, sweep: str) -> str:
     page = shown.page
-    told = [f"rows: {multiples.spoken(page.rows)}", f"columns: {multiples.spoken(page.columns)}"]
+    told = [f"rows: {cells.spoken(page.rows)}", f"columns: {cells.spoken(page.columns)}"]
     for name in ("energy", "seed"):
-        values = {record["config"][name] for record in shown.records.values()}
+        values = {record.config[name] for record in shown.records.values()}
         if len(values) == 1 and name not in (page.rows, page.columns):
             told.append(f"{name} {values.pop()}")
     return "; ".join([*told, f"sweep {sweep}"])
@@ -290,8 +291,8 @@ def _caption(shown: Shown) -> str:
     lines.append("Under a cell: its key measure, and the median gap on held-out data.")
     if any(mark.alarm for mark in shown.marks.values()):
         lines.append("Red frame: collapsed or failed, as the word says.")
-    if any(mark.word == multiples.ABSENT for mark in shown.marks.values()):
-        lines.append(f"{multiples.ABSENT}: not in the sweep.")
+    if any(mark.word == cells.ABSENT for mark in shown.marks.values()):
+        lines.append(f"{cells.ABSENT}: not in the sweep.")
     hidden = shown.page.hidden()
     return " ".join([*lines, *([_sentence(f"{hidden}.")] if hidden else [])])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.core.needs import Answers
 from ebmcli.core.registry import find
 from ebmcli.figures.picture import ABOVE, middles
 from ebmcli.metrics.answers import inferred
@@ -53,8 +54,8 @@ class Panel:
 def kind(task: str) -> str:
     """How a run of this task is drawn."""
     unit = find("task", task)
-    points = "curve" if unit.conditional else "surface"
-    return {"continuous": points, "finite": "labels", "sequence": "gaps"}[unit.answers]
+    points = "curve" if unit.traits.conditional else "surface"
+    return {Answers.CONTINUOUS: points, Answers.FINITE: "labels", Answers.SEQUENCE: "gaps"}[unit.traits.answers]
 
 
 @dataclass(frozen=True)

@@ -7,57 +7,65 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli.core.registry import find, units
-from ebmcli.figures import letters as wordplots
-from ebmcli.figures import strips as stripplots
+from ebmcli.core.margins import Margin
+from ebmcli.core.needs import Answers, Need
+from ebmcli.core.registry import known
+from ebmcli.core.units import TaskUnit
+from ebmcli.figures import letters, strips
 from ebmcli.metrics.answers import inferred
-from ebmcli.report import columns, formatting, rows
+from ebmcli.report import formatting
+from ebmcli.report.columns import heading, main_measure
 from ebmcli.storage import store
+from ebmcli.storage.atomic import write
+from ebmcli.storage.records import Config, Metrics
 
 ABOVE = 12.0  # the surface is shown from its lowest value to this much above it (in units of 1/beta), or to its highest
 SHOWN_NEGATIVES = 512
 LINEAR = 1e3  # margins or 1/beta, the larger: curves that range over more are shown on a logarithmic scale, both signs
 LARGEST = 1e39  # past any float32: no energy is that large
 
+Arrays = Mapping[str, np.ndarray]
 
-def picture(run: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+
+def draw(run: Path, task: TaskUnit, config: Config, metrics: Metrics, arrays: Arrays) -> Path:
     """Draw the picture of a finished run into its directory: the energy surface, or words with what was read; and the
     gap over training."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    task = find("task", config["task"])
-    question = _curve if task.conditional else _surface
-    sequence = stripplots.draw if "shown_table" in arrays else wordplots.draw
-    draw = {"continuous": question, "finite": _regions, "sequence": sequence}[task.answers]
     figure = Figure(figsize=(11.4, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{_title(config)}\n{_outcome(config, metrics)}", fontsize=12)
+    figure.suptitle(f"{_title(task, config)}\n{_outcome(config, metrics)}", fontsize=12)
     left, right = figure.subfigures(1, 2, width_ratios=(6.4, 5.0), squeeze=False)[0]
-    draw(left, config, arrays)
+    _learned(left, task, config, arrays)
     _training(right, config, store.curves(run))
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110)
-    store.write(run / store.PICTURE, buffer.getvalue())
+    write(run / store.PICTURE, buffer.getvalue())
     return run / store.PICTURE
 
 
-def _title(config: Mapping[str, Any]) -> str:
-    usual = find("task", config["task"]).energy
-    energy = "" if config["energy"] == usual else f", energy {config['energy']}"
+def _learned(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
+    """What the run learned."""
+    kind = task.traits.answers
+    if kind is Answers.FINITE:
+        _regions(figure, arrays)
+    elif kind is Answers.SEQUENCE:
+        (strips if "shown_table" in arrays else letters).draw(figure, config, arrays)
+    else:
+        (_curve if task.traits.conditional else _surface)(figure, task, config, arrays)
+
+
+def _title(task: TaskUnit, config: Config) -> str:
+    energy = "" if config["energy"] == task.traits.energy else f", energy {config['energy']}"
     return f"{config['loss']}, negatives {config['sampler']}{energy}, {config['task']}, seed {config['seed']}"
 
 
-def _outcome(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """Verdict, gap and the key measure, in words."""
-    name, value = key_measure(config["task"], metrics)
-    return f"{metrics['verdict']}, gap {formatting.number(metrics.get('gap_q50'))} (median), {name} {formatting.number(value)}"
-
-
-def key_measure(task: str, metrics: Mapping[str, Any]) -> tuple[str, float | None]:
-    """(what it is called, its value): the first measure of the task but auroc, which all healthy energies share."""
-    name = next((name for name in find("task", task).measures if name != "auroc"), "auroc")
-    return columns.HEADINGS.get(name, name.replace("_", " ")), metrics.get(name)
+def _outcome(config: Config, metrics: Metrics) -> str:
+    """Verdict, gap and the main measure, in words."""
+    main = main_measure(config["task"])
+    gap, value = (formatting.number(metrics.get(name)) for name in ("gap_q50", main))
+    return f"{metrics['verdict']}, gap {gap} (median), {heading(main)} {value}"
 
 
 def middles(low: float, high: float, count: int) -> np.ndarray:
@@ -68,9 +76,9 @@ def middles(low: float, high: float, count: int) -> np.ndarray:
 # --- what was learned ------------------------------------------------------------------------------------------------
 
 
-def _surface(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+def _surface(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
     """The energy over the box as filled contours, with data and negatives of one batch."""
-    box: Any = find("task", config["task"]).build(config).space
+    box: Any = task.build(config).space
     energy = arrays["energy"]
     low = float(energy.min())
     high = min(float(energy.max()), low + ABOVE / config["beta"])
@@ -82,7 +90,7 @@ def _surface(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) 
     lines = {"colors": "white", "linewidths": 0.4, "linestyles": "solid"}
     axes.contour(side, side, energy, levels=np.linspace(low, high, 9), **lines)
     figure.colorbar(filled, ax=axes, label=f"energy F(y), shown up to {high:.3g}", ticks=_ticks(low, high))
-    if "y_negative" in arrays and config["sampler"] != "quadrature":
+    if "y_negative" in arrays and _scattered(config):
         axes.plot(
             *arrays["y_negative"].reshape(-1, 2)[:SHOWN_NEGATIVES].T,
             "x",
@@ -96,6 +104,12 @@ def _surface(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) 
     axes.legend(loc="upper right", framealpha=0.8)
 
 
+def _scattered(config: Config) -> bool:
+    """Whether the negatives are points that tell something by where they lie: not where they cover the box evenly."""
+    sampler = known("sampler", config["sampler"])
+    return sampler is None or Need.PARTITION not in sampler.traits.offers(Answers.CONTINUOUS)
+
+
 def _ticks(low: float, high: float) -> np.ndarray:
     """Round numbers between the two."""
     from matplotlib.ticker import MaxNLocator
@@ -104,9 +118,9 @@ def _ticks(low: float, high: float) -> np.ndarray:
     return found[(low <= found) & (found <= high)]
 
 
-def _curve(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+def _curve(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
     """F(x, y) above its lowest value at each x, with the data and the answers that are found."""
-    box: Any = find("task", config["task"]).build(config).space
+    box: Any = task.build(config).space
     energy, x = arrays["energy"], arrays["questions"][:, 0]
     above = np.minimum(energy - energy.min(axis=1, keepdims=True), ABOVE / config["beta"])
     axes = figure.subplots()
@@ -121,7 +135,7 @@ def _curve(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) ->
     axes.legend(loc="upper center", framealpha=0.8, facecolor="0.7")  # the answers are white
 
 
-def _regions(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+def _regions(figure: Any, arrays: Arrays) -> None:
     """The label of lowest energy at every question of a square, and the data of one batch."""
     axes = figure.subplots()
     low, high = arrays["shown"]
@@ -135,22 +149,23 @@ def _regions(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) 
 # --- how training went -----------------------------------------------------------------------------------------------
 
 
-def _training(figure: Any, config: Mapping[str, Any], curves: Sequence[Mapping[str, Any]]) -> None:
+def _training(figure: Any, config: Config, curves: Sequence[Mapping[str, Any]]) -> None:
     """The gap over the steps with the promised margin and, where they were recorded, the levels of the energies."""
     names = ("step", "gap_q50", "gap_q10", "gap_q90", "energy_level")
     step, median, low, high, level = (series(curves, name) for name in names)
     levels = np.isfinite(level).any()
     axes = figure.subplots(2 if levels else 1, 1, sharex=True, squeeze=False, height_ratios=(3, 2) if levels else None)
     gaps, scale = axes[0, 0], max(1 / config["beta"], config.get("margin", 0.0))
-    promised, absolute = _margin(config)
+    promised = _promised(config)
+    margin = promised.value(config)
     gaps.axhline(0, color="0.6", linewidth=0.8)
-    if promised is not None and not absolute:
-        told = rows.promised({"config": config})
-        gaps.axhline(promised, color="black", linestyle="--", label=f"promised margin: {told}")
+    if _finite(margin) and not promised.absolute:
+        label = f"promised margin: {promised.text(config)}"
+        gaps.axhline(margin, color="black", linestyle="--", label=label)
     gaps.fill_between(step, low, high, color="tab:blue", alpha=0.25, linewidth=0, label="10 to 90 %")
     gaps.plot(step, median, ".-", color="tab:blue", label="median")
     gaps.set_ylabel("gap F(offending) - F(right)")
-    _finish(gaps, np.concatenate([median, low, high, [promised or 0.0]]), scale)
+    _finish(gaps, np.concatenate([median, low, high, [margin if _finite(margin) else 0.0]]), scale)
     if levels:
         _levels(axes[1, 0], config, (step, level, level + median), scale)
     axes[-1, 0].set_xlabel("step")
@@ -158,17 +173,17 @@ def _training(figure: Any, config: Mapping[str, Any], curves: Sequence[Mapping[s
         gaps.text(0.5, 0.5, "no gap was recorded", ha="center", va="center", transform=gaps.transAxes, color="0.4")
 
 
-def _levels(axes: Any, config: Mapping[str, Any], curves: tuple[np.ndarray, ...], scale: float) -> None:
+def _levels(axes: Any, config: Config, curves: tuple[np.ndarray, ...], scale: float) -> None:
     """Where the energies themselves lie: a gap can be kept while both of them run away."""
     step, right, offending = curves
-    promised, absolute = _margin(config)
-    if promised is not None and absolute:
-        told = rows.promised({"config": config})
-        axes.axhline(promised, color="black", linestyle="--", label=f"promised: {told}")
+    promised = _promised(config)
+    margin = promised.value(config)
+    if _finite(margin) and promised.absolute:
+        axes.axhline(margin, color="black", linestyle="--", label=f"promised: {promised.text(config)}")
     axes.plot(step, offending, ".-", color="tab:orange", label="right + gap")
     axes.plot(step, right, ".-", color="tab:green", label="right (mean)")
     axes.set_ylabel("energy F")
-    _finish(axes, np.concatenate([right, offending, [promised or 0.0]]), scale)
+    _finish(axes, np.concatenate([right, offending, [margin if _finite(margin) else 0.0]]), scale)
 
 
 def series(curves: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
@@ -178,12 +193,14 @@ def series(curves: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     return np.array([float(one) if fine else np.nan for one, fine in zip(found, sound, strict=True)])  # type: ignore[arg-type]
 
 
-def _margin(config: Mapping[str, Any]) -> tuple[float | None, bool]:
-    """(the margin that the loss promises, if it is a number; whether it is a level of wrong answers' energies)."""
-    unit = units("loss").get(config["loss"])
-    promised = unit.promised if unit else ""
-    value = {"0": 0.0, "m": config.get("margin")}.get(promised[:1])
-    return value, promised.endswith("absolute")
+def _promised(config: Config) -> Margin:
+    """The margin that the loss promises."""
+    unit = known("loss", config["loss"])
+    return unit.traits.promised if unit else Margin(None)
+
+
+def _finite(margin: float | None) -> bool:
+    return margin is not None and np.isfinite(margin)
 
 
 def _finish(axes: Any, values: np.ndarray, scale: float) -> None:

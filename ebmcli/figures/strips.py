@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.storage.records import Config
+
 ABOVE = 12.0  # energies are shown up to so much above the lowest of their window, in units of 1/beta
 
 
-def draw(figure: Any, config: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    """The test word with the smallest gap: its ink, the energy of each symbol above the lowest of its window, and the
-    best paths of the right answer and of the most offending one."""
+def draw(figure: Any, config: Config, arrays: Mapping[str, np.ndarray]) -> None:
+    """Draw the test word with the smallest gap: its ink, the energy of each symbol above the lowest of its window, and
+    the best paths of the right answer and of the most offending one."""
     shown = {name.removeprefix("shown_"): array for name, array in arrays.items() if name.startswith("shown_")}
     windows = int((shown["state"] >= 0).sum())
     table, column = shown["table"][:windows].T, shown["column"][:windows]

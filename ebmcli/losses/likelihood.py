@@ -1,8 +1,8 @@
 """Losses that look at the right answer alone, at all answers at once, or at samples of the model."""
 
 from ebmcli.core.citations import LECTURE, TUTORIAL
-from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.decorators import loss
+from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.types import Energies, NonNegative
 
 

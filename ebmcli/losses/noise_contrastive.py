@@ -1,7 +1,7 @@
 """Losses that tell the right answer from K others, knowing the density q of the distribution that drew these."""
 
-from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.decorators import loss
+from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.types import Energies, Positive
 
 

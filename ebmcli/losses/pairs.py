@@ -1,8 +1,8 @@
 """Losses of a pair: the energy of the right answer against that of a wrong one, lifted to K by the mean."""
 
 from ebmcli.core.citations import LECTURE, TUTORIAL
-from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.decorators import loss
+from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.types import Energies, Positive
 from ebmcli.losses._terms import mean, total
 

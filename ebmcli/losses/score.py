@@ -1,8 +1,8 @@
 """Losses without negatives: they look at the energy round the right answer, at its slope or at perturbed points."""
 
 from ebmcli.core.citations import LECTURE
-from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.decorators import loss
+from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.types import Positive, View
 
 PERTURBED = 16  # points of the energy discrepancy

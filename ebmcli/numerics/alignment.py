@@ -179,7 +179,7 @@ def sample(key: Key, table: Array, windows: Array, topology: Topology, count: in
             return jnp.where(here < windows, drawn, after), drawn
 
         numbered = (reached, jnp.arange(len(table)), jax.random.split(key, len(table)))
-        return jax.lax.scan(backward, symbols - 1, numbered, reverse=True)[1]
+        return jax.lax.scan(backward, symbols - 1, numbered, reverse=True)[1]  # type: ignore[arg-type]
 
     return jax.vmap(lambda key: collapse(path(key), windows, symbols, length))(jax.random.split(key, count))
 

@@ -64,7 +64,7 @@ class Picture(NamedTuple):
 
 
 class Formulas(NamedTuple):
-    """Losses with their formulas in LaTeX."""
+    """Losses with their formulas, as the registry has them."""
 
     lines: list[tuple[str, str]]
 

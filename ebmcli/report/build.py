@@ -1,18 +1,19 @@
 """From the records of one or more sweeps to the blocks of a report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.registry import units
-from ebmcli.report import differences, maths, rows, statistics
-from ebmcli.report import tables as details
+from ebmcli.report import differences, rows, statistics, tables
 from ebmcli.report.blocks import Block, Command, Formulas, Heading, Items, Picture, Table, Text
-from ebmcli.report.columns import BETTER, heading, main, notes
-from ebmcli.report.rows import Record
+from ebmcli.report.columns import accuracies, heading, main_measure, notes
+from ebmcli.report.tables import SPENT
 from ebmcli.storage import store
+from ebmcli.storage.records import Record
 
 ALWAYS = (
     "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] "
@@ -26,9 +27,9 @@ MIDDLE = (
 )
 RANKS = (
     "↓, ↑: which way is better. rank: 1 + the number of rows that are significantly better in paired tests over the "
-    "seeds that both have (Student's t, false discovery rate 5 % over all pairs of rows): what differs by noise shares "
-    "a rank. Bold: significantly better than every other row. A row that lost runs to divergence or failure has no "
-    "rank."
+    "seeds that both have (Student's t, false discovery rate 5 % over all pairs of rows): rows whose difference is "
+    "within noise share a rank. Bold: significantly better than every other row. A row that lost runs to divergence or "
+    "failure has no rank."
 )
 PAIRED = (
     "difference: the row minus the baseline, paired over shared seeds and folds, with its own 95 % interval; p: "
@@ -38,7 +39,6 @@ TRACED = (
     "Every row of the tables above with its runs: `ebm show RUN` prints the configuration of a run with the origin of "
     "each value, its measures, curves, provenance and files."
 )
-Pictures = Mapping[str, Sequence[Path]]  # by task
 
 
 @dataclass(frozen=True)
@@ -55,37 +55,48 @@ class Wanted:
         return statistics.interquartile if self.interquartile else statistics.mean
 
 
-def gathered(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """The records of all sweeps; a run that stands in several is taken once, finished rather than not."""
-    found: dict[str, dict[str, Any]] = {}
-    for folder in folders:
-        for record in store.records(folder):
-            known = found.get(record["id"])
-            if known is None or (known["status"] not in store.FINISHED and record["status"] in store.FINISHED):
-                found[record["id"]] = record
-    return list(found.values())
+@dataclass(frozen=True)
+class Report:
+    """A report before any format. Raises UsageError where what is wanted is not in the records of these sweeps."""
 
+    folders: Sequence[Path]
+    wanted: Wanted = field(default_factory=Wanted)
+    pictures: Mapping[str, Sequence[Path]] = field(default_factory=dict)  # by task
 
-def report(folders: Sequence[Path], wanted: Wanted, pictures: Pictures) -> list[Block]:
-    """The whole report. pictures: by task."""
-    records = gathered(folders)
-    check(records, wanted)
-    blocks: list[Block] = [Heading(1, " + ".join(folder.name for folder in folders)), *head(folders, records)]
-    shown: list[Block] = []
-    for task in rows.in_order(records, "task"):
-        shown += _task([r for r in records if r["config"]["task"] == task], wanted, pictures.get(task, ()))
-    blocks += [*shown, *_reading(shown, wanted), *_formulas(records)]
-    for table in rows.unfinished(records):
-        blocks += [Heading(2, table.heading), table]
-    return blocks + _runs(records)
+    def __post_init__(self) -> None:
+        check(self.records, self.wanted)
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """The records of all sweeps; a run that stands in several is taken once, finished rather than not."""
+        found: dict[str, Record] = {}
+        for folder in self.folders:
+            for record in store.records(folder):
+                known = found.get(record.id)
+                if known is None or (record.finished and not known.finished):
+                    found[record.id] = record
+        return list(found.values())
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """What it consists of."""
+        title = Heading(1, " + ".join(folder.name for folder in self.folders))
+        shown: list[Block] = []
+        for task in rows.in_order(self.records, "task"):
+            shown += _task([r for r in self.records if r.task == task], self.wanted, self.pictures.get(task, ()))
+        blocks: list[Block] = [title, *head(self.folders, self.records), *shown]
+        blocks += [*_reading_guide(shown, self.wanted), *_formulas(self.records)]
+        for table in rows.unfinished(self.records):
+            blocks += [Heading(2, table.heading), table]
+        return blocks + _runs(self.records)
 
 
 def check(records: Sequence[Record], wanted: Wanted) -> None:
-    """Raises UsageError where what is asked for is not in these records."""
+    """Raise UsageError where what is asked for is not in these records."""
     losses, samplers = (rows.in_order(records, name) for name in ("loss", "sampler"))
     if wanted.baseline:
         differences.check(wanted.baseline, losses, samplers)
-    there = [name for name in BETTER if any(record["metrics"].get(name) is not None for record in records)]
+    there = [name for name in accuracies() if any(record.metrics.get(name) is not None for record in records)]
     if wanted.measure and wanted.measure not in there:
         if not there:
             raise UsageError(f"--measure {wanted.measure}: no run of this sweep has any measure yet")
@@ -93,15 +104,17 @@ def check(records: Sequence[Record], wanted: Wanted) -> None:
 
 
 def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -> list[Block]:
-    task, shown = records[0]["config"]["task"], details.of_task(records)
+    task, ran = records[0].task, rows.not_refused(records)
+    shown = rows.rows(ran)
     blocks: list[Block] = [Heading(2, task)]
-    measure = wanted.measure if shown and wanted.measure in details.present(shown) else main(task)
+    measure = wanted.measure if wanted.measure and shown and wanted.measure in tables.present(shown) else None
+    measure = measure or main_measure(task)
     if shown:
-        blocks.append(rows.summary(task, [r for r in records if r["status"] != "refused"], wanted.average))
-        found: list[Table | None] = [details.margin(shown, wanted.average), details.collapse(shown)]
-        found += [details.accuracies(shown, wanted.average, measure), details.by_part(shown, wanted.average)]
+        blocks.append(rows.summary(task, ran, wanted.average))
+        found: list[Table | None] = [tables.margin(shown, wanted.average), tables.collapse(shown)]
+        found += [tables.accuracies(shown, wanted.average, measure), tables.by_part(shown, wanted.average)]
         blocks += [block for table in found if table for block in (Heading(3, table.heading), table)]
-    table = details.matrix(records, shown, wanted.average, measure)
+    table = tables.matrix(records, shown, wanted.average, measure)
     blocks += [Heading(3, table.heading), table]
     if wanted.baseline and shown:
         difference = differences.to_baseline(shown, measure, wanted.baseline)
@@ -109,7 +122,7 @@ def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -
     return blocks + [Picture(path, f"{task}: the runs of {path.parent.name} side by side.") for path in pictures]
 
 
-def _reading(shown: Sequence[Block], wanted: Wanted) -> list[Block]:
+def _reading_guide(shown: Sequence[Block], wanted: Wanted) -> list[Block]:
     """How to read these tables."""
     columns = {column for block in shown if isinstance(block, Table) for column in block.columns}
     if not columns:
@@ -122,20 +135,20 @@ def _reading(shown: Sequence[Block], wanted: Wanted) -> list[Block]:
 def _formulas(records: Sequence[Record]) -> list[Block]:
     """The formulas of the losses used."""
     used = [units("loss")[name] for name in rows.in_order(records, "loss") if name in units("loss")]
-    lines = [(unit.name, maths.latex(unit.formula, unit.parameters)) for unit in used]
+    lines = [(unit.name, unit.formula) for unit in used]
     return [Heading(2, "Losses"), Formulas(lines)] if lines else []
 
 
 def _runs(records: Sequence[Record]) -> list[Block]:
     """Which runs stand behind each row."""
-    lines = []
-    for key, members in rows.groups([r for r in records if r["status"] != "refused"]):
-        told = [m["id"] if m["status"] == "done" else f"{m['id']} ({m['status']})" for m in members]
-        lines.append([key["task"], *rows.names(key), " ".join(told)])
-    if not lines:
+    shown = rows.rows(rows.not_refused(records))
+    if not shown:
         return []
-    heads = ["task", "loss", "negatives", *rows.varying([r for r in records if r["status"] != "refused"])]
-    return [Heading(2, "Runs"), Text(TRACED), Table("Runs", [*heads, "runs"], lines)]
+    lines = []
+    for row in shown:
+        names = [m.id if m.status == "done" else f"{m.id} ({m.status})" for m in row.members]
+        lines.append([row.key.task, *row.key.cells, " ".join(names)])
+    return [Heading(2, "Runs"), Text(TRACED), Table("Runs", ["task", *shown[0].key.heads, "runs"], lines)]
 
 
 # --- the head --------------------------------------------------------------------------------------------------------
@@ -145,10 +158,10 @@ def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
     """What was run, when, on what, what it cost, how to do it again; a warning where that is not one thing."""
     if not records:
         return [Text("No runs.")]
-    finished = [record["provenance"] for record in records if record["provenance"]]
+    finished = [record.provenance for record in records if record.provenance]
     where, codes = (list(dict.fromkeys(map(one, finished))) for one in (_machine, _code))
-    manifests = [store.manifest(folder) or {} for folder in folders]
-    begun = [str(one["created"]) for one in manifests if one.get("created")]
+    manifests = [found for folder in folders if (found := store.manifest(folder))]
+    begun = [one.created for one in manifests if one.created]
     lines = f"{len(records)} runs: {rows.states(records)}."
     lines += f" Begun {', '.join(begun)}." if begun else ""
     blocks: list[Block] = [Text(lines)]
@@ -156,7 +169,7 @@ def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
         blocks.append(Text(f"On {'; '.join(where)}. Code {'; '.join(codes)}."))
     cost = _cost(records)
     blocks += [Text(cost)] if cost else []
-    blocks += [Command("Reproduce with", one["command"]) for one in manifests if one.get("command")]
+    blocks += [Command("Reproduce with", one.command) for one in manifests if one.command]
     if len(codes) > 1 or len(where) > 1:
         blocks.append(
             Text(
@@ -181,11 +194,11 @@ def _code(provenance: Mapping[str, Any]) -> str:
 
 def _cost(records: Sequence[Record]) -> str:
     """How long, and how many evaluations of an energy."""
-    ran = [record for record in records if record["status"] in store.FINISHED]
+    ran = [record for record in records if record.finished]
     if not ran:
         return ""
-    seconds = sum(record["seconds"].get(name) or 0.0 for record in ran for name in ("train", "evaluate"))
-    spent = sum(record["metrics"].get(details.SPENT) or 0 for record in ran)
+    seconds = sum(record.seconds.get(name) or 0.0 for record in ran for name in ("train", "evaluate"))
+    spent = sum(record.metrics.get(SPENT) or 0 for record in ran)
     took = f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
-    called = heading(details.SPENT)
+    called = heading(SPENT)
     return f"Training and evaluation took {took}, summed over the runs, and {spent:,} {called} in training."

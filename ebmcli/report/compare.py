@@ -9,11 +9,12 @@ import numpy as np
 from ebmcli.core.registry import repeated
 from ebmcli.report import formatting, rows, statistics
 from ebmcli.report.blocks import Cell, Table, Value
-from ebmcli.report.columns import accuracy, heading, main
+from ebmcli.report.columns import accuracy, heading, main_measure
 from ebmcli.report.differences import finding
-from ebmcli.report.rows import Record
+from ebmcli.report.rows import Row, RowKey
 from ebmcli.report.statistics import Difference
-from ebmcli.report.tables import Row, by_seed
+from ebmcli.report.tables import by_replicate
+from ebmcli.storage.records import Record
 
 MARGIN = ("gap_q50", "violation_rate")
 UNIMPORTANT = ("energy", "head")
@@ -59,18 +60,18 @@ class Comparison:
 
 def compare(first: Sequence[Record], second: Sequence[Record]) -> Comparison:
     """Match the rows by what tells them apart within either sweep, and their runs by seed."""
-    names = ["task", "loss", "sampler", *_telling(first, second)]
+    names = _telling(first, second)
     pairs = _rows(first, names), _rows(second, names)
-    shared = [key for key in pairs[0] if key in pairs[1]]
-    found = [one for key in shared for one in _measured(pairs[0][key], pairs[1][key])]
+    shared = [place for place in pairs[0] if place in pairs[1]]
+    found = [one for place in shared for one in _measured(pairs[0][place], pairs[1][place])]
     adjusted = statistics.false_discovery(np.array([np.nan if d.p is None else d.p for *_, d in found], float))
     changes = []
     for (row, measure, a, b, difference), p in zip(found, adjusted, strict=True):
         known = None if np.isnan(p) else float(p)
         told = finding(measure, difference, known)
-        changes.append(Change(row.name, row.key["task"], measure, a, b, difference, known, told))
-    only = [[rows[key].name for key in rows if key not in shared] for rows in pairs]
-    lost = [line for key in shared for line in _lost(pairs[0][key], pairs[1][key])]
+        changes.append(Change(row.key.text, row.key.task, measure, a, b, difference, known, told))
+    only = [[side[place].key.text for place in side if place not in shared] for side in pairs]
+    lost = [line for place in shared for line in _lost(pairs[0][place], pairs[1][place])]
     return Comparison(changes, _differing(first, second, names), lost, (only[0], only[1]))
 
 
@@ -81,61 +82,58 @@ def _telling(first: Sequence[Record], second: Sequence[Record]) -> list[str]:
 
 
 def _several(records: Sequence[Record], name: str) -> bool:
-    places: dict[tuple, set[str]] = {}
+    places: dict[tuple[str, ...], set[str]] = {}
     for record in records:
-        config = record["config"]
-        place = tuple(config[kind] for kind in ("task", "loss", "sampler"))
-        places.setdefault(place, set()).add(str(config.get(name)))
+        places.setdefault((record.task, record.loss, record.sampler), set()).add(str(record.config.get(name)))
     return any(len(values) > 1 for values in places.values())
 
 
 def _rows(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], Row]:
     found: dict[tuple[str, ...], Row] = {}
-    for record in records:
-        if record["status"] != "refused":
-            key = {name: record["config"].get(name) for name in names}
-            found.setdefault(tuple(map(str, key.values())), Row(key, [])).members.append(record)
+    for record in rows.not_refused(records):
+        key = RowKey.of(record, names)
+        found.setdefault(key.place, Row(key, [])).members.append(record)
     return found
 
 
 def _measured(first: Row, second: Row) -> list[tuple[Row, str, statistics.Mean, statistics.Mean, Difference]]:
-    done = [*rows.metrics(first.members), *rows.metrics(second.members)]
-    there = dict.fromkeys(name for one in done for name, value in one.items() if value is not None)
+    there = dict.fromkeys(n for one in [*first.done, *second.done] for n, value in one.items() if value is not None)
     found = []
-    for name in [*accuracy(first.key["task"], there), *(name for name in MARGIN if name in there)]:
-        a, b = ([None if np.isnan(v) else float(v) for v in line] for line in by_seed([first, second], name))
+    for name in [*accuracy(first.key.task, there), *(name for name in MARGIN if name in there)]:
+        a, b = ([None if np.isnan(v) else float(v) for v in line] for line in by_replicate([first, second], name))
         found.append((first, name, statistics.mean(a), statistics.mean(b), statistics.paired(b, a)))
     return found
 
 
 def _lost(first: Row, second: Row) -> list[str]:
     """The runs that were healthy and are no more."""
-    now = {rows.repeat(member): member for member in second.members}
+    now = {rows.replicate(member): member for member in second.members}
     found = []
     for member in first.members:
-        after: Any = now.get(rows.repeat(member))
+        after = now.get(rows.replicate(member))
         if after and _state(member) == "healthy" and _state(after) != "healthy":
-            found.append(f"{first.key['task']}: {first.name}, {rows.told_repeat(member)}: {_state(after)}")
+            found.append(f"{first.key.task}: {first.key.text}, {rows.replicate_text(member)}: {_state(after)}")
     return found
 
 
 def _state(record: Record) -> str:
-    return record["metrics"].get("verdict") or record["status"]
+    return str(record.metrics.get("verdict") or record.status)
 
 
 def _differing(first: Sequence[Record], second: Sequence[Record], names: Sequence[str]) -> list[str]:
     """The settings, and the code, that are constant in each sweep and not the same in both."""
     values = [
-        {name: {rows.setting(r["config"].get(name)) for r in records} for r in records for name in r["config"]}
+        {name: {rows.setting(r.config.get(name)) for r in records} for r in records for name in r.config}
         for records in (first, second)
     ]
     repeats = frozenset().union(*(repeated(task) for task in rows.in_order([*first, *second], "task")))
+    apart = ("task", "loss", "sampler", *names, *repeats)
     told = [
         f"{name} {', '.join(sorted(values[0][name]))} → {', '.join(sorted(values[1][name]))}"
         for name in values[0]
-        if name in values[1] and name not in (*names, *repeats) and values[0][name] != values[1][name]
+        if name in values[1] and name not in apart and values[0][name] != values[1][name]
     ]
-    codes = [sorted({r["provenance"]["code"] for r in records if r["provenance"]}) for records in (first, second)]
+    codes = [sorted({str(r.provenance.get("code")) for r in records if r.provenance}) for records in (first, second)]
     return told + ([f"code {', '.join(codes[0])} → {', '.join(codes[1])}"] if codes[0] != codes[1] else [])
 
 
@@ -144,7 +142,7 @@ def table(found: Comparison, names: tuple[str, str]) -> Table:
     lines: list[list[Cell]] = []
     for change in found.changes:
         moved = change.finding in ("better", "worse", "higher", "lower")
-        if moved or (change.measure == main(change.task) and change.finding != "equal"):
+        if moved or (change.measure == main_measure(change.task) and change.finding != "equal"):
             figures = [
                 Value(formatting.text(one), one.mean) for one in (change.first, change.second, change.difference)
             ]
@@ -163,7 +161,7 @@ def sentences(found: Comparison) -> list[str]:
     return lines
 
 
-def plain(found: Comparison) -> dict[str, Any]:
+def to_json(found: Comparison) -> dict[str, Any]:
     """The comparison as JSON has it."""
     changes = [
         {name: value._asdict() if hasattr(value, "_asdict") else value for name, value in vars(change).items()}

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ebmcli.core.errors import unknown
-from ebmcli.report import formatting, rows, statistics
-from ebmcli.report import tables as details
+from ebmcli.report import formatting, statistics
 from ebmcli.report.blocks import Cell, Table, Text, Value
-from ebmcli.report.columns import BETTER, LOWER, WORSE, heading
+from ebmcli.report.columns import column, heading
+from ebmcli.report.rows import Row
 from ebmcli.report.statistics import Difference
-from ebmcli.report.tables import Row
+from ebmcli.report.tables import by_replicate
 
 
 def finding(name: str, found: Difference, adjusted: float | None) -> str:
@@ -23,10 +23,10 @@ def finding(name: str, found: Difference, adjusted: float | None) -> str:
         return "equal" if found.mean == 0 else "the same in every seed, no test"
     if adjusted >= 1 - statistics.LEVEL or found.mean is None:
         return "not significant"
-    direction = (BETTER | WORSE).get(name)
+    direction = column(name).better
     if not direction:
         return "higher" if found.mean > 0 else "lower"
-    return "better" if (found.mean < 0) == (direction == LOWER) else "worse"
+    return "better" if (found.mean < 0) == (direction == "lower") else "worse"
 
 
 def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
@@ -35,39 +35,41 @@ def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
     Of several rows of that loss the one that shares most settings with a row, the negatives before all, is taken.
     """
     loss, _, sampler = baseline.partition("/")
-    base = [i for i, row in enumerate(shown) if row.key["loss"] == loss and sampler in ("", row.key["sampler"])]
-    task = shown[0].key["task"]
+    base = [i for i, row in enumerate(shown) if row.key.loss == loss and sampler in ("", row.key.sampler)]
+    task = shown[0].key.task
     if not base:
         return Text(f"No run of {baseline} on {task}: no differences to it.")
-    values = [[None if np.isnan(v) else float(v) for v in line] for line in details.by_seed(shown, name)]
-    others = [i for i in range(len(shown)) if shown[i].key["loss"] != loss or (sampler and i not in base)]
-    nearest = {i: max(base, key=lambda j: _shared(shown[i], shown[j])) for i in others}
+    values = [[None if np.isnan(v) else float(v) for v in line] for line in by_replicate(shown, name)]
+    others = [i for i in range(len(shown)) if shown[i].key.loss != loss or (sampler and i not in base)]
+    nearest = {i: max(base, key=lambda j: _alike(shown[i], shown[j])) for i in others}
     if not others:
         return Text(f"Only {baseline} has run on {task}: no differences to it.")
     found = {i: statistics.paired(values[i], values[nearest[i]]) for i in others}
     adjusted = dict(zip(others, statistics.holm([found[i].p for i in others]), strict=True))
     lines: list[list[Cell]] = [
         [
-            *rows.names(shown[i].key), shown[nearest[i]].name, Value(str(found[i].n), found[i].n),
+            *shown[i].key.cells, shown[nearest[i]].key.text, Value(str(found[i].n), found[i].n),
             Value(formatting.text(found[i]), found[i].mean), Value(formatting.probability(adjusted[i]), adjusted[i]),
             finding(name, found[i], adjusted[i]) + _survivors(found[i], shown[i], shown[nearest[i]]),
         ]
         for i in others
     ]  # fmt: skip
-    heads = ["loss", "negatives", *list(shown[0].key)[3:], "against", "shared seeds"]
-    return Table(f"Differences to {baseline} in {heading(name, True)}", [*heads, "difference", "p", "finding"], lines)
+    heads = [*shown[0].key.heads, "against", "shared seeds", "difference", "p", "finding"]
+    return Table(f"Differences to {baseline} in {heading(name, True)}", heads, lines)
 
 
 def _survivors(found: Difference, *pair: Row) -> str:
-    return ", of the runs that survived" if found.n > 1 and not all(row.survived for row in pair) else ""
+    return ", of the runs that survived" if found.n > 1 and not all(row.all_survived for row in pair) else ""
 
 
-def _shared(row: Row, base: Row) -> tuple[bool, int]:
-    return row.key["sampler"] == base.key["sampler"], sum(row.key[name] == base.key[name] for name in row.key)
+def _alike(row: Row, base: Row) -> tuple[bool, int]:
+    """How much of what tells two rows apart they share."""
+    one, other = row.key.as_settings(), base.key.as_settings()
+    return row.key.sampler == base.key.sampler, sum(one[name] == other[name] for name in one)
 
 
 def check(baseline: str, losses: Sequence[str], samplers: Sequence[str]) -> None:
-    """Raises UsageError where no run has this loss or these negatives."""
+    """Raise UsageError where no run has this loss or these negatives."""
     loss, _, sampler = baseline.partition("/")
     if loss not in losses:
         raise unknown("loss of this sweep", loss, losses)

@@ -1,5 +1,7 @@
 """Numbers, intervals, p-values and durations as a table shows them."""
 
+from typing import Any
+
 import numpy as np
 
 from ebmcli.report.statistics import ROUNDING, Difference, Mean
@@ -16,11 +18,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{min(max(0, digits - 1 - exponent), 6) if size else 0}f}"
 
 
-def text(found: Mean | Difference) -> str:
+def text(found: Mean | Difference, digits: int = 3) -> str:
     """`mean ± half`, rounded to the interval's two leading digits, or `mean [low, high]` where it is not symmetric; the
-    mean alone where there is no interval."""
+    mean alone, to so many digits, where there is no interval."""
     if found.mean is None or found.low is None or found.high is None:
-        return number(found.mean)
+        return number(found.mean, digits)
     half = (found.high - found.low) / 2
     if half <= ROUNDING * abs(found.mean):  # equal but for rounding
         return f"{number(found.mean)} ± 0"
@@ -44,3 +46,8 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def flat(value: Any) -> str:
+    """A value of a record in one line: a mapping as `name value, name value`."""
+    return ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else str(value)

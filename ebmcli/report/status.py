@@ -9,36 +9,38 @@ from typing import Any
 from ebmcli.report import formatting
 from ebmcli.report.blocks import Table, Value
 from ebmcli.storage import store
+from ebmcli.storage.atomic import held
+from ebmcli.storage.records import FINISHED, Config, Record
 
-OVER = (*store.FINISHED, "refused")  # states after which nothing is to be done
-FIRST = ("done", "diverged", "running", "pending", "refused")
+OVER = (*FINISHED, "refused")  # states after which nothing is to be done
+STATES = ("done", "diverged", "running", "pending", "refused")
 
 
 def standing(sweep: Path) -> dict[str, Any]:
     """Counts by task and state, seconds to go (None where nothing tells), and the last failure."""
     records = store.records(sweep)
-    tasks: dict[str, Counter] = {}
+    tasks: dict[str, Counter[str]] = {}
     for record in records:
-        tasks.setdefault(record["config"]["task"], Counter())[record["status"]] += 1
+        tasks.setdefault(record.task, Counter())[record.status] += 1
     return {
         "sweep": sweep.name,
         "tasks": {task: dict(found) for task, found in tasks.items()},
-        "working": store.held(sweep / "lock"),
-        "left": sum(record["status"] not in OVER for record in records),
+        "working": held(sweep / "lock"),
+        "left": sum(record.status not in OVER for record in records),
         "seconds_left": seconds_left(records),
         "last_error": _last_error(sweep, records),
     }
 
 
-def seconds_left(records: Sequence[Mapping[str, Any]]) -> float | None:
+def seconds_left(records: Sequence[Record]) -> float | None:
     """From what runs of the same kind took: as many side by side as there are devices; None where none has ended."""
     took: dict[tuple[str, ...], list[float]] = {}
     for record in records:
-        if record["status"] in store.FINISHED and record["seconds"]:
-            seconds = sum(record["seconds"].get(name) or 0.0 for name in ("train", "evaluate"))
-            for key in _kinds(record["config"]):
-                took.setdefault(key, []).append(seconds / max(record["config"].get("steps", 1), 1))
-    rest = [record["config"] for record in records if record["status"] not in OVER]
+        if record.finished and record.seconds:
+            seconds = sum(record.seconds.get(name) or 0.0 for name in ("train", "evaluate"))
+            for key in _kinds(record.config):
+                took.setdefault(key, []).append(seconds / max(record.config.get("steps", 1), 1))
+    rest = [record.config for record in records if record.status not in OVER]
     if not took:
         return None if rest else 0.0
     pace = [median(next(took[key] for key in _kinds(config) if key in took)) for config in rest]
@@ -46,7 +48,7 @@ def seconds_left(records: Sequence[Mapping[str, Any]]) -> float | None:
     return sum(one * config.get("steps", 1) for one, config in zip(pace, rest, strict=True)) / lanes
 
 
-def _kinds(config: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _kinds(config: Config) -> list[tuple[str, ...]]:
     """What a run may be likened to, the most alike first."""
     return [
         (config["task"], config["loss"], config["sampler"]),
@@ -56,13 +58,13 @@ def _kinds(config: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def _devices(record: Mapping[str, Any]) -> int:
-    count = str(record["provenance"].get("devices", "")).partition(" ")[0]
+def _devices(record: Record) -> int:
+    count = str(record.provenance.get("devices", "")).partition(" ")[0]
     return int(count) if count.isdigit() else 1
 
 
-def _last_error(sweep: Path, records: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    paths = [sweep / "runs" / record["id"] / "failure.json" for record in records if record["status"] not in OVER]
+def _last_error(sweep: Path, records: Sequence[Record]) -> dict[str, Any] | None:
+    paths = [sweep / "runs" / record.id / "failure.json" for record in records if record.status not in OVER]
     there = [path for path in paths if path.exists()]
     if not there:
         return None
@@ -72,11 +74,11 @@ def _last_error(sweep: Path, records: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 
 def table(found: Mapping[str, Any]) -> Table:
-    """A row a task, a column a state, and the sum."""
-    total: Counter = Counter()
+    """One row per task, one column per state, and the sum."""
+    total: Counter[str] = Counter()
     for counts in found["tasks"].values():
         total.update(counts)
-    states = sorted(total, key=lambda state: (FIRST.index(state) if state in FIRST else len(FIRST), state))
+    states = sorted(total, key=lambda state: (STATES.index(state) if state in STATES else len(STATES), state))
     lines = {**found["tasks"], **({"all": total} if len(found["tasks"]) > 1 else {})}
     rows = [[task, *(Value(str(counts.get(state, 0))) for state in states)] for task, counts in lines.items()]
     return Table(found["sweep"], ["task", *states], rows)

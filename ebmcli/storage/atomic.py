@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 FAULT = "EBM_FAULT"  # set by tests alone: `ACTION NTH NAME`, a fault at the nth passage of a point, or `note FILE`
 _passed: Counter[str] = Counter()
 
@@ -26,7 +24,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
-    if isinstance(value, np.generic):
+    if hasattr(value, "item"):  # a scalar of numpy
         return plain(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

@@ -16,13 +16,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ebmcli.core.errors import UsageError
 from ebmcli.storage.atomic import checksum, dumps, failpoint, fsync_folder, held, named, plain, read, write
 from ebmcli.storage.records import SCHEMA_VERSION, Config, Manifest, Record
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PICTURE = "picture.png"
 
@@ -87,8 +88,10 @@ def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
         file.write(dumps(measures, indent=None) + "\n")
 
 
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, "np.ndarray"]) -> None:
     """Write named arrays to an .npz file. The folder is not fsynced here: save_result does that."""
+    import numpy as np
+
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
     write(path, buffer.getvalue(), durable=False)
@@ -169,8 +172,10 @@ def curves(run: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def arrays(run: Path, name: str = "arrays.npz") -> dict[str, np.ndarray] | None:
+def arrays(run: Path, name: str = "arrays.npz") -> dict[str, "np.ndarray"] | None:
     """The arrays that a run left for its pictures, or its parameters; None where they are missing or damaged."""
+    import numpy as np
+
     try:
         with open(run / name, "rb") as file, np.load(file) as found:
             return {name: found[name] for name in found.files}

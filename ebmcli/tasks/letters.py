@@ -13,6 +13,7 @@ from ebmcli.metrics import sequence
 from ebmcli.tasks._defaults import OCR
 from ebmcli.tasks._kassel import FOLDS, LABELS, Fold, Protocol, spelled, word_list_error, words
 
+SHOWN = 4  # words in the picture of a run
 COARSE = 6  # the running evaluation looks at every sixth word
 RANDOM_SEED = 2003  # of the random answers, one a word, against which auroc and spread are taken
 # The 55 words (without their first letters, which were capitals) in five groups of eleven: the first random order, by
@@ -98,9 +99,7 @@ def letters(
         return evaluation(probed, chosen, fine, threshold, _word_list_error(protocol, fold))
 
     def keep(probed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        chosen = tested(protocol, fold)
-        kept = ("found", "other", "right", "offending", "sure")
-        return {name: probed[name][chosen] for name in kept} | {"word": np.flatnonzero(chosen)}
+        return kept(probed, tested(protocol, fold))
 
     return Task(
         data=lambda: words() | split(protocol),
@@ -113,6 +112,16 @@ def letters(
         space=Strings(LABELS, words()["label"].shape[1], fixed=True),
         examples=int((~tested(protocol, fold)).sum()) if isinstance(fold, int) else None,
     )
+
+
+def kept(probed: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
+    """What pictures need of the test words [N]: answers and energies, the right answers, and the ink of some of them,
+    from the smallest gap to the largest (`shown`, their places among the test words)."""
+    found = {name: probed[name][chosen] for name in ("found", "other", "right", "offending", "sure")}
+    word, order = np.flatnonzero(chosen), np.argsort(found["offending"] - found["right"])
+    shown = order[np.linspace(0, len(order) - 1, SHOWN).astype(int)]
+    answers = {"word": word, "label": words()["label"][word], "length": words()["length"][word]}
+    return found | answers | {"shown": shown, "pixels": words()["pixels"][word[shown]]}
 
 
 def _targets(fine: bool) -> dict[str, np.ndarray]:

@@ -150,8 +150,9 @@ class Engine:
         loss = self.program.losses[place]
         loss_values = np.zeros(max(len(unit.parameters) for unit in self.program.losses), np.float32)
         loss_values[: len(loss.parameters)] = [config[name] for name in loss.parameters]
-        owners = [self.program.task, self.program.energy, self.program.sampler]
-        traced = [p for table in [SETTINGS, *(o.parameters for o in owners)] for p in table.values() if p.traced]
+        program = self.program
+        tables = (SETTINGS, program.task.parameters, program.energy.parameters, program.sampler.parameters)
+        traced = [parameter for table in tables for parameter in table.values() if parameter.traced]
         grows = config.get("margin_distance", CONSTANT) != CONSTANT
         return {
             "seed": np.uint32(config["seed"]),
@@ -165,7 +166,7 @@ class Engine:
         return self._ready(name, split, shared)(split, shared)
 
     def _ready(self, name: str, split: tuple, shared: tuple) -> Any:
-        """The compiled function of the loop for arguments of these shapes, the first split by lane, the others shared."""
+        """The compiled function of the loop for these shapes, of arguments split by lane and of shared ones."""
         began = time.monotonic()
         found = self._begun(name, split, shared).result()
         self.compile_seconds += time.monotonic() - began

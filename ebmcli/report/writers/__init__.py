@@ -1,35 +1,66 @@
-"""Writers of reports, one a format."""
+"""Writers of reports, one file per format.
+
+A writer is a function of the report and of a link, which says where the text finds a picture; it returns the text.
+"""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ebmcli.report.build import Pictures, Wanted, check, gathered, report
-from ebmcli.report.writers.spreadsheet import comma_separated
-from ebmcli.storage import store
+from ebmcli.core.errors import unknown
+from ebmcli.core.registry import load_package
+from ebmcli.report.build import Report
 
-FORMATS = ("md", "html", "csv", "json", "latex")
+Link = Callable[[Path], str]
+Write = Callable[[Report, Link], str]
 
 
-def text(folders: Sequence[Path], format: str, wanted: Wanted, pictures: Pictures, output: Path | None = None) -> str:
-    """The report of these sweeps. pictures: by task. output: the file that it is written to; the pictures that it
-    refers to are then copied beside it."""
-    if format in ("csv", "json"):
-        records = gathered(folders)
-        check(records, wanted)
-        return comma_separated(records, wanted.average) if format == "csv" else store.dumps(records) + "\n"
-    blocks = report(folders, wanted, pictures)
-    if format == "html":
-        from ebmcli.report.writers.html import html
+@dataclass(frozen=True)
+class Format:
+    """A registered format. aliases: other names; pictures: whether its reports show any."""
 
-        return html(blocks)
-    if format == "latex":
-        from ebmcli.report.writers.latex import latex
+    name: str
+    write: Write
+    aliases: tuple[str, ...]
+    pictures: bool
 
-        return latex(blocks, lambda path: _beside(path, output))
-    from ebmcli.report.writers.markdown import markdown
 
-    return markdown(blocks, lambda path: _beside(path, output))
+_formats: dict[str, Format] = {}
+
+
+def report_format(*aliases: str, pictures: bool = False) -> Callable[[Write], Write]:
+    """Register a writer under the name of its function."""
+
+    def decorate(function: Any) -> Write:
+        name = function.__name__.strip("_")
+        _formats[name] = Format(name, function, aliases, pictures)
+        write: Write = function
+        return write
+
+    return decorate
+
+
+def formats() -> dict[str, Format]:
+    """All formats by name."""
+    load_package(__name__)
+    return _formats
+
+
+def format_of(name: str) -> Format:
+    """The format of that name or alias. Raises UsageError."""
+    known = formats()
+    for one in known.values():
+        if name in (one.name, *one.aliases):
+            return one
+    raise unknown("format", name, known)
+
+
+def written(report: Report, format: str, output: Path | None = None) -> str:
+    """The report as text. output: the file that it is written to; the pictures that it refers to are then copied beside
+    it."""
+    return format_of(format).write(report, lambda picture: _beside(picture, output))
 
 
 def _beside(picture: Path, output: Path | None) -> str:

@@ -8,12 +8,16 @@ from importlib import resources
 from itertools import groupby
 
 from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
+from ebmcli.report.build import Report
+from ebmcli.report.writers import Link, report_format
 
 LONG = 60  # letters: a cell with more of them is broken into lines
 
 
-def html(blocks: Sequence[Block]) -> str:
-    """The whole report."""
+@report_format(pictures=True)
+def html(report: Report, link: Link) -> str:
+    """Write a report as one file of HTML."""
+    blocks = report.blocks
     title = next(block.text for block in blocks if isinstance(block, Heading))
     links = [block.text for block in blocks if isinstance(block, Heading) and block.level == 2]
     parts = [_head(title)]
@@ -63,20 +67,13 @@ def _block(block: Block) -> str:
             image = f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
             return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
         case Formulas(lines):
-            told = "".join(f"<dt>{escape(name)}</dt><dd>{_maths(formula)}</dd>" for name, formula in lines)
+            told = "".join(f"<dt>{escape(name)}</dt><dd><code>{escape(formula)}</code></dd>" for name, formula in lines)
             return f"<dl>{told}</dl>"
 
 
 def _prose(text: str) -> str:
     """Text in which `backquoted` words are code."""
     return "".join(f"<code>{escape(part)}</code>" if n % 2 else escape(part) for n, part in enumerate(text.split("`")))
-
-
-def _maths(formula: str) -> str:
-    """MathML, which browsers of today show by themselves."""
-    from latex2mathml.converter import convert
-
-    return convert(formula)
 
 
 def _table(table: Table) -> str:

@@ -1,10 +1,11 @@
 """A report as LaTeX to paste or to \\input: one `table` a table, with booktabs."""
 
 import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
+from ebmcli.report.build import Report
+from ebmcli.report.writers import Link, report_format
 
 PREAMBLE = (
     "% \\usepackage[T1]{fontenc}\n% \\usepackage{amsmath}\n% \\usepackage{booktabs}\n% \\usepackage{graphicx}\n"
@@ -22,10 +23,11 @@ LONG, LETTERS = 60, 92  # of a cell before it is broken into lines; of a line of
 LEVELS = {1: "section", 2: "subsection", 3: "subsubsection"}
 
 
-def latex(blocks: Sequence[Block], link: Callable[[Path], str]) -> str:
-    """The whole report; a table's caption says which task it is of. link: from an image file to what stands there."""
+@report_format("tex", pictures=True)
+def latex(report: Report, link: Link) -> str:
+    """Write a report as LaTeX; a table's caption says which task it is of."""
     parts, task = [PREAMBLE], ""
-    for block in blocks:
+    for block in report.blocks:
         if isinstance(block, Heading):
             task = block.text if block.level == 2 else task
             if block.level == 3:  # the caption of its table says it
@@ -34,7 +36,7 @@ def latex(blocks: Sequence[Block], link: Callable[[Path], str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Block, task: str, link: Callable[[Path], str]) -> str:
+def _block(block: Block, task: str, link: Link) -> str:
     match block:
         case Heading(level, text):
             return f"\\{LEVELS[level]}*{{{escape(text)}}}"
@@ -51,7 +53,9 @@ def _block(block: Block, task: str, link: Callable[[Path], str]) -> str:
             image = f"\\includegraphics[width=\\linewidth]{{{link(path)}}}"
             return _float("figure", image, caption)
         case Formulas(lines):
-            return _listed("description", [f"\\item[{escape(name)}] ${formula}$" for name, formula in lines])
+            return _listed(
+                "description", [f"\\item[{escape(name)}] \\texttt{{{escape(formula)}}}" for name, formula in lines]
+            )
 
 
 def _listed(kind: str, lines: Sequence[str]) -> str:

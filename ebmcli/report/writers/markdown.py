@@ -1,23 +1,24 @@
 """A report as markdown, as GitHub and pandoc read it."""
 
 import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from urllib.parse import quote
 
 from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
+from ebmcli.report.build import Report
+from ebmcli.report.writers import Link, report_format
 
 # What would break a row, start a tag, emphasis, code, a link, an entity or maths.
 SPECIAL = re.compile(r"[\\|`<$]|\*(?=\S)|(?<!\w)_(?=\S)|(?<=\])\(|&(?=#?\w+;)")
 ENTITIES = {"<": "&lt;", "&": "&amp;"}
 
 
-def markdown(blocks: Sequence[Block], link: Callable[[Path], str]) -> str:
-    """The whole report. link: from an image file to what stands in the text."""
-    return "\n\n".join(_block(block, link) for block in blocks) + "\n"
+@report_format("markdown", pictures=True)
+def md(report: Report, link: Link) -> str:
+    """Write a report as markdown."""
+    return "\n\n".join(_block(block, link) for block in report.blocks) + "\n"
 
 
-def _block(block: Block, link: Callable[[Path], str]) -> str:
+def _block(block: Block, link: Link) -> str:
     match block:
         case Heading(level, text):
             return f"{'#' * level} {escape(text)}"
@@ -32,7 +33,7 @@ def _block(block: Block, link: Callable[[Path], str]) -> str:
         case Picture(path, caption):
             return f"![{escape(caption)}]({quote(link(path))})"
         case Formulas(lines):
-            return "\n".join(f"- {escape(name)}: ${formula}$" for name, formula in lines)
+            return "\n".join(f"- {escape(name)}: {code(formula)}" for name, formula in lines)
 
 
 def table(shown: Table) -> str:

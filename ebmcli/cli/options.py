@@ -1,0 +1,240 @@
+"""The options of commands that make a grid, and those that several commands share.
+
+What an option says of choices and defaults is read off the registry when its help is printed.
+"""
+
+import inspect
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand
+
+from ebmcli.cli import completion
+from ebmcli.core.errors import UsageError
+from ebmcli.core.registry import default_task, units
+from ebmcli.core.units import KINDS
+from ebmcli.execution.executors import Trainer, chosen, executors
+from ebmcli.execution.options import RunOptions
+from ebmcli.planning.grid import Grid, grid
+from ebmcli.planning.plan import MOST_CELLS
+from ebmcli.training.optimiser import SETTINGS
+
+ROOT = Path("results")
+Results = Annotated[Path, typer.Option("--results", help="Folder that holds all results.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else on stdout.")]
+Devices = Annotated[
+    int | None,
+    typer.Option("--devices", min=1, max=1024, help="Number of devices, i.e. runs trained at once. [default: cores]"),
+]
+CompileCache = Annotated[
+    bool, typer.Option("--compile-cache/--no-compile-cache", help="Keep compiled programs for later commands.")
+]
+
+
+class GridOption(NamedTuple):
+    """An option that takes a list, `a,b`, and of numbers a range, `0..4`."""
+
+    name: str
+    flag: str
+    help: str
+
+
+AXES = (
+    GridOption("task", "--task", "Tasks, see `ebm list tasks`."),
+    GridOption("loss", "--loss", "Losses, or `all`; see `ebm list losses`."),
+    GridOption("sampler", "--sampler", "Negatives, or `all`; see `ebm list samplers`. [default: by loss]"),
+    GridOption("energy", "--energy", "Energies, see `ebm list energies`. [default: by task]"),
+    GridOption("seed", "--seeds", "Seeds, as 0..4 or 0,1,7. [default: 0]"),
+)
+HYPERPARAMETERS = (
+    GridOption("steps", "--steps", "Optimiser steps."),
+    GridOption("batch_size", "--batch-size", "Examples per step."),
+    GridOption("lr", "--lr", "Learning rate."),
+    GridOption("weight_decay", "--weight-decay", "Decoupled weight decay."),
+    GridOption("beta", "--beta", "Inverse temperature of the run."),
+    GridOption("margin", "--margin", "Margin m of the margin losses."),
+    GridOption("margin_distance", "--margin-distance", "What the margin of a wrong word grows with."),
+    GridOption("head", "--head", "What is made of the output of the energy's network."),
+    GridOption("protocol", "--protocol", "Which words are for training, and which for the test."),
+    GridOption("fold", "--fold", "Fold of the data, or `all`."),
+)
+BUDGET = GridOption("budget", "--budget", "Energy evaluations of every run, from which its steps follow.")
+GRID = (*AXES, *HYPERPARAMETERS, BUDGET)
+
+
+# --- help that is read off the registry ------------------------------------------------------------------------------
+
+
+class GridCommand(TyperCommand):
+    """A command whose help says what the registry knows of its options."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help."""
+        told = {option.name: option for option in GRID}
+        for parameter in self.params:
+            if parameter.name in told:
+                parameter.help = described(told[parameter.name])  # type: ignore[union-attr, attr-defined]
+        super().format_help(ctx, formatter)
+
+
+def described(option: GridOption) -> str:
+    """The help of an option, with the choices and defaults of the hyperparameter of its name."""
+    if option.name == "task":
+        return f"{option.help} [default: {default_task()}]"
+    if option.name not in {one.name for one in HYPERPARAMETERS}:
+        return option.help
+    owners = {
+        unit.name: unit.parameters[option.name]
+        for kind in KINDS
+        for unit in units(kind).values()
+        if option.name in unit.parameters
+    }
+    choices = _grouped({name: ", ".join(one.choices) for name, one in owners.items()})
+    defaults = _grouped({name: str(one.default) for name, one in owners.items()})
+    overridden = any(option.name in unit.traits.defaults for unit in units("task").values())
+    default = "by task" if overridden else defaults or str(SETTINGS[option.name].default)
+    followed = any(option.name in _followers(unit.traits) for unit in units("energy").values())
+    default = "by loss" if followed else "by negatives" if option.name == "margin_distance" else default
+    return f"{option.help}{f' Choices: {choices}.' if choices else ''} [default: {default}]"
+
+
+def _followers(traits: Any) -> Iterable[str]:
+    """The hyperparameters of an energy whose defaults follow the loss."""
+    rule = traits.nonnegative
+    return [*traits.follows, *([] if isinstance(rule, bool) else rule)]
+
+
+def _grouped(values: Mapping[str, str]) -> str:
+    """A value that all units share; else each with the units that have it."""
+    by_value: dict[str, list[str]] = {}
+    for name, value in values.items():
+        by_value.setdefault(value, []).append(name)
+    if len(by_value) < 2:
+        return next(iter(by_value), "")
+    return "; ".join(f"{value} ({', '.join(names)})" for value, names in by_value.items())
+
+
+# --- the options of run and sweep ------------------------------------------------------------------------------------
+
+TIMEOUT = (
+    "Time limit per launch (one run per device), compilation included. Runs that exceed it are retried once, one at a "
+    "time."
+)
+RETRY = "Runs of an earlier command to run again: failed, killed (also timeout, oom, crashed), diverged, or none."
+WHOLE: tuple[tuple[str, Any, Any], ...] = (
+    ("set", Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any hyperparameter.")], None),
+    ("name", Annotated[str | None, typer.Option("--name", help="Folder of the results, under --results.")], None),
+    ("results", Results, ROOT),
+    ("json", Json, False),
+    ("devices", Devices, None),
+    ("compile_cache", CompileCache, True),
+    ("pictures", Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw a picture of each run.")], True),
+    ("yes", Annotated[bool, typer.Option("--yes", help=f"Run a grid of more than {MOST_CELLS:,} runs.")], False),
+    ("timeout", Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", min=1, help=TIMEOUT)], None),
+    ("retry", Annotated[str, typer.Option("--retry", metavar="WHICH", help=RETRY)], "failed,killed"),
+    ("fail_fast", Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")], False),
+)
+
+
+def _table() -> list[tuple[str, Any, Any]]:
+    """(name, annotation, default) of all options of a command that makes a grid."""
+    others = {"loss": ["all"], "sampler": ["all", "default"], "task": ["all"], "energy": ["all", "default"]}
+    rows: list[tuple[str, Any, Any]] = []
+    for name, flag, text in GRID:
+        offer = completion.units_of(name, *others[name]) if name in others else None  # type: ignore[arg-type]
+        rows.append((name, Annotated[str | None, typer.Option(flag, help=text, autocompletion=offer)], None))
+    known = executors()
+    where = f"Who trains the runs: {', '.join(known)}."
+    executor = Annotated[str, typer.Option("--executor", metavar="WHERE", help=where)]
+    rows += [*WHOLE, ("executor", executor, next(iter(sorted(known, key=lambda name: name != "local"))))]
+    for one in known.values():
+        for flag, (metavar, text) in one.flags.items():
+            kind: Any = list[str] | None if flag in one.many else str | None
+            option = typer.Option(f"--{flag}", metavar=metavar, help=f"--executor {one.name}: {text}")
+            rows.append((flag, Annotated[kind, option], None))
+    return rows
+
+
+def with_grid(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a grid; it receives them as keywords, for `Asked`."""
+    own = [one for one in inspect.signature(command).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in _table()
+    ]
+    command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in [*own, *shared]}
+    return command
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options of run and sweep say."""
+
+    said: Mapping[str, Any]
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid that the flags ask for. Raises UsageError."""
+        extra: dict[str, str] = {}
+        for text in self.said["set"] or []:
+            name, equals, value = text.partition("=")
+            plain = name.replace("-", "_")
+            if not equals or not name:
+                raise UsageError(f"--set {text}: write it as name=value")
+            if plain in extra:
+                raise UsageError(f"--set {name} is given twice: give it once, with a list as in {name}=1,2")
+            if self.said.get(plain) is not None and plain in {option.name for option in GRID}:
+                raise UsageError(f"{plain} is given twice, by its own flag and by --set: give it once")
+            extra[plain] = value
+        axes = {option.name: self.said[option.name] for option in AXES}
+        return grid(axes, {option.name: self.said[option.name] for option in (*HYPERPARAMETERS, BUDGET)} | extra)
+
+    @property
+    def command(self) -> str:
+        """The command line itself."""
+        return shlex.join(["ebm", *sys.argv[1:]])
+
+    @property
+    def name(self) -> str | None:
+        """The folder of the results, under `results`."""
+        name: str | None = self.said["name"]
+        return name
+
+    @property
+    def results(self) -> Path:
+        """The folder that holds all results."""
+        return Path(self.said["results"])
+
+    @property
+    def json(self) -> bool:
+        """Whether records are printed as JSON."""
+        return bool(self.said["json"])
+
+    @property
+    def yes(self) -> bool:
+        """Whether a grid of any size is run."""
+        return bool(self.said["yes"])
+
+    @property
+    def retry(self) -> str:
+        """Which runs of an earlier command are run again."""
+        return str(self.said["retry"])
+
+    @property
+    def options(self) -> RunOptions:
+        """How the runs are carried out."""
+        said = self.said
+        kept = said["compile_cache"], said["pictures"]
+        return RunOptions(said["devices"], *kept, said["timeout"], said["fail_fast"])
+
+    def trainer(self) -> Trainer:
+        """Who trains the runs. Raises UsageError."""
+        flags = {flag: self.said[flag] or None for one in executors().values() for flag in one.flags}
+        return chosen(self.said["executor"], flags)

@@ -1,0 +1,279 @@
+"""`ebm run` and `ebm sweep`: plan, train what is missing, print the table."""
+
+import re
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from rich.console import Console
+
+from ebmcli.cli import completion
+from ebmcli.cli.console import console, print_table
+from ebmcli.cli.exit_codes import ExitCode
+from ebmcli.cli.options import Asked, with_grid
+from ebmcli.cli.progress import Bar
+from ebmcli.core.errors import UsageError, unknown
+from ebmcli.execution.events import Interrupted, StopFlag
+from ebmcli.execution.executors import Trainer, Work
+from ebmcli.execution.resume import RETRY, prepare
+from ebmcli.execution.supervisor import stoppable
+from ebmcli.planning import experiment_file
+from ebmcli.planning.cost import estimate
+from ebmcli.planning.grid import Grid
+from ebmcli.planning.identity import readable
+from ebmcli.planning.plan import Plan, resolve
+from ebmcli.planning.programs import programs
+from ebmcli.storage import find, store
+from ebmcli.storage.atomic import dumps, held, locked
+from ebmcli.storage.records import FINISHED, Record
+
+SHOWN_REFUSALS = 3
+
+Repeat = Annotated[
+    str | None,
+    typer.Option(
+        "--repeat",
+        metavar="RUN",
+        help="Train a recorded run again, and say whether the same comes out.",
+        autocompletion=completion.runs,
+    ),
+]
+File = Annotated[Path | None, typer.Argument(help="Experiment file (TOML), as in experiments/.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show cells, programs, refusals and an estimate; train nothing.")
+]
+
+
+@with_grid
+def run(repeat: Repeat = None, **said: Any) -> None:
+    """Train one loss, or a few, and print margin, collapse and accuracy.
+
+    One flag is enough:
+
+        ebm run --loss hinge
+
+    Every flag takes a list, and numbers take a range:
+
+        ebm run --loss hinge,log --seeds 0..4 --margin 0.5,1,2
+    """
+    asked = Asked(said)
+    if repeat:
+        raise typer.Exit(_repeat(repeat, asked))
+    plan = resolve(asked.grid, asked.yes)
+    _check_runs(plan)
+    named = _named_folder(asked)
+    work = _prepared(asked)
+    if named:
+        raise typer.Exit(_carry_out(plan, named, asked, work, asked.command))
+    words = readable(plan.runs[0].config)
+    folder = _new_folder(asked.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
+    raise typer.Exit(_carry_out(plan, folder, asked, work, f"{asked.command} --name {folder.name}"))
+
+
+@with_grid
+def sweep(file: File = None, dry_run: DryRun = False, **said: Any) -> None:
+    """Train every run of a grid: losses x samplers x energies x tasks x seeds.
+
+    The grid is that of an experiment file, of flags, or of both; flags win. The same command again does what is
+    missing:
+
+        ebm sweep experiments/first.toml
+    """
+    asked = Asked(said)
+    grid = asked.grid.over(experiment_file.load(file)) if file else asked.grid
+    plan = resolve(grid, asked.yes)
+    folder = _named_folder(asked) or asked.results / (file.stem if file else f"sweep-{plan.digest}")
+    if dry_run:
+        _show_plan(plan, folder, asked)
+        raise typer.Exit(ExitCode.OK)
+    _check_runs(plan)
+    raise typer.Exit(_carry_out(plan, folder, asked, _prepared(asked), asked.command))
+
+
+def _repeat(name: str, asked: Asked) -> ExitCode:
+    """Train a recorded run again and say whether the same comes out."""
+    from ebmcli.checks.reproducibility import recorded_devices, repeat
+
+    if asked.grid != Grid() or asked.name:
+        raise UsageError("--repeat takes everything from the recorded run: leave the other flags of the run out")
+    folder = find.run(name, asked.results)
+    devices = asked.options.devices or recorded_devices(folder)
+    try:
+        with Bar(console(stderr=True), quiet=asked.json) as bar, stoppable() as stop:
+            bar.begin(1, 0)
+            found = repeat(folder, replace(asked.options, devices=devices, pictures=False), bar, stop)
+    except Interrupted:
+        return ExitCode.INTERRUPTED
+    if asked.json:
+        print(dumps(found.to_json()))
+    else:
+        console().print(found.sentence(), markup=False, soft_wrap=True)
+    return ExitCode.UNFINISHED if found.verdict == "different" else ExitCode.OK
+
+
+def _check_runs(plan: Plan) -> None:
+    """Raise UsageError where every cell of a plan is refused."""
+    if not plan.runs:
+        reasons = dict.fromkeys(cell.judgement.reason for cell in plan.refused)
+        raise UsageError(f"nothing to run: {'; '.join(reasons)}")
+
+
+def _named_folder(asked: Asked) -> Path | None:
+    """The folder that --name says."""
+    if asked.name is None:
+        return None
+    if not re.fullmatch(r"\w[\w.+-]{0,99}", asked.name):
+        raise UsageError(
+            f"--name {asked.name!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
+        )
+    return asked.results / asked.name
+
+
+def _new_folder(root: Path, name: str) -> Path:
+    """Create a new folder, adding -2, -3, ... if the name is taken."""
+    for number in count(1):
+        folder = root / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise AssertionError
+
+
+class _Prepared(NamedTuple):
+    """What is checked before anything is written."""
+
+    train: Trainer
+    retry: list[str]  # the kinds of --retry
+
+
+def _prepared(asked: Asked) -> _Prepared:
+    """Look at the flags of the executor, and at --retry. Raises UsageError."""
+    kinds = [one.strip() for one in asked.retry.split(",")]
+    for one in kinds:
+        if one not in (*RETRY, "none"):
+            raise unknown("--retry", one, [*RETRY, "none"])
+    return _Prepared(asked.trainer(), [one for one in kinds if one != "none"])
+
+
+def _carry_out(plan: Plan, folder: Path, asked: Asked, work: _Prepared, resume: str) -> ExitCode:
+    """Train what is missing; print the table, or the records. resume: the command that goes on when interrupted."""
+    err = console(stderr=True)
+    for line in _remarks(plan):
+        err.print(line)
+    folder.mkdir(parents=True, exist_ok=True)
+    if held(folder / "lock"):
+        err.print(f"another ebm works in {folder}: waiting for it to end")
+    stop = StopFlag()
+    try:
+        with locked(folder / "lock") as lock, Bar(err, quiet=asked.json) as bar:
+            missing = prepare(plan, folder, asked.command, work.retry)
+            finished = len(plan.runs) - len(missing)
+            if finished:
+                there = f"{finished} of {len(plan.runs)} runs are already in {folder}"
+                err.print(there + ("" if missing else ": all there"))
+            bar.begin(len(plan.runs), finished)
+            with stoppable() as stop:
+                work.train(Work(missing, folder, asked.options, bar, stop, lock))
+    except (Interrupted, KeyboardInterrupt):  # the latter while it waits
+        stop.set("signal")
+    return _conclude(plan, folder, asked, resume, stop, err)
+
+
+def _conclude(plan: Plan, folder: Path, asked: Asked, resume: str, stop: StopFlag, err: Console) -> ExitCode:
+    """Print what is there now, and why it is not all."""
+    wanted = {cell.id for cell in plan.cells}
+    records = [record for record in store.records(folder) if record.id in wanted]
+    _print_results(records, folder, asked)
+    left = [record for record in records if record.status not in (*FINISHED, "refused")]
+    if left and stop.reason == "signal":
+        err.print(f"interrupted: what is finished is saved, `{resume}` goes on from there", markup=False)
+        return ExitCode.INTERRUPTED
+    if left and stop:
+        err.print(f"stopped at the first failure (--fail-fast): `{resume}` goes on from there", markup=False)
+    return ExitCode.UNFINISHED if left else ExitCode.OK
+
+
+# --- what is printed -------------------------------------------------------------------------------------------------
+
+
+def _remarks(plan: Plan) -> list[str]:
+    """What the user should know of a plan before it runs."""
+    lines = [_duplicates(plan)] if plan.duplicates else []
+    refused = {cell.judgement.reason for cell in plan.refused}
+    lines += [f"refused: {reason}" for reason in sorted(refused)[:SHOWN_REFUSALS]]
+    if len(refused) > SHOWN_REFUSALS:
+        lines.append(f"refused: and for {len(refused) - SHOWN_REFUSALS} more reasons; --dry-run lists them all")
+    warned = {cell.judgement.reason for cell in plan.runs if cell.judgement.verdict == "warn"}
+    return lines + [f"warning: {reason}" for reason in sorted(warned)]
+
+
+def _duplicates(plan: Plan) -> str:
+    return f"what stands twice in the grid is run once ({plan.duplicates} left out)"
+
+
+def _print_results(records: Sequence[Record], folder: Path, asked: Asked) -> None:
+    from ebmcli.report import rows
+
+    if asked.json:
+        print(dumps([record.to_json() for record in records]))
+        return
+    out = console()
+    for table in [*rows.tables(records), *rows.unfinished(records)]:
+        print_table(table, out)
+        for line in rows.reasons(records, table.heading):
+            out.print(line, markup=False)
+    done = [record for record in records if record.status == "done"]
+    if len(done) == 1:
+        run = folder / "runs" / done[0].id
+        out.print(f"record   {run / 'result.json'}", markup=False, soft_wrap=True)
+        if (run / store.PICTURE).exists():
+            out.print(f"picture  {run / store.PICTURE}", markup=False, soft_wrap=True)
+    elif done:
+        out.print(
+            f"records and pictures in {folder / 'runs'}; ebm report {shlex.quote(str(folder))} prints these tables, "
+            "ebm plot draws them side by side",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _show_plan(plan: Plan, folder: Path, asked: Asked) -> None:
+    """The dry run: one line per kind of cell with its judgement, the number of programs, a rough estimate."""
+    from ebmcli.report.blocks import Table
+    from ebmcli.report.formatting import duration
+    from ebmcli.training.devices import cores
+
+    if asked.json:
+        cells = [
+            {"id": c.id, "config": c.config, "verdict": c.judgement.verdict, "reason": c.judgement.reason}
+            for c in plan.cells
+        ]
+        print(dumps(cells))
+        return
+    kinds: dict[tuple[str, ...], int] = {}
+    for cell in plan.cells:
+        names = tuple(cell.config[name] for name in ("task", "loss", "sampler", "energy"))
+        key = (*names, cell.judgement.verdict, cell.judgement.reason)
+        kinds[key] = kinds.get(key, 0) + 1
+    table = Table(
+        "cells", ["task", "loss", "negatives", "energy", "runs", "judgement", "reason"],
+        [[*key[:4], str(number), *key[4:]] for key, number in kinds.items()],
+    )  # fmt: skip
+    out = console()
+    print_table(table, out)
+    if plan.duplicates:
+        out.print(_duplicates(plan))
+    lanes, runs = asked.options.devices or cores(), plan.runs
+    missing = [cell for cell in runs if store.status(folder / "runs" / cell.id) not in FINISHED]
+    there = f"{len(runs) - len(missing)} of them already in {folder}, " if len(missing) < len(runs) else ""
+    out.print(
+        f"{len(runs)} runs in {len(programs(runs))} programs, {there}{len(plan.refused)} refused; "
+        f"roughly {duration(estimate(missing, lanes))} on {lanes} cores at the default sizes"
+    )
