@@ -10,7 +10,7 @@ def smooth_hinge(e: Energies) -> Array:
 
 from annotated_types import Ge, Le
 
-from ebmcli.core.batching import scored
+from ebmcli.core.batching import negative_energies
 from ebmcli.core.decorators import column, energy, loss, measure, sampler, task
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import Array, Key, jax, jnp, nn, optax
@@ -96,13 +96,13 @@ __all__ = [
     "loss",
     "mean",
     "measure",
+    "negative_energies",
     "nn",
     "optax",
     "optimizer",
     "report_format",
     "sampler",
     "schedule",
-    "scored",
     "task",
     "total",
 ]

@@ -15,7 +15,7 @@ from negatives import BOWL, BOX, KEY, PLANE, at, energy_of, sampler
 from scipy import stats
 
 from ebmcli.core import registry
-from ebmcli.core.batching import scored
+from ebmcli.core.batching import negative_energies
 from ebmcli.core.types import Batch, Box, Energy, Labels, bind
 from ebmcli.samplers import exact, markov
 from ebmcli.samplers._box import reflect
@@ -169,7 +169,7 @@ def test_faults_are_caught(fault, monkeypatch):
 
 
 def test_exact_draws_without_weights_are_caught(monkeypatch):
-    monkeypatch.setattr(exact, "scored", lambda *given: 0 * scored(*given))
+    monkeypatch.setattr(exact, "scored", lambda *given: 0 * negative_energies(*given))
     with pytest.raises(AssertionError):
         check_gaussian("exact", 1.0, runner)
 

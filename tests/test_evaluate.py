@@ -11,7 +11,7 @@ from ebmcli.training.loop import Progress
 
 DATA = letters.words()
 COARSE = slice(None, None, letters.COARSE)
-CHOSEN = letters.tested("small", 3)[COARSE]
+CHOSEN = letters.test_words("small", 3)[COARSE]
 SIZE = len(CHOSEN)
 CONFIG = {"task": "letters", "loss": "hinge", "protocol": "small", "fold": 3, "margin_distance": "hamming",
           "margin": 1.0, "beta": 1.0, "steps": 10, "batch_size": 4}  # fmt: skip
@@ -140,7 +140,7 @@ def test_a_record_has_the_fine_measures_the_growth_of_the_coarse_and_the_cost():
     assert (status, metrics["gap_q50"], metrics["cer"], metrics["verdict"]) == ("done", 99.0, 0.1, "healthy")
     assert metrics["gap_growth"] == pytest.approx(2.0)
     assert (metrics["energy_evaluations"], metrics["energy_gradients"]) == (8000, 400)
-    assert metrics["epochs"] == pytest.approx(800 * 4 / (~letters.tested("small", 3)).sum())
+    assert metrics["epochs"] == pytest.approx(800 * 4 / (~letters.test_words("small", 3)).sum())
     assert "step" not in metrics
 
 

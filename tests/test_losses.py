@@ -729,10 +729,10 @@ def test_the_flat_level_of_a_square_loss_is_its_best(name):
 def test_a_loss_reads_what_it_declares(name):
     """It runs on a record with only the declared fields filled, and not with one need less."""
     unit = REGISTERED[name]
-    objective.usable(unit, unit.needs)
+    objective.check_loss(unit, unit.needs)
     for need in unit.needs & {*objective.FILLED, "view", "reconstruct"}:
         with pytest.raises((TypeError, AttributeError)):
-            objective.usable(unit, unit.needs - {need})
+            objective.check_loss(unit, unit.needs - {need})
 
 
 @pytest.mark.parametrize("name", COVERED)

@@ -288,7 +288,7 @@ def test_edit_distances_and_collapsed_paths():
     padded = [np.array([[*map(ord, w), *[-1] * (8 - len(w))] for w in side]) for side in words]
     assert sequence.edit_distances(*padded).tolist() == [3, 3, 0, 1]
     paths = np.array([[1, 1, 9, 1, 9, -1], [9, 9, 9, 9, 9, 9], [2, 3, 3, 9, 9, 4], [5, 9, -1, -1, -1, -1]])
-    found = [[c for c in row if c >= 0] for row in sequence.collapsed(paths, 9).tolist()]
+    found = [[c for c in row if c >= 0] for row in sequence.collapse_symbols(paths, 9).tolist()]
     assert found == [[1, 1], [], [2, 3, 4], [5]]
 
 

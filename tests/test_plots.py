@@ -40,13 +40,13 @@ def test_a_surface_is_drawn_where_the_data_are():
     from ebmcli.metrics import density
 
     cells = density.grid((-5.0, 5.0), 8)
-    coarse = density.coarser(cells[:, 0] + 10 * cells[:, 1], 8, 4)
+    coarse = density.coarsen(cells[:, 0] + 10 * cells[:, 1], 8, 4)
     middle = density.grid((-5.0, 5.0), 2)
     np.testing.assert_allclose(coarse.ravel(), middle[:, 0] + 10 * middle[:, 1])
 
 
 def test_words(tmp_path):
-    chosen = np.flatnonzero(letters.tested("large", 0))
+    chosen = np.flatnonzero(letters.test_words("large", 0))
     found = letters.words()["label"][chosen].copy()
     found[::2, 0] = 0
     right = np.zeros(len(chosen), np.float32)

@@ -41,15 +41,15 @@ def test_a_measure_that_is_another_is_named_with_exit_code_3(here, tmp_path):
 def test_what_is_the_same_and_what_is_near():
     array = np.array([1.0, 1e-9], np.float32)
     old = {"kl": 1.0, "nll": None, "verdict": "healthy", "params w": array}
-    assert reproducibility.compared(old, {**old, "params w": array.copy()})["verdict"] == "identical"
-    near = reproducibility.compared(old, {**old, "kl": 1.0005, "params w": array + np.float32(1e-5)})
+    assert reproducibility.compare(old, {**old, "params w": array.copy()})["verdict"] == "identical"
+    near = reproducibility.compare(old, {**old, "kl": 1.0005, "params w": array + np.float32(1e-5)})
     assert (near["verdict"], near["first"], near["now"]) == ("equal within tolerance", "kl", 1.0005)
-    both = reproducibility.compared(old, {**old, "kl": 1.0005, "params w": array * 2})
+    both = reproducibility.compare(old, {**old, "kl": 1.0005, "params w": array * 2})
     assert (both["verdict"], both["first"]) == ("different", "params w")
-    assert reproducibility.compared(old, {**old, "verdict": "flat"})["first"] == "verdict"
-    assert reproducibility.compared(old, {k: v for k, v in old.items() if k != "kl"})["verdict"] == "different"
-    assert reproducibility.compared(old, {**old, "new": 1.0})["first"] == "new"
-    assert reproducibility.compared(old, {**old, "nll": 1.0})["first"] == "nll"
+    assert reproducibility.compare(old, {**old, "verdict": "flat"})["first"] == "verdict"
+    assert reproducibility.compare(old, {k: v for k, v in old.items() if k != "kl"})["verdict"] == "different"
+    assert reproducibility.compare(old, {**old, "new": 1.0})["first"] == "new"
+    assert reproducibility.compare(old, {**old, "nll": 1.0})["first"] == "nll"
 
 
 def test_a_run_without_a_result_and_other_flags_are_refused(here, tmp_path):

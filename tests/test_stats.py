@@ -89,17 +89,17 @@ def test_the_interval_of_the_interquartile_mean_covers_as_often_as_it_says(n):
 def test_the_paired_test_is_scipys():
     first, second = np.random.default_rng(0).normal(0, 1, (2, 6))
     theirs = reference.ttest_rel(first, second)
-    found = statistics.paired([*first, None, 1.0, 7.0], [*second, 1.0, None, float("nan")])
+    found = statistics.paired_difference([*first, None, 1.0, 7.0], [*second, 1.0, None, float("nan")])
     interval = theirs.confidence_interval()
     assert (found.n, found.p) == (6, pytest.approx(theirs.pvalue))
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_differences_that_cannot_be_tested_have_no_p():
-    assert statistics.paired([None], [1.0]) == Difference(0, None)
-    assert statistics.paired([2.0], [1.0]) == Difference(1, 1.0)
-    assert statistics.paired([1.0, 2.0], [1.0, 2.0]) == Difference(2, 0.0, 0.0, 0.0)
-    found = statistics.paired([1.1, 8.1, 1000.1], [1.0, 8.0, 1000.0])  # equal but for rounding
+    assert statistics.paired_difference([None], [1.0]) == Difference(0, None)
+    assert statistics.paired_difference([2.0], [1.0]) == Difference(1, 1.0)
+    assert statistics.paired_difference([1.0, 2.0], [1.0, 2.0]) == Difference(2, 0.0, 0.0, 0.0)
+    found = statistics.paired_difference([1.1, 8.1, 1000.1], [1.0, 8.0, 1000.0])  # equal but for rounding
     assert (found.n, found.mean, found.p) == (3, pytest.approx(0.1), None)
 
 
@@ -109,7 +109,9 @@ def test_the_paired_test_errs_as_often_as_it_says(n):
     rng, trials = np.random.default_rng(n), 4000
     shared = rng.normal(0, 5, (trials, n))
     first, second = (shared + rng.normal(0, 1, (trials, n)) for _ in range(2))
-    wrong = np.mean([statistics.paired(list(a), list(b)).p < 0.05 for a, b in zip(first, second, strict=True)])
+    wrong = np.mean(
+        [statistics.paired_difference(list(a), list(b)).p < 0.05 for a, b in zip(first, second, strict=True)]
+    )
     assert wrong == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / trials))
 
 
@@ -146,7 +148,7 @@ def test_better_is_the_adjusted_paired_test_of_every_pair():
     values[4, 1:] = np.nan  # one seed: untestable
     values[3, 0] = np.nan
     pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]
-    ps = np.array([statistics.paired(list(values[i]), list(values[j])).p for i, j in pairs], float)
+    ps = np.array([statistics.paired_difference(list(values[i]), list(values[j])).p for i, j in pairs], float)
     for lower in (True, False):
         expected = np.zeros((5, 5), bool)
         for (i, j), p in zip(pairs, statistics.false_discovery(ps), strict=True):

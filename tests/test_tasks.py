@@ -412,7 +412,7 @@ def test_draws_are_all_training_words_and_no_test_word(protocol, fold):
     np.testing.assert_array_equal(counts > 0, trained)
     assert stats.chisquare(counts[trained]).pvalue > 1e-3
     np.testing.assert_array_equal(batch.y, data["label"][drawn])
-    np.testing.assert_array_equal(letters.tested(protocol, fold), ~trained)
+    np.testing.assert_array_equal(letters.test_words(protocol, fold), ~trained)
     assert task.examples == trained.sum()
 
 
@@ -513,7 +513,7 @@ def test_inference_of_energies_that_are_known_on_the_ellipse():
 
 def test_inferred_answers_are_the_low_local_minima():
     energy = np.array([[5, 1, 5, 2, 6, 4.5, 6, 6, 6], [3, 3, 3, 3, 3, 3, 3, 3, 3], [9, 8, 7, 6, 5, 4, 3, 2, 1]], float)
-    given = [np.flatnonzero(row).tolist() for row in conditional.inferred(energy)]
+    given = [np.flatnonzero(row).tolist() for row in conditional.inferred_answers(energy)]
     assert given == [[1, 3], [0], [8]]  # 4.5 lies above the middle of 1 and the median 5
 
 

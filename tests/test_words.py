@@ -65,7 +65,7 @@ def test_jitter_shifts_a_word_and_noise_adds_ink():
 def test_the_true_columns_are_the_middles_of_the_glyphs():
     y = jnp.array([7, 4, 11, 11, 14, -1])
     for number in range(5):
-        x, centre = words.rendered(jnp.asarray(words.glyphs()), jax.random.key(number), y, 7, 0.0)
+        x, centre = words.render_word(jnp.asarray(words.glyphs()), jax.random.key(number), y, 7, 0.0)
         for place, letter in enumerate([7, 4, 11, 11, 14]):
             first = int(centre[place]) - 6
             np.testing.assert_array_equal(x.image[first : first + 12], words.glyphs()[letter])
@@ -106,7 +106,7 @@ def test_handwritten_letters_stand_side_by_side_at_twice_their_size():
     gaps, drops = set(), set()
     for number in range(27):
         place, count = int(data["first"][250 * number]), int(data["length"][250 * number])
-        x, y, centre = handwriting.joined(jax.random.key(number), data, place, count, 14)
+        x, y, centre = handwriting.join_letters(jax.random.key(number), data, place, count, 14)
         image = np.asarray(x.image)
         np.testing.assert_array_equal(y[:count], data["label"][place : place + count])
         assert (y[count:] == -1).all()
@@ -139,7 +139,7 @@ def test_folds_of_training_and_test_are_apart(protocol):
     drawn = set(np.unique(batch.y[batch.y >= 0]))
     assert drawn == ({3} if protocol == "small" else set(range(10)) - {3})
     looked = handwriting.looked_at(protocol, 3, True)
-    places = [handwriting.trained_or_tested(data["start"], 3, int(n), protocol == "large") for n in
+    places = [handwriting.word_index(data["start"], 3, int(n), protocol == "large") for n in
               handwriting._targets(protocol, True)["number"][:looked]]  # fmt: skip
     assert set(data["fold"][np.array(places)]) == (set(range(10)) - drawn)
     assert len(set(map(int, places))) == looked

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ebmcli.execution.supervisor import environment
-from ebmcli.storage.atomic import held, locked, write
+from ebmcli.storage.atomic import hold_lock, is_locked, write
 from ebmcli.storage.provenance import PACKAGES, cpu, versions
 from ebmcli.training import devices as machine_devices
 
@@ -93,15 +93,15 @@ def _tried(check: Callable[[Path], str], place: Path) -> tuple[bool, str]:
 def _locks(place: Path) -> str:
     """Held by us, seen by another process, and free again when a process that held it is killed."""
     code = "import sys, time; from pathlib import Path; from ebmcli.storage import atomic\np = Path(sys.argv[1])\n"
-    see = [sys.executable, "-P", "-c", f"{code}sys.exit(atomic.held(p))", str(place / "lock")]
-    with locked(place / "lock"):
+    see = [sys.executable, "-P", "-c", f"{code}sys.exit(atomic.is_locked(p))", str(place / "lock")]
+    with hold_lock(place / "lock"):
         if not _child(see).returncode:
             return "another process does not see a lock"
-    hold = f"{code}with atomic.locked(p): print(flush=True); time.sleep(60)"
+    hold = f"{code}with atomic.hold_lock(p): print(flush=True); time.sleep(60)"
     with subprocess.Popen([*see[:3], hold, see[4]], stdout=subprocess.PIPE, env=environment()) as holder:
         holder.stdout.readline()  # type: ignore[union-attr]
         holder.kill()
-    return "the lock of a killed process stays" if held(place / "lock") else ""
+    return "the lock of a killed process stays" if is_locked(place / "lock") else ""
 
 
 def _renames(place: Path) -> str:

@@ -13,11 +13,11 @@ from ebmcli.execution import supervisor
 from ebmcli.execution.events import StopFlag, Watcher
 from ebmcli.execution.options import RunOptions
 from ebmcli.execution.resume import prepare
-from ebmcli.planning.cells import recorded
+from ebmcli.planning.cells import cell_of_record
 from ebmcli.planning.plan import Plan
 from ebmcli.report.formatting import flat
 from ebmcli.storage import store
-from ebmcli.storage.atomic import locked
+from ebmcli.storage.atomic import hold_lock
 from ebmcli.storage.records import Record
 
 TOLERANCE = 1e-3  # relative: what other instruction sets and versions of a compiler may change
@@ -69,10 +69,10 @@ def repeat(run: Path, options: RunOptions, watcher: Watcher, stop: StopFlag) -> 
     old = store.result(run)
     if old is None:
         raise UsageError(f"{run}: it has no result to compare with (it is {store.status(run)})")
-    cell = recorded(old.id, old.config)
+    cell = cell_of_record(old.id, old.config)
     with tempfile.TemporaryDirectory(prefix="ebm-repeat-") as place:
         folder = Path(place)
-        with locked(folder / "lock") as lock:
+        with hold_lock(folder / "lock") as lock:
             prepare(Plan([cell]), folder, "ebm run --repeat")
             supervisor.train([cell], folder, options, watcher, stop, lock=lock)
         fresh = folder / "runs" / cell.id
@@ -85,7 +85,7 @@ def repeat(run: Path, options: RunOptions, watcher: Watcher, stop: StopFlag) -> 
         for name in ORIGINS
         if old.provenance.get(name) != new.provenance.get(name)
     }
-    return Repetition(cell.id, **compared(*figures), origins=origins)
+    return Repetition(cell.id, **compare(*figures), origins=origins)
 
 
 def recorded_devices(run: Path) -> int | None:
@@ -101,18 +101,18 @@ def _figures(record: Record, run: Path) -> dict[str, Any]:
     return {"status": record.status, **record.metrics, **{f"params {name}": a for name, a in arrays.items()}}
 
 
-def compared(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """`verdict`, `figures`, `first`, `then` and `now` of a Repetition."""
     tests: dict[str, Callable[[Any, Any], bool]] = {"different": _close, "equal within tolerance": _same}
     for verdict, test in tests.items():
         for name in [*old, *(name for name in new if name not in old)]:
             if name not in old or name not in new or not test(old[name], new[name]):
-                then, now = (_shown(one.get(name)) for one in (old, new))
+                then, now = (_printable(one.get(name)) for one in (old, new))
                 return {"verdict": verdict, "figures": len(old), "first": name, "then": then, "now": now}
     return {"verdict": "identical", "figures": len(old)}
 
 
-def _shown(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     return "an array" if isinstance(value, np.ndarray) else value
 
 

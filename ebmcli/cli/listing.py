@@ -16,7 +16,7 @@ def list_units(what: str, as_json: bool) -> None:
     kind = kinds.get(what) or next((one for one in KINDS if one == what), None)
     if kind is None:
         raise unknown("list", what, kinds)
-    found = [described(unit) for unit in units(kind).values()]
+    found = [describe_unit(unit) for unit in units(kind).values()]
     if as_json:
         print(json.dumps(found, indent=1))
         return
@@ -29,7 +29,7 @@ def list_units(what: str, as_json: bool) -> None:
                 out.print(f"    {label}: {shown}".replace("[", r"\["))
 
 
-def described(unit: Unit[Any]) -> dict[str, Any]:
+def describe_unit(unit: Unit[Any]) -> dict[str, Any]:
     """A unit as `ebm list` shows it: name and formula first, then what its kind declares."""
     head = {"name": unit.name, "formula": unit.formula, **_declared(unit.traits)}
     parameters = {one.name: one.default for one in unit.parameters.values()}

@@ -19,7 +19,7 @@ from ebmcli.cli import completion
 from ebmcli.core.errors import UsageError
 from ebmcli.core.registry import default_task, units
 from ebmcli.core.units import KINDS
-from ebmcli.execution.executors import Trainer, chosen, executors
+from ebmcli.execution.executors import Trainer, executors, select
 from ebmcli.execution.options import RunOptions
 from ebmcli.planning.grid import Grid, grid
 from ebmcli.planning.plan import MOST_CELLS
@@ -79,11 +79,11 @@ class GridCommand(TyperCommand):
         told = {option.name: option for option in GRID}
         for parameter in self.params:
             if parameter.name in told:
-                parameter.help = described(told[parameter.name])  # type: ignore[union-attr, attr-defined]
+                parameter.help = option_help(told[parameter.name])  # type: ignore[union-attr, attr-defined]
         super().format_help(ctx, formatter)
 
 
-def described(option: GridOption) -> str:
+def option_help(option: GridOption) -> str:
     """The help of an option, with the choices and defaults of the hyperparameter of its name."""
     if option.name == "task":
         return f"{option.help} [default: {default_task()}]"
@@ -237,4 +237,4 @@ class Asked:
     def trainer(self) -> Trainer:
         """Who trains the runs. Raises UsageError."""
         flags = {flag: self.said[flag] or None for one in executors().values() for flag in one.flags}
-        return chosen(self.said["executor"], flags)
+        return select(self.said["executor"], flags)

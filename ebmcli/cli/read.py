@@ -85,7 +85,7 @@ def report(
         ebm report first --format html --output first.html --baseline hinge
     """
     from ebmcli.report.build import Report, Wanted
-    from ebmcli.report.writers import format_of, written
+    from ebmcli.report.writers import format_of, render
 
     chosen = format_of("json" if json else format)
     if output and not output.parent.is_dir():
@@ -93,7 +93,7 @@ def report(
     asked: list[str | None] = [*(sweeps or [])] or [None]
     folders = list(dict.fromkeys(find.sweep(name, results) for name in asked))
     pages = _pages(folders, output is not None) if pictures and chosen.pictures else {}
-    text = written(Report(folders, Wanted(baseline, measure, iqm), pages), chosen.name, output)
+    text = render(Report(folders, Wanted(baseline, measure, iqm), pages), chosen.name, output)
     if output is None:
         sys.stdout.write(text)
     else:

@@ -29,7 +29,7 @@ from ebmcli.planning.identity import readable
 from ebmcli.planning.plan import Plan, resolve
 from ebmcli.planning.programs import programs
 from ebmcli.storage import find, store
-from ebmcli.storage.atomic import dumps, held, locked
+from ebmcli.storage.atomic import dumps, hold_lock, is_locked
 from ebmcli.storage.records import FINISHED, Record
 
 SHOWN_REFUSALS = 3
@@ -168,11 +168,11 @@ def _carry_out(plan: Plan, folder: Path, asked: Asked, work: _Prepared, resume: 
     for line in _remarks(plan):
         err.print(line)
     folder.mkdir(parents=True, exist_ok=True)
-    if held(folder / "lock"):
+    if is_locked(folder / "lock"):
         err.print(f"another ebm works in {folder}: waiting for it to end")
     stop = StopFlag()
     try:
-        with locked(folder / "lock") as lock, Bar(err, quiet=asked.json) as bar:
+        with hold_lock(folder / "lock") as lock, Bar(err, quiet=asked.json) as bar:
             missing = prepare(plan, folder, asked.command, work.retry)
             finished = len(plan.runs) - len(missing)
             if finished:
@@ -225,7 +225,7 @@ def _print_results(records: Sequence[Record], folder: Path, asked: Asked) -> Non
         print(dumps([record.to_json() for record in records]))
         return
     out = console()
-    for table in [*rows.tables(records), *rows.unfinished(records)]:
+    for table in [*rows.tables(records), *rows.unfinished_tables(records)]:
         print_table(table, out)
         for line in rows.reasons(records, table.heading):
             out.print(line, markup=False)

@@ -8,12 +8,12 @@ from ebmcli.core.lazy import Array, jax
 from ebmcli.core.types import Batch, Model
 
 
-def encoded(model: Model, batch: Batch) -> Batch:
+def encode_batch(model: Model, batch: Batch) -> Batch:
     """Put what the energy makes of each x in its place, so that it is worked out and differentiated once."""
     return batch if model.encode is None else batch._replace(x=jax.vmap(model.encode)(batch.x))
 
 
-def scored(model: Model, batch: Batch, y: Any) -> Array:
+def negative_energies(model: Model, batch: Batch, y: Any) -> Array:
     """Energies of the negatives y: [K] where neither they nor the energy depend on the example, else [B, K]."""
     return each_negative(model.apply, batch, y)
 

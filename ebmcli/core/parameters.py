@@ -83,7 +83,7 @@ class Parameter:
         highest = [mark.le for mark in self._marks if isinstance(mark, Le)]
         return (lowest[0] if lowest else -math.inf), (highest[0] if highest else math.inf)  # type: ignore[return-value]
 
-    def checked(self, value: Any) -> Any:
+    def validate(self, value: Any) -> Any:
         """The value, if it is of the right type and in the range; raises UsageError otherwise."""
         asked = self._fault(value)
         if asked:
@@ -117,6 +117,6 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
     }
 
 
-def picked(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def arguments_for(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that a function takes out of `values`; what is missing there keeps its default."""
     return {name: values[name] for name in inspect.signature(function).parameters if name in values}

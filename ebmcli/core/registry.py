@@ -115,12 +115,12 @@ def combination(config: Mapping[str, Any]) -> Combination:
 
 
 @overload
-def known(kind: Literal["loss"], name: str) -> LossUnit | None: ...
+def find_or_none(kind: Literal["loss"], name: str) -> LossUnit | None: ...
 @overload
-def known(kind: Literal["task"], name: str) -> TaskUnit | None: ...
+def find_or_none(kind: Literal["task"], name: str) -> TaskUnit | None: ...
 @overload
-def known(kind: Kind, name: str) -> Unit[Any] | None: ...
-def known(kind: Kind, name: str) -> Any:
+def find_or_none(kind: Kind, name: str) -> Unit[Any] | None: ...
+def find_or_none(kind: Kind, name: str) -> Any:
     """The unit that a result speaks of, or None where it is registered no more; the file of a task is not looked at."""
     return units(kind).get(name.partition(":")[0])
 
@@ -130,9 +130,9 @@ def default_task() -> str:
     return next(unit.name for unit in units("task").values() if unit.traits.default)
 
 
-def repeated(task: str) -> frozenset[str]:
+def replicate_settings(task: str) -> frozenset[str]:
     """The settings that tell replicates apart: the seed and, for some tasks, the part of the data that was held out."""
-    unit = known("task", task)
+    unit = find_or_none("task", task)
     return frozenset({"seed"} | ({one.name for one in unit.parameters.values() if one.repeats} if unit else set()))
 
 

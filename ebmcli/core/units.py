@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from ebmcli.core.margins import Margin
 from ebmcli.core.needs import Answers, Need, Needs
-from ebmcli.core.parameters import Parameter, picked
+from ebmcli.core.parameters import Parameter, arguments_for
 from ebmcli.core.types import Cost
 
 Kind = Literal["loss", "sampler", "energy", "task"]
@@ -114,7 +114,7 @@ class Unit(Generic[Traits]):
         """
         if not leading and not self.parameters:
             return _built(self.function)
-        return self.function(*leading, **picked(self.function, values))
+        return self.function(*leading, **arguments_for(self.function, values))
 
 
 @cache
@@ -165,7 +165,7 @@ class Column:
     curve: bool = False  # `ebm show` prints it over the training
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """Its heading, or its name without underscores."""
         return self.heading or self.name.replace("_", " ")
 

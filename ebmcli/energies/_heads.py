@@ -9,7 +9,7 @@ Head = Literal["free", "softplus", "square"]
 NONNEGATIVE = {"head": "softplus square"}  # the heads with which F >= 0, as the registry wants it
 
 
-def headed(head: Head) -> Callable[[Array], Array]:
+def head_function(head: Head) -> Callable[[Array], Array]:
     """The function of that name."""
     heads: dict[str, Callable[[Array], Array]] = {
         "free": lambda output: output,

@@ -14,7 +14,7 @@ def _network(hidden: int, outputs: int) -> Any:
     return nn.Sequential([nn.Dense(hidden), silu, nn.Dense(hidden), silu, nn.Dense(outputs)])
 
 
-def _squared(left: Array, right: Array) -> Array:
+def _squared_distance(left: Array, right: Array) -> Array:
     return jnp.sum(jnp.square(left - right))
 
 
@@ -29,7 +29,7 @@ def regressor(space: Space, hidden: Count = 64) -> Energy:
         return net(y).init(key, jnp.ravel(x))
 
     def apply(params: Any, x: Any, y: Any) -> Array:
-        return _squared(answer(y, space), net(y).apply(params, jnp.ravel(x)))
+        return _squared_distance(answer(y, space), net(y).apply(params, jnp.ravel(x)))
 
     return Energy(init, apply)
 
@@ -44,7 +44,9 @@ def two_branch(space: Space, hidden: Count = 64, code: Count = 8) -> Energy:
         return {"question": net.init(one, jnp.ravel(x)), "answer": net.init(two, answer(y, space))}
 
     def apply(params: Any, x: Any, y: Any) -> Array:
-        return _squared(net.apply(params["question"], jnp.ravel(x)), net.apply(params["answer"], answer(y, space)))
+        return _squared_distance(
+            net.apply(params["question"], jnp.ravel(x)), net.apply(params["answer"], answer(y, space))
+        )
 
     return Energy(init, apply)
 
@@ -70,6 +72,6 @@ def autoencoder(space: Space, hidden: Count = 64, bottleneck: Count = 16) -> Ene
         return decoder.apply(params["decoder"], beside(x, encoder.apply(params["encoder"], y)))
 
     def apply(params: Any, x: Any, y: Array) -> Array:
-        return _squared(y, reconstruct(params, x, y))
+        return _squared_distance(y, reconstruct(params, x, y))
 
     return Energy(init, apply, reconstruct=reconstruct)

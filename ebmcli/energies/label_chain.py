@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from ebmcli.core.decorators import energy
 from ebmcli.core.lazy import Array, Key, jax, jnp, nn
 from ebmcli.core.types import Count, Energy, Space, Strings, Word
-from ebmcli.energies._heads import headed
+from ebmcli.energies._heads import head_function
 
 
 def chain_energy(unary: Array, transition: Array, mask: Array, y: Array) -> Array:
@@ -64,7 +64,7 @@ def sample(key: Key, unary: Array, transition: Array, mask: Array, beta: Array, 
     return jax.vmap(draw)(jax.random.gumbel(key, (count, *unary.shape), unary.dtype)).astype(jnp.int32)
 
 
-def _completed(transition: Array, mask: Array, best: Array, answer: Array, leaves: Array, other: Array) -> Array:
+def _completion(transition: Array, mask: Array, best: Array, answer: Array, leaves: Array, other: Array) -> Array:
     """[T]: the best answer that leaves this one at position `leaves`, for the label `other`."""
 
     def step(enter: Array, position: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -100,7 +100,7 @@ def n_best(unary: Array, transition: Array, mask: Array, y: Array, count: int, r
         lowest = jnp.argmin(energies)
         parent, leaves, other = jnp.unravel_index(lowest, energies.shape)
         there = energies.ravel()[lowest] < jnp.inf
-        found = jnp.where(there, _completed(transition, mask, best, answers[parent], leaves, other), y)
+        found = jnp.where(there, _completion(transition, mask, best, answers[parent], leaves, other), y)
         energies = energies.at[parent, leaves, other].set(jnp.inf)
         energies = energies.at[row].set(jnp.where(there, sets(found, leaves), jnp.inf), mode="drop")
         return (energies, answers.at[row].set(found, mode="drop")), found
@@ -146,7 +146,7 @@ class Scorer(NamedTuple):
 
 def _chain(labels: int, scorer: Scorer, head: ChainHead, order: int) -> Energy:
     """F(x, y) = sum over t of h(-scores(x_t)[y_t]) + h(-A[y_t-1, y_t]), h the head."""
-    above = headed(head)
+    above = head_function(head)
 
     def encode(params: Any, x: Word) -> Scanned:
         return Scanned(above(-scorer.apply(params["letter"], x.letters)), x.mask)
@@ -201,7 +201,7 @@ def _patches(images: Array) -> Array:
     return jnp.concatenate([around[..., d : d + height, r : r + width, :] for d, r in shifts], axis=-1)
 
 
-def _halved(images: Array) -> Array:
+def _max_pool(images: Array) -> Array:
     """[..., H/2, W/2, C]: the maximum over squares of 2 by 2."""
     *lead, height, width, channels = images.shape
     return images.reshape(*lead, height // 2, 2, width // 2, 2, channels).max(axis=(-4, -2))
@@ -224,7 +224,7 @@ def conv_chain(
     def seen(layer: Callable[[int, Array], Array], letters: Array) -> Array:
         image = 2 * letters.reshape(*letters.shape[:-1], 16, 8, 1) - 1
         for number in (0, 1):
-            image = _halved(jax.nn.relu(layer(number, _patches(image))))
+            image = _max_pool(jax.nn.relu(layer(number, _patches(image))))
         return layer(3, jax.nn.relu(layer(2, image.reshape(*letters.shape[:-1], -1))))
 
     def init(key: Key, letters: Array) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from ebmcli.core.decorators import energy
 from ebmcli.core.lazy import Array, Key, nn
 from ebmcli.core.types import Count, Energy, Space
-from ebmcli.energies._heads import NONNEGATIVE, Head, headed
+from ebmcli.energies._heads import NONNEGATIVE, Head, head_function
 from ebmcli.energies._inputs import features
 from ebmcli.numerics.silu import silu
 
@@ -14,7 +14,7 @@ from ebmcli.numerics.silu import silu
 def mlp(space: Space, hidden: Count = 64, layers: Count = 3, head: Head = "free") -> Energy:
     """F(x, y) = head(MLP(x, y)), silu units; the heads softplus and square make F >= 0"""
     net: Any = nn.Sequential([*[one for _ in range(layers) for one in (nn.Dense(hidden), silu)], nn.Dense(1)])
-    above = headed(head)
+    above = head_function(head)
 
     def init(key: Key, x: Any, y: Any) -> Any:
         return net.init(key, features(x, y, space))

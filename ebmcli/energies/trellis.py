@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from ebmcli.core.decorators import energy
 from ebmcli.core.lazy import Array, Key, jax, jnp, nn
 from ebmcli.core.types import Alignment, Count, Energy, Space, Strings, Strip
-from ebmcli.energies._heads import Head, headed
+from ebmcli.energies._heads import Head, head_function
 from ebmcli.numerics import alignment as paths
 from ebmcli.numerics.alignment import Topology
 
@@ -52,7 +52,7 @@ def trellis(
     """F(x, y) = min over alignments z of sum over windows i of E_i(y_z(i)), or the soft minimum over them"""
     assert isinstance(space, Strings)
     bias = SEPARATOR_BIAS if head != "square" else 0
-    above, topology = headed(head), Topology(blank)
+    above, topology = head_function(head), Topology(blank)
 
     def leaning(key: Key, shape: Any, dtype: Any) -> Array:
         return jnp.zeros(shape, dtype).at[-1].set(-bias)

@@ -18,7 +18,7 @@ from ebmcli.planning.cells import Cell
 from ebmcli.planning.cost import step_cost
 from ebmcli.planning.programs import programs
 from ebmcli.storage import store
-from ebmcli.storage.atomic import locked
+from ebmcli.storage.atomic import hold_lock
 from ebmcli.storage.provenance import provenance
 from ebmcli.storage.records import FINISHED, Record
 from ebmcli.training import engine, evaluate
@@ -121,7 +121,7 @@ def _launch(machine: Engine, cells: Sequence[Cell], shared: _Sweep) -> None:
         runs = []
         for cell in sorted(cells, key=lambda cell: cell.id):  # in one order: two launches never wait for each other
             folder = store.claim(shared.folder, cell.id, cell.config)
-            locks.enter_context(locked(folder / "lock"))
+            locks.enter_context(hold_lock(folder / "lock"))
             if store.status(folder) in FINISHED:  # a launch that an engine of jobs has begun twice
                 continue
             store.clear(folder, cell.config)
@@ -148,7 +148,7 @@ def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], sh
     cost = step_cost(run.cell.units, config)
     status, metrics = evaluate.conclude(run.task, config, run.history, run.final, int(last.diverged[lane]), cost)
     if status == "done":
-        probed = evaluate.probed_in(last, lane)
+        probed = evaluate.lane_probe(last, lane)
         batch = {name: probed["train"].get(name) for name in ("x", "y", "y_negative")}
         arrays = run.task.keep(probed["task"]) | batch
         arrays = {name: array for name, array in arrays.items() if array is not None}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ebmcli.core.errors import UsageError
-from ebmcli.planning.cells import Cell, recorded
+from ebmcli.planning.cells import Cell, cell_of_record
 from ebmcli.planning.plan import Plan
 from ebmcli.storage import store
 from ebmcli.storage.provenance import versions
@@ -81,7 +81,7 @@ def cells_of(sweep: Path, runs: Sequence[str]) -> list[Cell]:
     """These runs of the manifest, as this version of the package has to train them."""
     manifest = store.manifest(sweep)
     configs = {cell.id: cell.config for cell in manifest.cells} if manifest else {}
-    return [recorded(run, configs[run]) for run in runs]
+    return [cell_of_record(run, configs[run]) for run in runs]
 
 
 def _difference(old: Manifest, plan: Plan) -> str:

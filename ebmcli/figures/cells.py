@@ -34,7 +34,7 @@ class Page:
         """What stands over a column or beside a row: the bare name of a unit, or `margin 0.5`."""
         if name in KINDS:
             return str(value)
-        return f"no {spoken(name)}" if value is None else f"{spoken(name)} {_text(value)}"
+        return f"no {label(name)}" if value is None else f"{label(name)} {_text(value)}"
 
     def hidden(self) -> str:
         """What to say where several runs fall on a cell: which settings tell them apart, and which run is shown."""
@@ -47,7 +47,7 @@ class Page:
                 if len(values) > 1:
                     seen[name] = _distinct([*seen.get(name, []), *values])
                     first[name] = _distinct([*first.get(name, []), values[0]])
-        told = [f"{spoken(name)} {_listed(first[name], ' or ')} (of {_listed(seen[name])})" for name in seen]
+        told = [f"{label(name)} {_listed(first[name], ' or ')} (of {_listed(seen[name])})" for name in seen]
         return f"several runs fall on a cell, shown is the first: {', '.join(told)}" if told else ""
 
 
@@ -153,7 +153,7 @@ def _ordered(values: Sequence[Any]) -> list[Any]:
     return found + [None] * (None in values)
 
 
-def spoken(name: str) -> str:
+def label(name: str) -> str:
     """A setting as a page calls it."""
     return NAMES.get(name, name.replace("_", " "))
 

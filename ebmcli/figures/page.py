@@ -61,7 +61,7 @@ def draw_pages(
         name = shown.page.task or "tasks"
         if shown.panels:
             written.append(file_of(folder, output, name, len(full)))
-            write(written[-1], drawn(figure(shown, folder.name), written[-1].suffix.lower()))
+            write(written[-1], to_bytes(figure(shown, folder.name), written[-1].suffix.lower()))
             notes += [f"{name}: {note}" for note in (shown.page.hidden(), _lacking(shown)) if note]
         else:
             notes.append(f"{name}: no run has left anything to draw, no page")
@@ -104,7 +104,7 @@ def file_of(folder: Path, output: Path | None, name: str, pages: int) -> Path:
     return output if pages == 1 else output.with_name(f"{output.stem}-{name}{output.suffix}")
 
 
-def drawn(figure: Any, suffix: str) -> bytes:
+def to_bytes(figure: Any, suffix: str) -> bytes:
     """The figure as a file."""
     from matplotlib import rc_context
 
@@ -273,7 +273,7 @@ CAPTIONS = {
 
 def _subtitle(shown: Shown, sweep: str) -> str:
     page = shown.page
-    told = [f"rows: {cells.spoken(page.rows)}", f"columns: {cells.spoken(page.columns)}"]
+    told = [f"rows: {cells.label(page.rows)}", f"columns: {cells.label(page.columns)}"]
     for name in ("energy", "seed"):
         values = {record.config[name] for record in shown.records.values()}
         if len(values) == 1 and name not in (page.rows, page.columns):

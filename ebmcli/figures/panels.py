@@ -9,7 +9,7 @@ import numpy as np
 from ebmcli.core.needs import Answers
 from ebmcli.core.registry import find
 from ebmcli.figures.picture import ABOVE, middles
-from ebmcli.metrics.answers import inferred
+from ebmcli.metrics.answers import inferred_answers
 
 BEYOND = "0.87"  # the colour of energies above the scale
 POINTS = {"linestyle": "none", "marker": ".", "color": "#ff4a3a", "markeredgewidth": 0}  # data
@@ -147,7 +147,7 @@ def _curve(axes: Any, panel: Panel, shared: Scales) -> None:
     y = middles(box.low, box.high, above.shape[1])
     axes.plot(panel.arrays["x"][:, 0], panel.arrays["y"][:, 0], markersize=6.5, **POINTS)
     seen = [Stroke(linewidth=2.4, foreground="black"), Normal()]  # white shows on no grey
-    question, answer = np.nonzero(inferred(above))
+    question, answer = np.nonzero(inferred_answers(above))
     axes.plot(x[question], y[answer], "w.", markersize=2, path_effects=seen)
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
 

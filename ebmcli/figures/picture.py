@@ -9,10 +9,10 @@ import numpy as np
 
 from ebmcli.core.margins import Margin
 from ebmcli.core.needs import Answers, Need
-from ebmcli.core.registry import known
+from ebmcli.core.registry import find_or_none
 from ebmcli.core.units import TaskUnit
 from ebmcli.figures import letters, strips
-from ebmcli.metrics.answers import inferred
+from ebmcli.metrics.answers import inferred_answers
 from ebmcli.report import formatting
 from ebmcli.report.columns import heading, main_measure
 from ebmcli.storage import store
@@ -106,7 +106,7 @@ def _surface(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> Non
 
 def _scattered(config: Config) -> bool:
     """Whether the negatives are points that tell something by where they lie: not where they cover the box evenly."""
-    sampler = known("sampler", config["sampler"])
+    sampler = find_or_none("sampler", config["sampler"])
     return sampler is None or Need.PARTITION not in sampler.traits.offers(Answers.CONTINUOUS)
 
 
@@ -128,7 +128,7 @@ def _curve(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
     shown = axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", cmap="viridis")
     figure.colorbar(shown, ax=axes, label=f"F(x, y) above its lowest at that x, up to {above.max():.3g}")
     y = middles(box.low, box.high, energy.shape[1])
-    question, answer = np.nonzero(inferred(energy))
+    question, answer = np.nonzero(inferred_answers(energy))
     axes.plot(x[question], y[answer], "w.", markersize=4, label="answers inferred")
     axes.plot(arrays["x"][:, 0], arrays["y"][:, 0], ".", color="tab:red", markersize=4, label="data")
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x$", ylabel="$y$")
@@ -195,7 +195,7 @@ def series(curves: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
 
 def _promised(config: Config) -> Margin:
     """The margin that the loss promises."""
-    unit = known("loss", config["loss"])
+    unit = find_or_none("loss", config["loss"])
     return unit.traits.promised if unit else Margin(None)
 
 

@@ -112,20 +112,20 @@ class BranchesEvaluation:
 
     energy: np.ndarray  # [N, G]
     answers: np.ndarray  # [G]
-    away: np.ndarray  # [N, G] the distance of the answers from the nearest right one
+    distance_to_right: np.ndarray  # [N, G] the distance of the answers from the nearest right one
     right: np.ndarray  # [N] the right answer of the row
     near: float  # what is not farther counts as the same answer
 
     @cached_property
     def given(self) -> np.ndarray:
         """[N, G] bool: the answers that are inferred."""
-        return inferred(self.energy.astype(np.float64))
+        return inferred_answers(self.energy.astype(np.float64))
 
 
 @measure(heading="error of the answer", better="lower", accuracy=True)
 def answer_error(e: BranchesEvaluation) -> float:
     """The distance of the answer of lowest energy from the nearest right one."""
-    return float(e.away[np.arange(len(e.energy)), e.energy.argmin(axis=1)].mean())
+    return float(e.distance_to_right[np.arange(len(e.energy)), e.energy.argmin(axis=1)].mean())
 
 
 @measure(
@@ -143,15 +143,15 @@ def branches_found(e: BranchesEvaluation) -> float:
 @measure()
 def false_answers(e: BranchesEvaluation) -> float:
     """The share of the inferred answers that are near no right one."""
-    return float((e.given & (e.away > e.near)).sum() / e.given.sum())
+    return float((e.given & (e.distance_to_right > e.near)).sum() / e.given.sum())
 
 
-def away(answers: np.ndarray, branches: np.ndarray) -> np.ndarray:
+def distance_to_right(answers: np.ndarray, branches: np.ndarray) -> np.ndarray:
     """[N, G]: how far each of the answers [G] lies from the nearest right one of a question, of branches [N, M]."""
     return np.nanmin(np.abs(answers[None, :, None] - branches[:, None]), axis=2)
 
 
-def inferred(energy: np.ndarray) -> np.ndarray:
+def inferred_answers(energy: np.ndarray) -> np.ndarray:
     """[N, G] bool: the answers that an energy gives, of which there may be several to a question.
 
     Those are the lowest of all, and every other local minimum in y that lies below the middle between the lowest and

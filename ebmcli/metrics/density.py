@@ -34,7 +34,7 @@ def grid(box: tuple[float, float], cells: int) -> np.ndarray:
     return np.stack(np.meshgrid(middle, middle), axis=-1).reshape(-1, 2)
 
 
-def coarser(energy: np.ndarray, cells: int, factor: int) -> np.ndarray:
+def coarsen(energy: np.ndarray, cells: int, factor: int) -> np.ndarray:
     """[cells/factor, cells/factor]: means over blocks of factor x factor cells. energy: [cells^2]."""
     side = cells // factor
     return energy.reshape(side, factor, side, factor).mean(axis=(1, 3))
@@ -64,12 +64,12 @@ def curve_truth(
 ) -> Truth:
     """The grid about the curve y2 = height(y1), y1 between its ends: no density, only what is near; and curve_nodes."""
     x = np.linspace(*ends, 10_001)
-    close = near(np.stack([x, height(x)], axis=1), box, cells, nearness)
+    close = cells_near(np.stack([x, height(x)], axis=1), box, cells, nearness)
     _, area = curve_nodes(height, box, cells)
     return Truth(None, area, close, ~close)
 
 
-def near(points: np.ndarray, box: tuple[float, float], cells: int, distance: float) -> np.ndarray:
+def cells_near(points: np.ndarray, box: tuple[float, float], cells: int, distance: float) -> np.ndarray:
     """[G*G] bool: the cells whose middle lies within that distance of a point. points: [N, 2]."""
     from scipy.spatial import cKDTree
 

@@ -216,7 +216,7 @@ def edit_distances(predicted: np.ndarray, label: np.ndarray) -> np.ndarray:
     return np.stack(rows)[lengths[0], np.arange(len(label)), lengths[1]]
 
 
-def collapsed(symbols: np.ndarray, separator: int) -> np.ndarray:
+def collapse_symbols(symbols: np.ndarray, separator: int) -> np.ndarray:
     """[N, L]: the word of each row of symbols, padded with -1: repeats merged, the separator and -1 dropped."""
     before = np.pad(symbols[:, :-1], ((0, 0), (1, 0)), constant_values=separator)
     kept = (symbols != before) & (symbols != separator) & (symbols >= 0)

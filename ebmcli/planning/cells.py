@@ -17,7 +17,7 @@ from ebmcli.core.types import CONSTANT
 from ebmcli.core.units import KINDS, Combination, EnergyUnit, LossUnit, TaskUnit, Unit
 from ebmcli.planning.compatibility import Judgement, judge
 from ebmcli.planning.grid import DEFAULT, SEED, Given, Grid, Table
-from ebmcli.planning.identity import completed, run_id, versions
+from ebmcli.planning.identity import complete, run_id, versions
 from ebmcli.planning.values import legal, parameters
 from ebmcli.training.optimiser import SETTINGS
 
@@ -40,10 +40,10 @@ def cell(units: Combination, config: dict[str, Any], origins: Mapping[str, str])
     return Cell(run_id(config), config, units, origins, judge(units, config))
 
 
-def recorded(run: str, config: Mapping[str, Any]) -> Cell:
+def cell_of_record(run: str, config: Mapping[str, Any]) -> Cell:
     """The cell of a run that a manifest or a record holds, as this version of the package has to train it."""
     units = combination(config)
-    whole = completed(units, config)
+    whole = complete(units, config)
     return Cell(run, whole, units, {}, judge(units, whole))
 
 

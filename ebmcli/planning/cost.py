@@ -6,7 +6,7 @@ from typing import Any
 
 from ebmcli.core.errors import UsageError
 from ebmcli.core.needs import Need
-from ebmcli.core.parameters import picked
+from ebmcli.core.parameters import arguments_for
 from ebmcli.core.types import BatchShape, Cost, Space, Task
 from ebmcli.core.units import Combination, TaskUnit
 from ebmcli.planning.cells import Cell, cell
@@ -27,7 +27,7 @@ def step_cost(units: Combination, config: Mapping[str, Any]) -> Cost | None:
     if declared is None:
         return None
     shape = BatchShape(size, _space(units.task, config), units.task.traits.conditional)
-    drawn = declared(shape, **picked(declared, config))
+    drawn = declared(shape, **arguments_for(declared, config))
     return Cost(spent + drawn.evaluations, slopes + drawn.gradients)
 
 

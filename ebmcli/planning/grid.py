@@ -14,7 +14,7 @@ from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.parameters import Parameter
 from ebmcli.core.registry import find, units
 from ebmcli.core.units import KINDS, Kind
-from ebmcli.planning.values import expanded, parameter
+from ebmcli.planning.values import expand, parameter
 from ebmcli.training.optimiser import SETTINGS
 
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
@@ -71,7 +71,7 @@ def grid(
     }
     given = {name: value for name, value in settings.items() if value is not None}
     budget = _budget(given.pop("budget", None), given)
-    said = {parameter(name).name: Given(expanded(parameter(name), value), origin) for name, value in given.items()}
+    said = {parameter(name).name: Given(expand(parameter(name), value), origin) for name, value in given.items()}
     tables = {unit: _table(*unit, table, origin) for unit, table in (special or {}).items()}
     if budget and any("steps" in table for table in tables.values()):
         raise UsageError("budget: the steps of a run follow from it, leave out the steps of single tasks")
@@ -87,7 +87,7 @@ def _table(kind: Kind, name: str, table: Mapping[str, Any], origin: str) -> Tabl
         plain = key.replace("-", "_")
         if plain not in [*owned, *extra]:
             raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"])
-        values = names("sampler", given) if plain in extra else expanded(parameter(plain), given)
+        values = names("sampler", given) if plain in extra else expand(parameter(plain), given)
         found[plain] = Given(values, f"{origin}, [{kind}.{name}]")
     return found
 
@@ -113,7 +113,7 @@ def names(kind: Kind, given: Any) -> list[str]:
 
 def seeds(given: Any) -> list[int]:
     """Seeds, each once."""
-    found = expanded(SEED, given)
+    found = expand(SEED, given)
     twice = [seed for seed, count in Counter(found).items() if count > 1]
     if twice:
         raise UsageError(f"seed: {twice[0]} stands twice, name each seed once")
@@ -125,7 +125,7 @@ def _budget(given: Any, settings: Mapping[str, Any]) -> int | None:
         return None
     if "steps" in settings:
         raise UsageError("budget: the steps of a run follow from it, leave out steps")
-    found = expanded(BUDGET, given)
+    found = expand(BUDGET, given)
     if len(found) > 1:
         raise UsageError(f"budget: one number for all runs, found {len(found)}")
     return int(found[0])

@@ -47,7 +47,7 @@ def versions(units: Combination) -> dict[str, int]:
     return {f"{unit.kind}_version": unit.version for unit in _units(units) if unit.version > 1}
 
 
-def completed(units: Combination, config: Mapping[str, Any]) -> dict[str, Any]:
+def complete(units: Combination, config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration that an older version wrote, with the settings that were added since, each as before."""
     owned = [SETTINGS, *(unit.parameters for unit in _units(units))]
     added = {name: one.before.value for table in owned for name, one in table.items() if one.before is not None}

@@ -44,7 +44,7 @@ def parse(text: str) -> Any:
     return text
 
 
-def expanded(parameter: Parameter, given: Any) -> list[Any]:
+def expand(parameter: Parameter, given: Any) -> list[Any]:
     """Checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`."""
     tokens: list[Any] = []
     for item in given if isinstance(given, list) else [given]:
@@ -70,7 +70,7 @@ def _possible(parameter: Parameter, value: Any) -> Any:
 
 def legal(parameter: Parameter, value: Any) -> Any:
     """The value, if this hyperparameter can have it, or if it stands for all that it can have. Raises UsageError."""
-    return value if value == EVERY and parameter.repeats else parameter.checked(value)
+    return value if value == EVERY and parameter.repeats else parameter.validate(value)
 
 
 def _range(text: str) -> list[Any]:

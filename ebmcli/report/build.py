@@ -86,7 +86,7 @@ class Report:
             shown += _task([r for r in self.records if r.task == task], self.wanted, self.pictures.get(task, ()))
         blocks: list[Block] = [title, *head(self.folders, self.records), *shown]
         blocks += [*_reading_guide(shown, self.wanted), *_formulas(self.records)]
-        for table in rows.unfinished(self.records):
+        for table in rows.unfinished_tables(self.records):
             blocks += [Heading(2, table.heading), table]
         return blocks + _runs(self.records)
 
@@ -104,7 +104,7 @@ def check(records: Sequence[Record], wanted: Wanted) -> None:
 
 
 def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -> list[Block]:
-    task, ran = records[0].task, rows.not_refused(records)
+    task, ran = records[0].task, rows.without_refused(records)
     shown = rows.rows(ran)
     blocks: list[Block] = [Heading(2, task)]
     measure = wanted.measure if wanted.measure and shown and wanted.measure in tables.present(shown) else None
@@ -141,7 +141,7 @@ def _formulas(records: Sequence[Record]) -> list[Block]:
 
 def _runs(records: Sequence[Record]) -> list[Block]:
     """Which runs stand behind each row."""
-    shown = rows.rows(rows.not_refused(records))
+    shown = rows.rows(rows.without_refused(records))
     if not shown:
         return []
     lines = []

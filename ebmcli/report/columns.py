@@ -28,7 +28,7 @@ def column(name: str) -> Column:
 def heading(name: str, arrow: bool = False) -> str:
     """What a measure is called, with an arrow to where it is better."""
     one = column(name)
-    return f"{one.called} {ARROWS[one.better]}".rstrip() if arrow else one.called
+    return f"{one.label} {ARROWS[one.better]}".rstrip() if arrow else one.label
 
 
 def accuracies() -> list[str]:
@@ -38,7 +38,7 @@ def accuracies() -> list[str]:
 
 def key_measures(task: str) -> tuple[str, ...]:
     """The measures that a task names, none where it is registered no more."""
-    unit = registry.known("task", task)
+    unit = registry.find_or_none("task", task)
     return unit.traits.measures if unit else ()
 
 
@@ -58,4 +58,4 @@ def notes(headings: Iterable[str]) -> list[str]:
     """How to read tables with these headings."""
     shown = {one.rstrip(" ↓↑") for one in headings}
     found = [text for name, text in TABLE_NOTES.items() if name in shown]
-    return found + [one.note for one in registry.columns().values() if one.note and one.called in shown]
+    return found + [one.note for one in registry.columns().values() if one.note and one.label in shown]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ebmcli.core.registry import repeated
+from ebmcli.core.registry import replicate_settings
 from ebmcli.report import formatting, rows, statistics
 from ebmcli.report.blocks import Cell, Table, Value
 from ebmcli.report.columns import accuracy, heading, main_measure
@@ -90,7 +90,7 @@ def _several(records: Sequence[Record], name: str) -> bool:
 
 def _rows(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], Row]:
     found: dict[tuple[str, ...], Row] = {}
-    for record in rows.not_refused(records):
+    for record in rows.without_refused(records):
         key = RowKey.of(record, names)
         found.setdefault(key.place, Row(key, [])).members.append(record)
     return found
@@ -101,7 +101,7 @@ def _measured(first: Row, second: Row) -> list[tuple[Row, str, statistics.Mean, 
     found = []
     for name in [*accuracy(first.key.task, there), *(name for name in MARGIN if name in there)]:
         a, b = ([None if np.isnan(v) else float(v) for v in line] for line in by_replicate([first, second], name))
-        found.append((first, name, statistics.mean(a), statistics.mean(b), statistics.paired(b, a)))
+        found.append((first, name, statistics.mean(a), statistics.mean(b), statistics.paired_difference(b, a)))
     return found
 
 
@@ -126,7 +126,7 @@ def _differing(first: Sequence[Record], second: Sequence[Record], names: Sequenc
         {name: {rows.setting(r.config.get(name)) for r in records} for r in records for name in r.config}
         for records in (first, second)
     ]
-    repeats = frozenset().union(*(repeated(task) for task in rows.in_order([*first, *second], "task")))
+    repeats = frozenset().union(*(replicate_settings(task) for task in rows.in_order([*first, *second], "task")))
     apart = ("task", "loss", "sampler", *names, *repeats)
     told = [
         f"{name} {', '.join(sorted(values[0][name]))} → {', '.join(sorted(values[1][name]))}"

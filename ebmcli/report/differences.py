@@ -44,7 +44,7 @@ def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
     nearest = {i: max(base, key=lambda j: _alike(shown[i], shown[j])) for i in others}
     if not others:
         return Text(f"Only {baseline} has run on {task}: no differences to it.")
-    found = {i: statistics.paired(values[i], values[nearest[i]]) for i in others}
+    found = {i: statistics.paired_difference(values[i], values[nearest[i]]) for i in others}
     adjusted = dict(zip(others, statistics.holm([found[i].p for i in others]), strict=True))
     lines: list[list[Cell]] = [
         [

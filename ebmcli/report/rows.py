@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ebmcli.core.registry import known, repeated
+from ebmcli.core.registry import find_or_none, replicate_settings
 from ebmcli.report import formatting, statistics
 from ebmcli.report.blocks import Cell, Table, Value
 from ebmcli.report.columns import column, heading, key_measures
@@ -38,7 +38,7 @@ class RowKey:
     @property
     def negatives(self) -> str:
         """The sampler, and whether the loss looks at what it draws."""
-        loss, sampler = known("loss", self.loss), known("sampler", self.sampler)
+        loss, sampler = find_or_none("loss", self.loss), find_or_none("sampler", self.sampler)
         draws = sampler is None or any(sampler.traits.gives.values())
         ignored = loss is not None and not loss.traits.needs_negatives and draws
         return f"{self.sampler} (ignored)" if ignored else self.sampler
@@ -99,7 +99,7 @@ def rows(records: Sequence[Record]) -> list[Row]:
     return list(found.values())
 
 
-def not_refused(records: Sequence[Record]) -> list[Record]:
+def without_refused(records: Sequence[Record]) -> list[Record]:
     """The records of the cells that were run, or are to be."""
     return [record for record in records if record.status != "refused"]
 
@@ -115,20 +115,22 @@ def varying(records: Sequence[Record]) -> list[str]:
     varied = {name for place in seen.values() for name, values in place.items() if len(values) > 1}
     varied |= {name for name in CONFOUNDERS if len({str(r.config.get(name)) for r in records}) > 1}
     order = [name for record in records for name in record.config]
-    repeats = frozenset().union(*(repeated(task) for task in in_order(records, "task")))
+    repeats = frozenset().union(*(replicate_settings(task) for task in in_order(records, "task")))
     return [name for name in dict.fromkeys(order) if name in varied - repeats]
 
 
 def replicate(record: Record) -> tuple[Any, ...]:
     """Which replicate of its row a run is: the seed, and the fold. Equal ones of two rows are compared."""
-    return tuple(record.config.get(name) for name in sorted(repeated(record.task)))
+    return tuple(record.config.get(name) for name in sorted(replicate_settings(record.task)))
 
 
 def replicate_text(record: Record) -> str:
     """Which replicate a run is, in words: seed 0, or fold 3, seed 0 where the fold is not the first."""
     config = record.config
     return ", ".join(
-        f"{name} {config[name]}" for name in sorted(repeated(record.task)) if name == "seed" or config.get(name)
+        f"{name} {config[name]}"
+        for name in sorted(replicate_settings(record.task))
+        if name == "seed" or config.get(name)
     )
 
 
@@ -142,7 +144,7 @@ def in_order(records: Iterable[Record], name: str) -> list[str]:
 
 def tables(records: Sequence[Record], average: Average = statistics.mean) -> list[Table]:
     """A table for each task; cells that did not finish count in n and are listed apart."""
-    shown = not_refused(records)
+    shown = without_refused(records)
     by_task = {task: [r for r in shown if r.task == task] for task in in_order(shown, "task")}
     return [summary(task, members, average) for task, members in by_task.items()]
 
@@ -156,7 +158,7 @@ def summary(task: str, records: Sequence[Record], average: Average) -> Table:
         done = row.done
         kept = [None if m.get("violation_rate") is None else 100 * (1 - m["violation_rate"]) for m in done]
         gap = figure(done, "gap_q50", average)
-        margin: list[Cell] = [promised(row.members[0]), gap, percent(average(kept), len(done))]
+        margin: list[Cell] = [promised_margin(row.members[0]), gap, percent(average(kept), len(done))]
         figures = [figure(done, name, average) for name in measures]
         lines.append([*row.leading_cells, *margin, verdicts(row.members), *figures])
     return Table(task, heads + [heading(name) for name in measures], lines)
@@ -207,9 +209,9 @@ def verdicts(members: Sequence[Record]) -> str:
     return ", ".join(f"{number} {verdict}" for verdict, number in found.most_common()) or "–"
 
 
-def promised(record: Record) -> str:
+def promised_margin(record: Record) -> str:
     """The margin of the loss's formula, with the value that m has."""
-    unit = known("loss", record.loss)
+    unit = find_or_none("loss", record.loss)
     return unit.traits.promised.text(record.config) if unit else "?"
 
 
@@ -229,7 +231,7 @@ def reasons(records: Sequence[Record], task: str) -> list[str]:
     return list(found.values())
 
 
-def unfinished(records: Sequence[Record]) -> list[Table]:
+def unfinished_tables(records: Sequence[Record]) -> list[Table]:
     """Tables of what was refused, and of what did not finish."""
     refused: dict[tuple[str, str], list[Record]] = {}
     missing: dict[tuple[str, str], list[Record]] = {}

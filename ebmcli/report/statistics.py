@@ -104,7 +104,7 @@ def _resamples(n: int) -> np.ndarray:
 # --- differences -----------------------------------------------------------------------------------------------------
 
 
-def paired(first: Values, second: Values) -> Difference:
+def paired_difference(first: Values, second: Values) -> Difference:
     """first - second, place by place (the same seeds), with Student's paired test.
 
     p is None where fewer than two pairs are there, and where all differences are equal: then nothing shows how much

@@ -9,7 +9,7 @@ from typing import Any
 from ebmcli.report import formatting
 from ebmcli.report.blocks import Table, Value
 from ebmcli.storage import store
-from ebmcli.storage.atomic import held
+from ebmcli.storage.atomic import is_locked
 from ebmcli.storage.records import FINISHED, Config, Record
 
 OVER = (*FINISHED, "refused")  # states after which nothing is to be done
@@ -25,7 +25,7 @@ def standing(sweep: Path) -> dict[str, Any]:
     return {
         "sweep": sweep.name,
         "tasks": {task: dict(found) for task, found in tasks.items()},
-        "working": held(sweep / "lock"),
+        "working": is_locked(sweep / "lock"),
         "left": sum(record.status not in OVER for record in records),
         "seconds_left": seconds_left(records),
         "last_error": _last_error(sweep, records),

@@ -14,7 +14,7 @@ from ebmcli.report.rows import (
     figure,
     in_order,
     percent,
-    promised,
+    promised_margin,
     replicate,
     replicate_text,
     states,
@@ -44,7 +44,7 @@ def margin(shown: Sequence[Row], average: Average) -> Table:
         )
         own, growth = (figure(done, name, average) for name in ("train_gap_q50", "gap_growth"))
         quantiles = [figure(done, name, average) for name in gaps]
-        lines.append([*row.leading_cells, promised(row.members[0]), *quantiles, violated, own, active, growth])
+        lines.append([*row.leading_cells, promised_margin(row.members[0]), *quantiles, violated, own, active, growth])
     return Table("Margin", _heads(shown) + heads, lines)
 
 

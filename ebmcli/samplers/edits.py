@@ -22,10 +22,10 @@ def corrupt(context: SamplerContext, negatives: Count = 8, edits: Count = 2) -> 
         chance = jax.random.uniform(what, (*shape, edits, 3))
 
         def corrupted(x: Array, y: Array, times: Array, chance: Array) -> Array:
-            def edit(number: Array, y: Array) -> Array:
-                return jnp.where(number < times, edited(chance[number], x, y, strings), y)
+            def one_more(number: Array, y: Array) -> Array:
+                return jnp.where(number < times, edit(chance[number], x, y, strings), y)
 
-            return jax.lax.fori_loop(0, edits, edit, y)
+            return jax.lax.fori_loop(0, edits, one_more, y)
 
         of_one = jax.vmap(corrupted, (None, None, 0, 0))
         return Negatives(jax.vmap(of_one)(batch.x, batch.y, times, chance))
@@ -33,7 +33,7 @@ def corrupt(context: SamplerContext, negatives: Count = 8, edits: Count = 2) -> 
     return stateless(draw)
 
 
-def edited(chance: Array, x: Array, y: Array, strings: Strings) -> Array:
+def edit(chance: Array, x: Array, y: Array, strings: Strings) -> Array:
     """y [T] after one edit, which always changes it: places and letters, and the kinds of edit that the length allows,
     are equally likely. chance: [3] uniform random numbers: of the kind, the place and the letter."""
 

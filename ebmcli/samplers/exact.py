@@ -1,6 +1,6 @@
 """Samples of the model, where it can be summed, and letters resampled one by one."""
 
-from ebmcli.core.batching import scored
+from ebmcli.core.batching import negative_energies
 from ebmcli.core.decorators import sampler
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import (
@@ -52,7 +52,7 @@ def exact(context: SamplerContext, negatives: Count = 256, table: Count = 32) ->
     def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         place, pick = jax.random.split(key)
         among = answers(place)
-        share = jax.nn.softmax(-context.beta * scored(model, batch, among))  # [N] or [B, N]
+        share = jax.nn.softmax(-context.beta * negative_energies(model, batch, among))  # [N] or [B, N]
 
         def chosen(key: Key, share: Array) -> Array:
             return jax.random.choice(key, among, (negatives,), p=share)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ebmcli.core.batching import scored
+from ebmcli.core.batching import negative_energies
 from ebmcli.core.decorators import sampler
 from ebmcli.core.lazy import Array, Key, jax, jnp, nn, optax
 from ebmcli.core.types import Batch, BatchShape, Cost, Count, Model, Negatives, Positive, Sampler, SamplerContext
@@ -47,7 +47,7 @@ def generator(
 
         def height(params: Any) -> tuple[Array, Array]:
             y = generate(params, z, batch)
-            return scored(model, batch, y).mean(), y
+            return negative_energies(model, batch, y).mean(), y
 
         slope, y = jax.grad(height, has_aux=True)(params)
         updates, moments = optimiser.update(slope, moments)

@@ -4,7 +4,7 @@ letters by Gibbs sampling."""
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ebmcli.core.batching import scored
+from ebmcli.core.batching import negative_energies
 from ebmcli.core.decorators import sampler
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import (
@@ -29,7 +29,7 @@ AT_ONCE = 16  # steps whose noise is drawn together, which takes half the time
 
 
 def _energies_of(model: Model, batch: Batch) -> Score:
-    return lambda y: scored(model, batch, y)
+    return lambda y: negative_energies(model, batch, y)
 
 
 def walk(

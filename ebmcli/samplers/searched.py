@@ -5,7 +5,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from ebmcli.core.batching import scored
+from ebmcli.core.batching import negative_energies
 from ebmcli.core.decorators import sampler
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import (
@@ -40,7 +40,7 @@ def _best_different(context: SamplerContext, reward: Array | None) -> Sampler:
     def among_labels(key: Key, model: Model, batch: Batch) -> Negatives:
         answers = jnp.arange(space.size)  # type: ignore[union-attr]
         wrong = answers != batch.y[:, None]
-        energy = jnp.broadcast_to(scored(model, batch, answers), wrong.shape)
+        energy = jnp.broadcast_to(negative_energies(model, batch, answers), wrong.shape)
         return negatives_as(jnp.argmin(jnp.where(wrong, energy, jnp.inf), axis=1)[:, None])  # all are equally far
 
     def among_words(key: Key, model: Model, batch: Batch) -> Negatives:
@@ -71,10 +71,10 @@ def _descent(
 
     def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         centre = batch.y[:, None]
-        slope = jax.grad(lambda y: scored(model, batch, y).sum())
+        slope = jax.grad(lambda y: negative_energies(model, batch, y).sum())
         y = outside(uniformly(key, (size, starts), box), centre)
         y = jax.lax.fori_loop(0, steps, lambda _, y: outside(reflect(y - step_size * slope(y), box), centre), y)
-        lowest = jnp.argmin(scored(model, batch, y), axis=1)
+        lowest = jnp.argmin(negative_energies(model, batch, y), axis=1)
         return negatives_as(jnp.take_along_axis(y, lowest[:, None, None], axis=1))
 
     return draw

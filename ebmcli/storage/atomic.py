@@ -18,20 +18,20 @@ FAULT = "EBM_FAULT"  # set by tests alone: `ACTION NTH NAME`, a fault at the nth
 _passed: Counter[str] = Counter()
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """The value as JSON has it: numpy scalars become numbers, what is not finite becomes null."""
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): to_plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [to_plain(one) for one in value]
     if hasattr(value, "item"):  # a scalar of numpy
-        return plain(value.item())
+        return to_plain(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def dumps(value: Any, indent: int | None = 1) -> str:
     """JSON text in which nan is null."""
-    return json.dumps(plain(value), indent=indent, allow_nan=False)
+    return json.dumps(to_plain(value), indent=indent, allow_nan=False)
 
 
 def failpoint(name: str) -> None:
@@ -57,7 +57,7 @@ def _strike(name: str) -> None:
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
+def naming_errors(path: Path) -> Iterator[None]:
     """Make errors of the block name this file, the one that was meant."""
     try:
         yield
@@ -71,7 +71,7 @@ def write(path: Path, content: bytes, durable: bool = True) -> None:
     durable: whether the folder is fsynced, so that the new file survives a loss of power; the next durable file of the
     folder makes this one durable too.
     """
-    with named(path):
+    with naming_errors(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -111,12 +111,12 @@ def read(path: Path) -> dict[str, Any] | None:
 
 def checksum(value: Mapping[str, Any]) -> str:
     """16 hexadecimal digits that change with anything in it but the order of its keys."""
-    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[IO[str]]:
+def hold_lock(path: Path) -> Iterator[IO[str]]:
     """Hold the lock of that file while the block runs; waits for another holder, if need be for ever.
 
     A process that inherits the open file holds the lock with us, and after us.
@@ -126,7 +126,7 @@ def locked(path: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """True if some process holds the lock of that file."""
     try:
         with open(path) as file:

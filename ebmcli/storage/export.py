@@ -8,7 +8,7 @@ from typing import Any
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.storage import frames, store
 from ebmcli.storage.atomic import dumps, write
-from ebmcli.storage.spreadsheet import comma_separated
+from ebmcli.storage.spreadsheet import to_csv
 
 
 def export(sweep: Path, to: str, output: Path, with_curves: bool) -> None:
@@ -24,7 +24,7 @@ def _lines(sweep: Path, with_curves: bool) -> list[dict[str, Any]]:
 
 def _csv(sweep: Path, output: Path, with_curves: bool) -> None:
     lines = _lines(sweep, with_curves)
-    write(output, comma_separated(frames.heads(lines), lines).encode())
+    write(output, to_csv(frames.heads(lines), lines).encode())
 
 
 def _parquet(sweep: Path, output: Path, with_curves: bool) -> None:

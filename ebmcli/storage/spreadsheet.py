@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def comma_separated(heads: Sequence[str], lines: Sequence[dict[str, Any]]) -> str:
+def to_csv(heads: Sequence[str], lines: Sequence[dict[str, Any]]) -> str:
     """CSV text in which nothing is a formula to a spreadsheet, and None is empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

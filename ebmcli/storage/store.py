@@ -19,7 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebmcli.core.errors import UsageError
-from ebmcli.storage.atomic import checksum, dumps, failpoint, fsync_folder, held, named, plain, read, write
+from ebmcli.storage.atomic import (
+    checksum,
+    dumps,
+    failpoint,
+    fsync_folder,
+    is_locked,
+    naming_errors,
+    read,
+    to_plain,
+    write,
+)
 from ebmcli.storage.records import SCHEMA_VERSION, Config, Manifest, Record
 
 if TYPE_CHECKING:
@@ -41,7 +51,7 @@ def claim(sweep: Path, run_id: str, config: Config) -> Path:
     runs.mkdir(exist_ok=True)  # without its parents: a sweep that was moved away must not begin anew here
     run = runs / run_id
     if not run.exists():
-        with named(run):
+        with naming_errors(run):
             fresh = Path(tempfile.mkdtemp(dir=runs, prefix=f".{run_id}."))
         failpoint("claim made")
         write(fresh / "config.json", dumps(config).encode(), durable=False)
@@ -60,7 +70,7 @@ def claim(sweep: Path, run_id: str, config: Config) -> Path:
 
 def clear(run: Path, config: Config) -> None:
     """Make a claimed run ready to be trained: what an earlier attempt left goes. The caller holds the run's lock."""
-    if read(run / "config.json") != plain(config):
+    if read(run / "config.json") != to_plain(config):
         write(run / "config.json", dumps(config).encode())
     set_aside(run)
     for stale in ("curves.jsonl", "arrays.npz", "params.npz", PICTURE):
@@ -83,7 +93,7 @@ def tidy(sweep: Path) -> None:
 
 def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
     """Add the measures of a chunk end to the curves of a run."""
-    with named(run / "curves.jsonl"), open(run / "curves.jsonl", "a") as file:
+    with naming_errors(run / "curves.jsonl"), open(run / "curves.jsonl", "a") as file:
         failpoint("curves.jsonl opened")
         file.write(dumps(measures, indent=None) + "\n")
 
@@ -133,7 +143,7 @@ def status(run: Path) -> str:
     found = result(run)
     if found:
         return found.status
-    if held(run / "lock"):
+    if is_locked(run / "lock"):
         return "running"
     if (run / "result.json").exists():
         return "damaged"

@@ -55,7 +55,7 @@ def words() -> dict[str, np.ndarray]:
     }
 
 
-def spelled() -> list[str]:
+def spellings() -> list[str]:
     """All words as text, in their order."""
     data = words()
     return ["".join(chr(97 + c) for c in label[:n]) for label, n in zip(data["label"], data["length"], strict=True)]

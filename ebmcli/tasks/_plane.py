@@ -49,6 +49,6 @@ def on_the_plane(
         targets=targets,
         probe=probe,
         measure=measure,
-        keep=lambda probed: {"energy": density.coarser(probed["grid"], GRID[True], PICTURE)},
+        keep=lambda probed: {"energy": density.coarsen(probed["grid"], GRID[True], PICTURE)},
         space=BOX,
     )

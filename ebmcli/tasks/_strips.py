@@ -28,7 +28,7 @@ def distance(kind: MarginDistance) -> Callable[[Array, Array], Array]:
     return lambda y, other: (y != other).any().astype(jnp.float32)
 
 
-def drawn(glyphs: Array, start: Array, count: Array, width: int) -> Array:
+def draw_letters(glyphs: Array, start: Array, count: Array, width: int) -> Array:
     """[width, H]: the first `count` glyphs [T, G, H], each beginning at its column `start` [T], from left to right."""
     column = jnp.arange(width)
     letter = jnp.sum(column[:, None] >= start, axis=1) - 1
@@ -103,17 +103,17 @@ def evaluation(
         wrong,
         threshold,
     )
-    greedy = sequence.edit_distances(sequence.collapsed(probed["greedy"], LABELS), label) > 0
+    greedy = sequence.edit_distances(sequence.collapse_symbols(probed["greedy"], LABELS), label) > 0
     shift = (probed["centre"] - centre)[label >= 0]
     return read, sequence.StripEvaluation(greedy, wrong, shift, parts or {})
 
 
-def chosen(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+def select(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
     """What was found of these words alone."""
     return {name: array[rows] for name, array in probed.items() if not name.startswith("shown_")}
 
 
-def kept(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
+def picture_arrays(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
     """What pictures need: the gaps of these words, and all of the one that is shown."""
     some = {name: probed[name][rows] for name in ("found", "right", "offending")}
     return some | {name: leaf for name, leaf in probed.items() if name.startswith("shown_")}

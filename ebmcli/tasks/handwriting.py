@@ -24,7 +24,9 @@ BLOCK = 20  # test words evaluated side by side: EVALUATED are multiples, since 
 Longest = Annotated[int, Ge(2), Le(14)]
 
 
-def joined(key: Key, data: dict[str, Array], place: Array, count: Array, longest: int) -> tuple[Strip, Array, Array]:
+def join_letters(
+    key: Key, data: dict[str, Array], place: Array, count: Array, longest: int
+) -> tuple[Strip, Array, Array]:
     """(the strip of `count` letters that begin at `place` in the set, their labels [T], the middles [T] of their
     columns): random gaps between them, and all shifted down alike."""
     letters = place + jnp.arange(longest)
@@ -36,7 +38,7 @@ def joined(key: Key, data: dict[str, Array], place: Array, count: Array, longest
     glyphs = jnp.roll(jnp.pad(large, ((0, 0), (0, 0), (0, DROP))), drop, axis=2)
     start = ENDS + jnp.cumsum(ACROSS + jax.random.randint(spacing, (longest,), 0, GAP + 1)) - ACROSS
     width = start[count - 1] + ACROSS + ENDS
-    image = strips.drawn(glyphs, start, count, _widest(longest))
+    image = strips.draw_letters(glyphs, start, count, _widest(longest))
     y = jnp.where(jnp.arange(longest) < count, data["label"][letters], -1)
     return Strip(image, width), y, start + ACROSS / 2
 
@@ -45,13 +47,13 @@ def _widest(longest: int) -> int:
     return 2 * ENDS + (ACROSS + GAP) * longest
 
 
-def trained_or_tested(start: Array, fold: Array | int, number: Array, inside: bool) -> Array:
+def word_index(start: Array, fold: Array | int, number: Array, inside: bool) -> Array:
     """The word of that number inside the fold, or outside of it."""
     first, end = start[fold], start[fold + 1]
     return first + number if inside else jnp.where(number < first, number, number + end - first)
 
 
-def evaluated(protocol: str, fold: int, fine: bool) -> int:
+def evaluated_count(protocol: str, fold: int, fine: bool) -> int:
     """The number of test words that are evaluated."""
     start = written()["start"]
     inside = int(start[fold + 1] - start[fold])
@@ -88,10 +90,10 @@ def handwriting(
     )
 
     def rows(fine: bool) -> np.ndarray:
-        return np.arange(evaluated(protocol, fold, fine))
+        return np.arange(evaluated_count(protocol, fold, fine))
 
     def measure(probed: dict[str, np.ndarray], fine: bool, beta: float, threshold: float) -> tuple[Any, ...]:
-        some = strips.chosen(probed, rows(fine))
+        some = strips.select(probed, rows(fine))
         return strips.evaluation(some, some["label"], some["true_centre"], threshold)
 
     return Task(
@@ -101,7 +103,7 @@ def handwriting(
         targets=lambda fine: _targets(protocol, fine),
         probe=lambda model, data, targets: _probe(model, data, targets, inside, fold),
         measure=measure,
-        keep=lambda probed: strips.kept(probed, rows(True)),
+        keep=lambda probed: strips.picture_arrays(probed, rows(True)),
         space=strips.space(_widest(longest if vocabulary == "pieces" else most)),
         examples=_training_words(protocol, fold) if isinstance(fold, int) else None,
         curriculum=curriculum,
@@ -118,7 +120,7 @@ def _curriculum(
         choosing, drawing = jax.random.split(key)
         in_fold = data["start"][fold + 1] - data["start"][fold]
         numbers = jax.random.randint(choosing, (size,), 0, in_fold if inside else len(data["fold"]) - in_fold)
-        words = trained_or_tested(data["start"], fold, numbers, inside)
+        words = word_index(data["start"], fold, numbers, inside)
 
         def example(key: Key, word: Array) -> Batch:
             cutting, beginning, joining = jax.random.split(key, 3)
@@ -126,7 +128,7 @@ def _curriculum(
             piece = jax.random.randint(cutting, (), 2, jnp.minimum(longest, whole) + 1)
             count = jnp.where(done < single_letters, 1, piece if pieces else whole)
             place = data["first"][word] + jax.random.randint(beginning, (), 0, whole - count + 1)
-            x, y, _ = joined(joining, data, place, count, longest)
+            x, y, _ = join_letters(joining, data, place, count, longest)
             return Batch(x, jnp.pad(y, (0, places - longest), constant_values=-1))
 
         return jax.vmap(example)(jax.random.split(drawing, size), words)
@@ -153,9 +155,9 @@ def _probe(
 
     def word(target: dict[str, Array]) -> dict[str, Any]:
         number = jnp.minimum(target["number"], size - 1)  # past the end: the last word, masked out later
-        place = trained_or_tested(data["start"], fold, number, inside)
+        place = word_index(data["start"], fold, number, inside)
         key, longest = jax.random.fold_in(jax.random.key(TESTED), place), target["guess"].size
-        x, y, centre = joined(key, data, data["first"][place], data["length"][place], longest)
+        x, y, centre = join_letters(key, data, data["first"][place], data["length"][place], longest)
         return strips.look(model, x, y, target["guess"]) | {"true_centre": centre, "label": y}
 
     return strips.closest(jax.lax.map(word, targets, batch_size=BLOCK), targets["number"] < size)

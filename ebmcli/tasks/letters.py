@@ -11,7 +11,7 @@ from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import CONSTANT, Batch, Model, Strings, Task, Word
 from ebmcli.metrics import sequence
 from ebmcli.tasks._defaults import OCR
-from ebmcli.tasks._kassel import FOLDS, LABELS, Fold, Protocol, spelled, word_list_error, words
+from ebmcli.tasks._kassel import FOLDS, LABELS, Fold, Protocol, spellings, word_list_error, words
 
 SHOWN = 4  # words in the picture of a run
 COARSE = 6  # the running evaluation looks at every sixth word
@@ -34,7 +34,7 @@ def parts(protocol: str) -> np.ndarray:
     if protocol != "held-out-words":
         return words()["fold"]
     group = {word: number for number, line in enumerate(GROUPS) for word in line.split()}
-    return np.array([group[word] for word in spelled()], np.int32)
+    return np.array([group[word] for word in spellings()], np.int32)
 
 
 def split(protocol: str) -> dict[str, np.ndarray]:
@@ -44,7 +44,7 @@ def split(protocol: str) -> dict[str, np.ndarray]:
     return {"order": order, "start": np.searchsorted(part[order], np.arange(part.max() + 2)).astype(np.int32)}
 
 
-def tested(protocol: str, fold: int) -> np.ndarray:
+def test_words(protocol: str, fold: int) -> np.ndarray:
     """[N] bool: the words of the test set."""
     here = parts(protocol) == fold
     return ~here if protocol == "small" else here
@@ -52,7 +52,7 @@ def tested(protocol: str, fold: int) -> np.ndarray:
 
 @lru_cache
 def _word_list_error(protocol: str, fold: int) -> float:
-    return word_list_error(tested(protocol, fold))
+    return word_list_error(test_words(protocol, fold))
 
 
 def impossible(config: Mapping[str, Any]) -> str:
@@ -95,11 +95,11 @@ def letters(
         return jnp.ones(()) if margin_distance == CONSTANT else jnp.sum(y != other).astype(jnp.float32)
 
     def measure(probed: dict[str, np.ndarray], fine: bool, beta: float, threshold: float) -> tuple[Any, ...]:
-        chosen = tested(protocol, fold)[:: 1 if fine else COARSE]
+        chosen = test_words(protocol, fold)[:: 1 if fine else COARSE]
         return evaluation(probed, chosen, fine, threshold, _word_list_error(protocol, fold))
 
     def keep(probed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return kept(probed, tested(protocol, fold))
+        return picture_arrays(probed, test_words(protocol, fold))
 
     return Task(
         data=lambda: words() | split(protocol),
@@ -110,11 +110,11 @@ def letters(
         measure=measure,
         keep=keep,
         space=Strings(LABELS, words()["label"].shape[1], fixed=True),
-        examples=int((~tested(protocol, fold)).sum()) if isinstance(fold, int) else None,
+        examples=int((~test_words(protocol, fold)).sum()) if isinstance(fold, int) else None,
     )
 
 
-def kept(probed: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
+def picture_arrays(probed: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
     """What pictures need of the test words [N]: answers and energies, the right answers, and the ink of some of them,
     from the smallest gap to the largest (`shown`, their places among the test words)."""
     found = {name: probed[name][chosen] for name in ("found", "other", "right", "offending", "sure")}

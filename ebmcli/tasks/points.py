@@ -28,13 +28,13 @@ def points(file: str, data: str = "") -> Task:
     """the two columns of FILE.csv, each scaled to [-4, 4]: all measures but those of the true density (kl, tv, ...)"""
     if data and data != digest(file):
         raise UsageError(f"{file}: the file is no longer the one of these runs, bring it back or begin a new sweep")
-    scaled = rescaled(read(file))
+    scaled = rescale(read_points(file))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(scaled))
     train, test = scaled[order[len(order) // TESTED :]], scaled[order[: len(order) // TESTED]]
 
     @lru_cache
     def known(fine: bool) -> density.Truth:
-        near = density.near(scaled, BOX[:2], GRID[fine], max(neighbours(scaled), DATA_GROWTH))
+        near = density.cells_near(scaled, BOX[:2], GRID[fine], max(neighbours(scaled), DATA_GROWTH))
         return density.Truth(None, density.cell_area(BOX[:2], GRID[fine]), near, ~near)
 
     def draw(key: Key, arrays: dict[str, Array], size: int) -> Array:
@@ -45,7 +45,7 @@ def points(file: str, data: str = "") -> Task:
 
 
 @lru_cache
-def read(file: str) -> np.ndarray:
+def read_points(file: str) -> np.ndarray:
     """[N, 2] float64: the two columns of a CSV file, whose first line may name them. Raises UsageError."""
     try:
         with Path(file).open(newline="", encoding="utf-8-sig") as lines:
@@ -82,7 +82,7 @@ def _number(cell: str) -> bool:
         return False
 
 
-def rescaled(points: np.ndarray) -> np.ndarray:
+def rescale(points: np.ndarray) -> np.ndarray:
     """Each column moved and scaled to lie between -REACH and REACH."""
     low, high = points.min(axis=0), points.max(axis=0)
     return REACH * (2 * ((points - low) / (high - low)) - 1)

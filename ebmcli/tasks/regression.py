@@ -64,7 +64,7 @@ def _on_a_path(path: Path, ends: tuple[float, float], box: Box) -> Task:
 
     def measure(probed: dict[str, np.ndarray], fine: bool, beta: float, threshold: float) -> tuple[Any, ...]:
         cell, energy = (box.high - box.low) / CELLS[fine], probed["energy"]
-        away = of.away(answers(fine), branches)[example]
+        away = of.distance_to_right(answers(fine), branches)[example]
         inferred = of.BranchesEvaluation(energy, answers(fine), away, right[:, 0], NEAR)
         return inferred, of.of_answers(energy, probed["right"], away > NEAR, cell, beta, threshold)
 

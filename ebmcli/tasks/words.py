@@ -37,14 +37,14 @@ def glyphs() -> np.ndarray:
         return np.unpackbits(file["glyphs"], axis=-1)
 
 
-def rendered(letters: Array, key: Key, y: Array, jitter: Array | float, noise: Array | float) -> tuple[Strip, Array]:
+def render_word(letters: Array, key: Key, y: Array, jitter: Array | float, noise: Array | float) -> tuple[Strip, Array]:
     """The strip of a word y [T], and the middles [T] of its letters, in pixels."""
     count, longest = jnp.sum(y >= 0), len(y)
     moving, inking = jax.random.split(key)
     shift = jnp.floor(jax.random.uniform(moving) * (jitter + 1)).astype(jnp.int32)
     start = shift + ADVANCE * jnp.arange(longest)
     width = PER_LETTER * longest + EXTRA
-    image = strips.drawn(letters[jnp.maximum(y, 0)], start, count, width)
+    image = strips.draw_letters(letters[jnp.maximum(y, 0)], start, count, width)
     added = jax.random.bernoulli(inking, noise, image.shape)
     return Strip(jnp.maximum(image, added), PER_LETTER * count + EXTRA), start + ADVANCE / 2
 
@@ -78,7 +78,7 @@ def words(
             length = jnp.where(done < single_letters, 1, jax.random.randint(ending, (), 2, longest + 1))
             y = jax.random.randint(spelling, (longest,), 0, strips.LABELS)
             y = jnp.where(jnp.arange(longest) < length, y, -1)
-            x, _ = rendered(data["glyphs"], drawing, y, jitter, noise)
+            x, _ = render_word(data["glyphs"], drawing, y, jitter, noise)
             return Batch(x, jnp.pad(y, (0, answers.length - longest), constant_values=-1))
 
         return jax.vmap(example)(numbers)
@@ -90,7 +90,7 @@ def words(
         targets=_tests,
         probe=lambda model, data, targets: _probe(model, data["glyphs"], targets, jitter, noise),
         measure=lambda probed, fine, beta, threshold: _evaluation(probed, fine, threshold),
-        keep=lambda probed: strips.kept(probed, _usual(True)),
+        keep=lambda probed: strips.picture_arrays(probed, _usual(True)),
         space=answers,
         examples=train_words or None if isinstance(train_words, int) else None,
         curriculum=curriculum,
@@ -150,7 +150,7 @@ def _strip(
         for column, own in zip(zip(*CONDITIONS.values(), strict=True), (jitter, noise), strict=True)
     )
     key = jax.random.fold_in(jax.random.key(TESTED), target["number"])
-    return rendered(letters, key, target["label"], shifts[target["condition"]], shares[target["condition"]])
+    return render_word(letters, key, target["label"], shifts[target["condition"]], shares[target["condition"]])
 
 
 def _probe(
@@ -170,7 +170,7 @@ def _usual(fine: bool) -> np.ndarray:
 
 def _evaluation(probed: dict[str, np.ndarray], fine: bool, threshold: float) -> Any:
     label = _tests(fine)["label"]
-    some = strips.chosen(probed, _usual(fine))
+    some = strips.select(probed, _usual(fine))
     groups = _groups().items() if fine else ()
-    parts = {name: strips.exact_match(strips.chosen(probed, rows), label[rows]) for name, rows in groups}
+    parts = {name: strips.exact_match(strips.select(probed, rows), label[rows]) for name, rows in groups}
     return strips.evaluation(some, label[_usual(fine)], some["true_centre"], threshold, parts)

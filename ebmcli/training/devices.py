@@ -44,7 +44,7 @@ def vectorises() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def compiled(lowered: Any) -> Any:
+def compile_lowered(lowered: Any) -> Any:
     """Compile a lowered function as is best here; as XLA does it by itself where this jax does not know how."""
     try:
         return lowered.compile(compiler_options={} if vectorises() else ON_A_CPU)

@@ -19,7 +19,7 @@ from ebmcli.core.needs import Needs
 from ebmcli.core.types import CONSTANT
 from ebmcli.core.units import LossUnit
 from ebmcli.training import loop, objective
-from ebmcli.training.devices import compiled, vectorises
+from ebmcli.training.devices import compile_lowered, vectorises
 from ebmcli.training.loop import Program
 from ebmcli.training.objective import Progress
 from ebmcli.training.optimiser import SETTINGS
@@ -99,8 +99,8 @@ class Engine:
             began = time.monotonic()
             state, _ = jax.block_until_ready(self._run("advance", (split, state, self._until(stop)), (self.data,)))
             times.append(time.monotonic() - began)
-        jax.block_until_ready(self._run("sampled", (split, state), (self.data,)))
-        jax.block_until_ready(self._run("probe", (split, state), (self.data, fine)))
+        jax.block_until_ready(self._run("probe_sampler", (split, state), (self.data,)))
+        jax.block_until_ready(self._run("probe_task", (split, state), (self.data, fine)))
         return self.width * TRIAL / times[-1]
 
     def launch(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Snapshot]:
@@ -133,8 +133,8 @@ class Engine:
     def _snapshot(
         self, lanes: Any, state: Any, progress: Any, targets: Any, seconds: float, fine: bool = False
     ) -> Snapshot:
-        probed = self._run("sampled", (lanes, state), (self.data,))
-        probed |= {"task": self._run("probe", (lanes, state), (self.data, targets))}
+        probed = self._run("probe_sampler", (lanes, state), (self.data,))
+        probed |= {"task": self._run("probe_task", (lanes, state), (self.data, targets))}
         step, diverged, progress, probed, params = jax.tree.map(
             np.asarray, (state.step, state.diverged, progress, probed, state.params)
         )
@@ -177,7 +177,7 @@ class Engine:
         key = name, self.lanes, shapes
         if key not in self._compiled:
             function = self._over_lanes(name)
-            self._compiled[key] = self._compilers.submit(lambda: compiled(function.lower(split, shared)))
+            self._compiled[key] = self._compilers.submit(lambda: compile_lowered(function.lower(split, shared)))
         return self._compiled[key]
 
     def _compile_for(self, lanes: Any, targets: Any) -> None:
@@ -188,8 +188,8 @@ class Engine:
         )
         self._begun("advance", (lanes, state, self._until(0)), (self.data,))
         self._begun("init", (lanes,), (self.data,))
-        self._begun("sampled", (lanes, state), (self.data,))
-        self._begun("probe", (lanes, state), (self.data, targets))
+        self._begun("probe_sampler", (lanes, state), (self.data,))
+        self._begun("probe_task", (lanes, state), (self.data, targets))
 
     def _until(self, stop: Any) -> Any:
         """[lanes]: the step at which each of them is to stop."""
@@ -220,7 +220,7 @@ class Engine:
 def _fault(unit: LossUnit, needs: Needs) -> str:
     """Why a loss cannot be compiled, or nothing: one that raises must not take its neighbours with it."""
     try:
-        objective.usable(unit, needs)
+        objective.check_loss(unit, needs)
     except Exception as error:  # whatever the loss raises
         return f"{type(error).__name__}: {error}"
     return ""

@@ -13,7 +13,7 @@ from ebmcli.training.engine import Snapshot
 Measures = dict[str, Any]
 
 
-def probed_in(snapshot: Snapshot, lane: int) -> dict[str, Any]:
+def lane_probe(snapshot: Snapshot, lane: int) -> dict[str, Any]:
     """The part of a snapshot's probe that belongs to one lane."""
     return _lane(snapshot.probed, lane)
 
@@ -45,7 +45,7 @@ def measures(evaluation: Any) -> Measures:
 
 def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int) -> Measures | None:
     """The measures of a run at a chunk end; None where its energies are not finite."""
-    probed = probed_in(snapshot, lane)
+    probed = lane_probe(snapshot, lane)
     train = probed["train"]
     energies = [train["positive"], train["negatives"], *probed["task"].values()]
     if snapshot.diverged[lane] >= 0 or not all(np.isfinite(leaf).all() for leaf in energies if leaf is not None):

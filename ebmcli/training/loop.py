@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from ebmcli.core.batching import encoded
+from ebmcli.core.batching import encode_batch
 from ebmcli.core.lazy import Array, Key, jax, jnp, optax
 from ebmcli.core.needs import Need, Needs
 from ebmcli.core.types import Batch, BatchShape, Energy, Sampler, SamplerContext, Task, bind
@@ -75,7 +75,7 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
     else:
         model = bind(energy, state.params.energy)
         negatives, chains = sampler.draw(
-            _stream(key, NEGATIVES, state.step), state.chains, model, encoded(model, batch)
+            _stream(key, NEGATIVES, state.step), state.chains, model, encode_batch(model, batch)
         )
         progress, gradient = contrast_gradient(
             choice, program.needs, energy, task, state.params, beta, batch, negatives
@@ -110,20 +110,20 @@ def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) 
     return done, jax.tree.map(lambda total: total / (done.step - state.step), sums)  # NaN where no step was to do
 
 
-def probe(program: Program, lane: Lane, state: State, data: Any, targets: Any) -> dict[str, Any]:
+def probe_task(program: Program, lane: Lane, state: State, data: Any, targets: Any) -> dict[str, Any]:
     """What the measures read of the task's own probe."""
     task, energy, _ = parts(program, lane)
     return task.probe(bind(energy, state.params.energy), data, targets)
 
 
-def sampled(program: Program, lane: Lane, state: State, data: Any) -> dict[str, Any]:
+def probe_sampler(program: Program, lane: Lane, state: State, data: Any) -> dict[str, Any]:
     """What the measures read of the sampler: `train`, of one batch, its answers, its negatives and their energies;
     `sampler`, what that says of itself."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])
     model = bind(energy, state.params.energy)
     batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
-    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encoded(model, batch))
+    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encode_batch(model, batch))
     needs: Needs = frozenset() if negatives.y is None else frozenset({Need.NEGATIVES})
     seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
     found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}

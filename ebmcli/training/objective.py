@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ebmcli.core.batching import each_negative, encoded, pairs, scored
+from ebmcli.core.batching import each_negative, encode_batch, negative_energies, pairs
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.needs import Need, Needs
 from ebmcli.core.types import Batch, Energies, Energy, Model, Negatives, Task, View, bind
@@ -124,12 +124,12 @@ def energies_of(
 ) -> Energies:
     """The Energies of every example of a batch: its fields with a leading axis B."""
     model = bind(energy, weights.energy)
-    batch = encoded(model, batch)
+    batch = encode_batch(model, batch)
     positive = jax.vmap(model.apply)(batch.x, batch.y)
     size = len(positive)
     found: dict[str, Any] = dict.fromkeys(Energies._fields)
     if negatives.y is not None and needs:
-        others, possible = scored(model, batch, negatives.y), None
+        others, possible = negative_energies(model, batch, negatives.y), None
         if model.feasible is not None:  # what is no answer to x has no energy: it counts as y does, and has no density
             possible = each_negative(model.feasible, batch, negatives.y)
             others = jnp.where(possible, others, positive[:, None])
@@ -164,7 +164,7 @@ def _free(model: Model, batch: Batch, others: Array, log_weight: Array | None, b
     return -jax.nn.logsumexp(log_weight - beta * others, axis=-1) / beta
 
 
-def usable(unit: LossUnit, needs: Needs) -> None:
+def check_loss(unit: LossUnit, needs: Needs) -> None:
     """Raise what a loss raises, or TypeError if it is no differentiable scalar: before it can spoil a program."""
 
     def scalar(seen: Any) -> Array:

@@ -79,7 +79,7 @@ def executors() -> dict[str, Executor]:
     return _executors
 
 
-def chosen(name: str, flags: Mapping[str, Any]) -> Trainer:
+def select(name: str, flags: Mapping[str, Any]) -> Trainer:
     """The executor of that name as a function of its work. flags: those of all executors, None where not said.
 
     Raises UsageError where there is no such executor, or where a flag belongs to another one.

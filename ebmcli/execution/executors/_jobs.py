@@ -95,7 +95,7 @@ def _finished(folder: Path, cell: Cell) -> bool:
     return store.status(folder / "runs" / cell.id) in FINISHED
 
 
-def needed(package: str, extra: str) -> Any:
+def require(package: str, extra: str) -> Any:
     """Import the package of an executor. Raises UsageError where it is not installed."""
     try:
         return import_module(package)

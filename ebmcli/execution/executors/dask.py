@@ -14,7 +14,7 @@ def dask(scheduler: Annotated[str | None, Flag("ADDRESS", "A running Dask cluste
 
     scheduler: its address; None starts a worker process here. A job whose worker dies is given to another by Dask.
     """
-    distributed = _jobs.needed("distributed", "dask")
+    distributed = _jobs.require("distributed", "dask")
     return partial(_train, distributed, scheduler)
 
 

@@ -22,7 +22,7 @@ def slurm(job: Job = None, cluster: str = "slurm") -> Trainer:
     job: settings of submitit, as NAME=VALUE. cluster: `local` stands in for SLURM in tests. Where this process is
     stopped the jobs are cancelled; where it is killed they go on, and what they save counts.
     """
-    submitit = _jobs.needed("submitit", "slurm")
+    submitit = _jobs.require("submitit", "slurm")
     return partial(_train, submitit, _settings(job or []), cluster)
 
 

@@ -57,7 +57,7 @@ def format_of(name: str) -> Format:
     raise unknown("format", name, known)
 
 
-def written(report: Report, format: str, output: Path | None = None) -> str:
+def render(report: Report, format: str, output: Path | None = None) -> str:
     """The report as text. output: the file that it is written to; the pictures that it refers to are then copied beside
     it."""
     return format_of(format).write(report, lambda picture: _beside(picture, output))

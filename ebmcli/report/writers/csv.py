@@ -5,7 +5,7 @@ from typing import Any
 from ebmcli.report import rows
 from ebmcli.report.build import Report
 from ebmcli.report.writers import Link, report_format
-from ebmcli.storage.spreadsheet import comma_separated
+from ebmcli.storage.spreadsheet import to_csv
 
 
 @report_format()
@@ -22,4 +22,4 @@ def csv(report: Report, link: Link) -> str:
         line["run_ids"] = " ".join(member.id for member in row.members)
         lines.append(line)
     heads = list(dict.fromkeys(name for line in lines for name in line if name != "run_ids"))
-    return comma_separated([*heads, "run_ids"] if lines else [], lines)
+    return to_csv([*heads, "run_ids"] if lines else [], lines)
