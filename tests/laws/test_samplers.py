@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.extend.core import Var, jaxprs_in_params
-from negatives import (
+from helpers.negatives import (
     KEY,
     LABELS,
     SAMPLERS,

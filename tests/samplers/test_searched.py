@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from negatives import KEY, LABELS, PLANE, SIZE, TASK, at, drawn, energy_of, sampler
+from helpers.negatives import KEY, LABELS, PLANE, SIZE, TASK, at, drawn, energy_of, sampler
 
 from ebmcli.core.types import Batch, Energy, bind
 from ebmcli.training import objective

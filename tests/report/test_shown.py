@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from made_up import written
+from helpers.made_up import written
 from test_report import RECORDS, REFUSED, of
 
 pytestmark = pytest.mark.shown

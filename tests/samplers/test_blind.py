@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from negatives import BOWL, BOX, KEY, LABELS, PLANE, SIZE, TASK, at, energy_of, sampler
+from helpers.negatives import BOWL, BOX, KEY, LABELS, PLANE, SIZE, TASK, at, energy_of, sampler
 from scipy import optimize, stats
 
 from ebmcli.core import registry

@@ -1,6 +1,7 @@
-"""Commands of a test: real processes in a folder of their own, and what they left there."""
+"""Commands of a test, in this process or as real processes in a folder of their own, and what they left there."""
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,11 +9,53 @@ import sys
 import time
 from pathlib import Path
 
+from ebmcli.cli import app
+from ebmcli.execution.executors import executor
+from ebmcli.execution.launch import carry_out
 from ebmcli.storage import store
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1]  # of the tests
 SMALL = ["--steps", "20", "--batch-size", "8", "--set", "hidden=4", "--set", "layers=1", "--set", "negatives=4"]
 PATIENCE = 240  # seconds after which a command of this file is called stuck
+
+
+# --- in this process -------------------------------------------------------------------------------------------------
+
+
+@executor
+def here():
+    """Train in this process, which has jax already: what is tested is not the worker."""
+    return lambda work: carry_out(work.cells, work.folder, work.watcher, work.options.pictures, work.stop)
+
+
+def run_here(folder, *arguments, code=0):
+    """Run a command in this process, its runs too, as if in that folder: (stdout, stderr). It must end with the code."""
+    trains = arguments[0] in ("run", "sweep") and "--executor" not in arguments and "--repeat" not in arguments
+    told = [*arguments, *(["--executor", "here"] if trains else [])]
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    before = sys.argv
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        sys.argv = ["ebm", *map(str, told)]
+        try:
+            app.main()
+            ended = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        finally:
+            sys.argv = before
+    printed = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    assert ended == code, printed[1] or printed[0]
+    return tuple(printed)
+
+
+def train_sweep(folder, *arguments):
+    """A small sweep named x, trained here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = arguments or ("--loss", "hinge,log", "--seeds", "0,1")
+    return run_here(folder, "sweep", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x", *asked)
+
+
+# --- as real processes -----------------------------------------------------------------------------------------------
 
 
 def start(folder, *arguments, prefix=(), **environment):
@@ -34,11 +77,12 @@ def finish(process, code=0):
 
 
 def ebm(folder, *arguments, code=0, **environment):
+    """Run a command as a process of its own: (stdout, stderr)."""
     return finish(start(folder, *arguments, **environment), code)
 
 
 def trained(folder, *arguments, **more):
-    """A small sweep named x."""
+    """A small sweep named x, by a real command."""
     return ebm(folder, "sweep", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x", *arguments, **more)
 
 
@@ -55,7 +99,7 @@ def workers(process):
     """The workers of a command, by their parent; none where one of them is just going."""
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return [int(one) for one in children if b"ebmcli.execution.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        return [int(one) for one in children if b"execution.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
     return []
 
 
@@ -70,16 +114,19 @@ def alive(pid):
     return False
 
 
+# --- what they left --------------------------------------------------------------------------------------------------
+
+
 def results(folder, name="x"):
     return sorted((folder / "results" / name / "runs").glob("*/result.json"))
 
 
 def states(folder, name="x"):
-    return {one["config"]["sampler"]: one["status"] for one in store.records(folder / "results" / name)}
+    return {one.sampler: one.status for one in store.records(folder / "results" / name)}
 
 
 def outcome(folder, name="x"):
     """What must not depend on interruptions: records but for their times, and the report from its first table on."""
     found = [json.loads(path.read_text()) for path in results(folder, name)]
-    report, _ = ebm(folder, "report", name)
+    report, _ = run_here(folder, "report", name)
     return [(one["id"], one["config"], one["metrics"]) for one in found], report.partition("\n## ")[2]

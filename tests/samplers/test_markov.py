@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from blackjax.mcmc.diffusions import overdamped_langevin
 from jax.flatten_util import ravel_pytree
-from negatives import BOWL, BOX, KEY, PLANE, at, energy_of, sampler
+from helpers.negatives import BOWL, BOX, KEY, PLANE, at, energy_of, sampler
 from scipy import stats
 
 from ebmcli.core import registry

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from made_up import PROVENANCE, plane, record, seeds, written
+from helpers.made_up import PROVENANCE, plane, record, seeds, written
 
 import ebmcli
 from ebmcli.cli import reading

@@ -101,7 +101,7 @@ def test_the_fitted_log_z_leaves_nce_free_of_the_level():
 STRANGERS = '''
 import jax
 import jax.numpy as jnp
-from ebmcli.registry import loss
+from ebmcli.plugin import loss
 
 
 def relu(x):

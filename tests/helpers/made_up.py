@@ -1,6 +1,7 @@
 """Made-up records, and a sweep of them on disk."""
 
 from ebmcli.storage import store
+from ebmcli.storage.records import Listed, Manifest, Record
 
 PROVENANCE = {
     "versions": {"ebm": "1", "jax": "2"}, "python": "3", "code": "abc", "commit": "0123456789abcdef", "dirty": True,
@@ -8,15 +9,14 @@ PROVENANCE = {
 }  # fmt: skip
 
 
-def record(loss, sampler, seed, status="done", task="moons", provenance=PROVENANCE, config=None, **metrics):
-    settings = {"task": task, "loss": loss, "sampler": sampler, "energy": "mlp", "seed": seed, "lr": 0.1} | (
-        config or {}
-    )
+def record(loss, sampler, seed, status="done", task="moons", provenance=PROVENANCE, config=None, reason="", **metrics):
+    settings = {"task": task, "loss": loss, "sampler": sampler, "energy": "mlp", "seed": seed, "lr": 0.1}
     full = {"verdict": "healthy", "verdict_reason": "fine"} | metrics if metrics else {}
-    return {
-        "id": f"{loss}-{sampler}-{task}-s{seed}", "status": status, "config": settings, "metrics": full,
-        "seconds": {"train": 1.0}, "provenance": provenance if status in ("done", "diverged") else {},
-    }  # fmt: skip
+    finished = status in ("done", "diverged")
+    return Record(
+        f"{loss}-{sampler}-{task}-s{seed}", status, settings | (config or {}), full, {"train": 1.0},
+        provenance if finished else {}, reason,
+    )  # fmt: skip
 
 
 def plane(kl, gap, **more):
@@ -37,14 +37,14 @@ def seeds(loss, sampler, kls, **more):
 
 def written(folder, records, refused=(), command="ebm sweep x.toml"):
     """Records as a sweep leaves them on disk; the folder."""
-    cells = [{"id": r["id"], "config": r["config"], "refused": ""} for r in records]
-    cells += [{"id": f"r{n}", "config": config, "refused": reason} for n, (config, reason) in enumerate(refused)]
+    cells = [Listed(one.id, one.config) for one in records]
+    cells += [Listed(f"r{n}", config, reason) for n, (config, reason) in enumerate(refused)]
     folder.mkdir()
-    store.save_manifest(folder, {"created": "2026-01-01T00:00:00Z", "command": command, "cells": cells})
+    store.save_manifest(folder, Manifest("2026-01-01T00:00:00Z", command, cells))
     for one in records:
-        run = store.claim(folder, one["id"], one["config"])
-        if one["metrics"]:
+        run = store.claim(folder, one.id, one.config)
+        if one.metrics:
             store.save_result(run, one)
-        elif one["status"] == "failed":
+        elif one.status == "failed":
             store.save_failure(run, {"kind": "failed", "message": "ValueError: a | b"})
     return folder

@@ -10,7 +10,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shell import ROOT, SMALL, ebm, finish, outcome, results, start, trained, until
+from helpers.shell import ROOT, SMALL, ebm, finish, outcome, results, start, trained, until
 
 from ebmcli.cli import commands
 from ebmcli.execution import sweep

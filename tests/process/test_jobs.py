@@ -8,7 +8,7 @@ import time
 import warnings
 
 import pytest
-from shell import SMALL, ebm, outcome, results
+from helpers.shell import SMALL, ebm, outcome, results
 
 from ebmcli.core.errors import UsageError
 from ebmcli.execution import supervisor, sweep

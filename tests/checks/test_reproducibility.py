@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from shell import ROOT, ebm, results, trained
+from helpers.shell import ROOT, ebm, results, trained
 
 from ebmcli.checks import machine, reproducibility
 from ebmcli.storage import store

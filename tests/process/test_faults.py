@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from shell import (
+from helpers.shell import (
     PATIENCE,
     ROOT,
     SMALL,
@@ -35,7 +35,7 @@ from ebmcli.storage import atomic, store
 # Samplers that misbehave as soon as their program is built, each in a program of its own.
 PLUGIN = """
 import os, signal, time
-from ebmcli.registry import sampler
+from ebmcli.plugin import sampler
 
 @sampler(continuous="negatives")
 def hangs(setting):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from negatives import KEY, LINEAR, SIZE, STRINGS, at, sampler, words
+from helpers.negatives import KEY, LINEAR, SIZE, STRINGS, at, sampler, words
 from scipy import stats
 
 from ebmcli.core import registry

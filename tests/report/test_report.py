@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_up import PROVENANCE, plane, record, seeds, written
+from helpers.made_up import PROVENANCE, plane, record, seeds, written
 
 from ebmcli.core.errors import UsageError
 from ebmcli.core.registry import units
