@@ -129,6 +129,7 @@ def energy(
     follows: Mapping[str, Mapping[str, str]] | None = None,
     only: Mapping[str, Mapping[str, str]] | None = None,
     conditional: bool = False,
+    question: str = "",
     defaults: Mapping[str, Any] | None = None,
     seconds: tuple[float, float] = (1e-6, 0.0),
     reference: str = "",
@@ -142,6 +143,7 @@ def energy(
         follows: Defaults of hyperparameters that depend on a need of the loss, `{name: {need: value}}`.
         only: Needs of a loss or sampler that it serves at some settings alone, `{need: {name: value}}`.
         conditional: Whether it scores nothing without an x.
+        question: The only kind of x that it can score, as a task names it; nothing where it takes any array.
         defaults: Of settings of training, in place of the task's.
         seconds: Roughly, of an evaluation and of what is made of an x whatever the answers, on one core.
         reference: The source.
@@ -158,7 +160,7 @@ def energy(
         following = {key: {_need(word, name): at for word, at in by.items()} for key, by in (follows or {}).items()}
         served = {_need(word, name): settings for word, settings in (only or {}).items()}
         offers = _gives(gives, name, *OF_AN_ENERGY)
-        return EnergyTraits(offers, rule, following, served, conditional, defaults or {}, seconds)
+        return EnergyTraits(offers, rule, following, served, conditional, question, defaults or {}, seconds)
 
     def check(unit: EnergyUnit) -> None:
         rule = unit.traits.nonnegative
@@ -177,6 +179,7 @@ def task(
     defaults: Mapping[str, Any],
     measures: str,
     conditional: bool = False,
+    question: str = "",
     smooth: bool = True,
     file: bool = False,
     default: bool = False,
@@ -194,6 +197,7 @@ def task(
         defaults: Of settings of training and of the sampler.
         measures: Names of the key measures, which a report shows, separated by blanks.
         conditional: Whether answers belong to an x.
+        question: The kind of x, where that is no plain array.
         smooth: Whether the data have a smooth density.
         file: Whether it takes the path of a file as leading argument, and a hyperparameter `data`, the digest of its
             content.
@@ -215,7 +219,9 @@ def task(
                 f'{name}: samplers does not say which negatives a loss gets that needs none, as {{"": ...}}'
             )
         kind, named = kind_of_answer(answers, name), tuple(measures.split())
-        return TaskTraits(kind, conditional, smooth, energy, usual, defaults, named, file, default, impossible)
+        return TaskTraits(
+            kind, conditional, question, smooth, energy, usual, defaults, named, file, default, impossible
+        )
 
     return _registered("task", traits, lambda unit: None, reference, version)
 

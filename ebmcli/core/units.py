@@ -58,6 +58,7 @@ class EnergyTraits:
     follows: Mapping[str, Mapping[Need, str]]  # default of a hyperparameter by a need of the loss
     only: Mapping[Need, Mapping[str, str]]  # the settings at which it serves a need
     conditional: bool  # scores nothing without an x
+    question: str  # the only kind of x that it can score; nothing where it takes any array
     defaults: Mapping[str, Any]  # of settings of training, in place of the task's
     seconds: tuple[float, float]  # rough: of an evaluation, and of what is made of an x whatever the answers
 
@@ -74,6 +75,7 @@ class TaskTraits:
 
     answers: Answers
     conditional: bool  # answers belong to an x
+    question: str  # the kind of x, where that is no plain array: `word` or `strip`
     smooth: bool  # its data have a smooth density
     energy: str  # the default energy
     samplers: Mapping[Need | Literal[""], str]  # the default negatives by what a loss needs or wants

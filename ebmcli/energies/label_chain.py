@@ -31,7 +31,7 @@ def ahead(unary: Array, transition: Array, mask: Array, fold: Fold) -> Array:
     def step(after: Array, position: tuple[Array, Array]) -> tuple[Array, Array]:
         local, present = position
         here = local + after
-        return jnp.where(present, fold(transition + here), after), here
+        return jnp.where(present, fold(transition + here[None]), after), here
 
     return jax.lax.scan(step, jnp.zeros_like(unary[0]), (unary, mask), reverse=True)[1]
 
@@ -83,7 +83,7 @@ def n_best(unary: Array, transition: Array, mask: Array, y: Array, count: int, r
     by where they leave y and for which label; the best of a set is known from `ahead`, and once it is taken, what is
     left of its set falls apart in the same way (Lawler 1972; Nilsson & Goldberger 2001).
     """
-    place, labels = jnp.arange(unary.shape[0]), jnp.arange(unary.shape[1])
+    place, labels = jnp.arange(unary.shape[0]), jnp.arange(unary.shape[1])[None]
     local = unary - reward * (labels != y[:, None])
     best = ahead(local, transition, mask, _lowest)
 
@@ -174,6 +174,7 @@ def _chain(labels: int, scorer: Scorer, head: ChainHead, order: int) -> Energy:
 
 @energy(
     sequence=EXACT,
+    question="word",
     nonnegative=NONNEGATIVE,
     seconds=(7e-8, 3e-5),
     reference="Lafferty et al. 2001; Taskar et al. 2003",
@@ -209,6 +210,7 @@ def _max_pool(images: Array) -> Array:
 
 @energy(
     sequence=EXACT,
+    question="word",
     nonnegative=NONNEGATIVE,
     defaults={"steps": 6_000, "batch_size": 12, "lr": 4e-3},
     seconds=(7e-8, 6e-4),

@@ -35,6 +35,7 @@ def patches(image: Array) -> Array:
 
 @energy(
     sequence="free best_different argmin sample n_best",
+    question="strip",
     nonnegative={"head": "softplus square", "alignment": "best"},
     follows={"alignment": {"partition": "sum", "model": "sum", "independent": "sum", "log_q": "sum"}},
     only={"partition": {"alignment": "sum"}, "sample": {"alignment": "sum"}, "minimum": {"alignment": "best"}},

@@ -47,6 +47,6 @@ def denoising(v: View, corruption: Positive = 0.3) -> Array:
 def energy_discrepancy(v: View, t: Positive = 0.25, w: Positive = 1.0) -> Array:
     """log(w/M + 1/M sum over M of exp(beta (F+ - F(y + sqrt(t) e + sqrt(t) e_j)))), e and e_j drawn from N(0, 1)"""
     noise = _noise(v, 1 + PERTURBED)
-    perturbed = v.y + jnp.sqrt(t) * (noise[0] + noise[1:])
+    perturbed = v.y[None] + jnp.sqrt(t) * (noise[:1] + noise[1:])
     others = jax.lax.map(jax.checkpoint(v.energy), perturbed)  # a third faster than vmap: what it needs stays in caches
     return jax.nn.logsumexp(jnp.append(v.beta * (v.energy(v.y) - others), jnp.log(w))) - jnp.log(PERTURBED)

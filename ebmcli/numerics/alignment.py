@@ -167,7 +167,8 @@ def sample(key: Key, table: Array, windows: Array, topology: Topology, count: in
     places = jnp.arange(symbols)
     allowed = jnp.full((symbols, symbols), True)  # [source, target]
     if topology is Topology.FORCED:
-        allowed = (places[:, None] == places) | (places[:, None] == symbols - 1) | (places == symbols - 1)
+        source, target = places[:, None], places[None]
+        allowed = (source == target) | (source == symbols - 1) | (target == symbols - 1)
     end = jnp.full(symbols, True) if topology is Topology.OPTIONAL else places == symbols - 1
 
     def path(key: Key) -> Array:
@@ -205,7 +206,7 @@ def _distinct(words: _Words, count: int) -> _Words:
 
     def pick(energy: Array, _: None) -> tuple[Array, tuple[Array, Array, Array]]:
         best = jnp.argmin(energy)
-        same = (words.word == words.word[best]).all(axis=-1)
+        same = (words.word == words.word[best][None]).all(axis=-1)
         return jnp.where(same, FAR, energy), (energy[best], words.word[best], words.length[best])
 
     return _Words(*jax.lax.scan(pick, words.energy, length=count)[1])
@@ -214,7 +215,7 @@ def _distinct(words: _Words, count: int) -> _Words:
 def _append(words: _Words, letter: Array) -> _Words:
     """Each word with a letter more; FAR where there is no room for it."""
     size = words.word.shape[-1]
-    here = jnp.arange(size) == words.length[..., None]
+    here = jnp.arange(size).reshape((1,) * words.length.ndim + (-1,)) == words.length[..., None]
     energy = jnp.where(words.length < size, words.energy, FAR)
     return _Words(energy, jnp.where(here, letter.astype(jnp.int8), words.word), words.length + 1)
 
@@ -262,6 +263,6 @@ def best_words(table: Array, windows: Array, topology: Topology, count: int, len
 
 def others(words: Array, energies: Array, y: Array) -> Array:
     """[K - 1, T]: of the best K words those that are not y; y itself where there are no more."""
-    at_y = (words == y).all(axis=1) | (energies >= FAR / 2)
+    at_y = (words == y[None]).all(axis=1) | (energies >= FAR / 2)
     order = jnp.argsort(at_y, stable=True)[: len(words) - 1]
     return jnp.where(at_y[order][:, None], y, words[order])

@@ -56,14 +56,14 @@ def _both(local: Array, windows: Array, start: Array, end: Array, skip: Array) -
     both = (jnp.concatenate(pair, axis=-1) for pair in zip(ahead, _backward(local, windows, end, skip), strict=True))
     before, after = jnp.split(_reached(*both), [size], axis=-1)
     posterior = jax.nn.softmax(local - before - after[::-1, ::-1], axis=1)
-    return _total(after[-1], start), jnp.where((number < windows)[:, None], posterior, 0)
+    return _total(after[-1], start), jnp.where((number < windows[None])[:, None], posterior, 0)
 
 
 def _backward(local: Array, windows: Array, end: Array, skip: Array) -> tuple[Array, Array, Array, Array]:
     """The arguments of _reached for paths that are walked from their end: windows and states in reverse."""
     number = jnp.arange(len(local))[:, None]
     into = jnp.concatenate([jnp.zeros_like(skip[:2]), skip[:1:-1]])  # a skip leaves the state that lies two before
-    return local[::-1, ::-1], (number >= windows - 1)[::-1], end[::-1], into
+    return local[::-1, ::-1], (number >= windows[None] - 1)[::-1], end[::-1], into
 
 
 def _reached(local: Array, begins: Array, start: Array, skip: Array) -> Array:

@@ -68,6 +68,11 @@ def _mismatch(asked: _Asked) -> str:
         return f"{energy.name} does not score {kind.plural}, the answers of {task.name}"
     if energy.traits.conditional and not task.traits.conditional:
         return f"{energy.name} compares an answer with a question x: {task.name} has none"
+    if energy.traits.question not in ("", task.traits.question):
+        asked_of = f"{task.traits.question}s" if task.traits.question else "arrays"
+        return f"{energy.name} scores {energy.traits.question}s, the questions of {task.name} are {asked_of}"
+    if task.traits.question and not energy.traits.question:
+        return f"{energy.name} does not score {task.traits.question}s, the questions of {task.name}"
     if kind not in sampler.traits.gives:
         return f"{sampler.name} does not draw {kind.plural}, the answers of {task.name}"
     if sampler.traits.conditional and not task.traits.conditional:

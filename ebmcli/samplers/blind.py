@@ -54,7 +54,8 @@ def _random_words(shape: tuple[int, ...], space: Strings) -> Sampler:
         spelling, ending = jax.random.split(key)
         y = jax.random.randint(spelling, (*shape, space.length), 0, space.labels)
         length = jax.random.randint(ending, (*shape, 1), 1, space.length + 1)
-        there = batch.x.mask[:, None] if space.fixed else jnp.arange(space.length) < length
+        place = jnp.arange(space.length).reshape((1,) * len(shape) + (-1,))
+        there = batch.x.mask[:, None] if space.fixed else place < length
         return Negatives(jnp.where(there, y, space.padding), log_q=log_q)
 
     def log_q(x: Any, y: Array) -> Array:
@@ -86,7 +87,8 @@ def gaussian(context: SamplerContext, negatives: Count = 256) -> Sampler:
 
     def draw(key: Key, state: Fitted, model: Model, batch: Batch) -> tuple[Negatives, Fitted]:
         normal, redrawn = jax.random.split(key)
-        y = state.mean + jax.random.normal(normal, (*shape, box.dims)) @ state.root.T
+        spread = jax.random.normal(normal, (*shape, box.dims)) @ state.root.T
+        y = state.mean.reshape((1,) * len(shape) + (-1,)) + spread
         y = jnp.where(inside(y, box)[..., None], y, uniformly(redrawn, shape, box))
         flat = jnp.log(state.outside) - box.log_volume
         return Negatives(y, log_q=lambda x, y: jnp.logaddexp(_normal(y, state.mean, state.root), flat)), state
@@ -96,7 +98,7 @@ def gaussian(context: SamplerContext, negatives: Count = 256) -> Sampler:
 
 def _normal(y: Array, mean: Array, root: Array) -> Array:
     """[...]: the log density of a Gaussian at y [..., D]; root: the Cholesky factor of its covariance."""
-    standard = jax.scipy.linalg.solve_triangular(root, (y - mean).reshape(-1, len(mean)).T, lower=True)
+    standard = jax.scipy.linalg.solve_triangular(root, y.reshape(-1, len(mean)).T - mean[:, None], lower=True)
     squared = jnp.sum(jnp.square(standard), axis=0).reshape(y.shape[:-1])
     return -squared / 2 - jnp.log(jnp.diag(root)).sum() - len(mean) / 2 * jnp.log(2 * jnp.pi)
 
@@ -126,7 +128,7 @@ def in_batch(context: SamplerContext) -> Sampler:
 
     def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         place = jnp.arange(size)
-        others = (place[:, None] + 1 + place[:-1]) % size  # all but its own
+        others = (place[:, None] + 1 + place[None, :-1]) % size  # all but its own
         y = batch.y[others]
         if isinstance(space, Strings) and space.fixed:
             both = batch.x.mask[others] & batch.x.mask[:, None]

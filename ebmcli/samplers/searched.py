@@ -39,7 +39,7 @@ def _best_different(context: SamplerContext, reward: Array | None) -> Sampler:
 
     def among_labels(key: Key, model: Model, batch: Batch) -> Negatives:
         answers = jnp.arange(space.size)  # type: ignore[union-attr]
-        wrong = answers != batch.y[:, None]
+        wrong = answers[None] != batch.y[:, None]
         energy = jnp.broadcast_to(negative_energies(model, batch, answers), wrong.shape)
         return negatives_as(jnp.argmin(jnp.where(wrong, energy, jnp.inf), axis=1)[:, None])  # all are equally far
 

@@ -34,6 +34,7 @@ FEW_ANSWERS: dict[str, Any] = {"steps": 1_000, "batch_size": 64, "lr": 5e-3, "ne
 OCR: dict[str, Any] = {  # words that are read
     "answers": "sequence",
     "conditional": True,
+    "question": "strip",
     "energy": "trellis",
     "samplers": {
         "log_q": "uniform",

@@ -19,8 +19,8 @@ def draw(key: Key, size: int) -> tuple[Array, Array]:
     """Draw points [size, 2] and the arms [size] that they lie on."""
     arm, noise = jax.random.split(key)
     y = jax.random.randint(arm, (size,), 0, ARMS)
-    spread = jnp.array([ALONG, ACROSS])
-    along, across = (spread * jax.random.normal(noise, (size, 2)) + jnp.array([1.0, 0.0])).T
+    spread, middle = jnp.array([[ALONG, ACROSS]]), jnp.array([[1.0, 0.0]])
+    along, across = (spread * jax.random.normal(noise, (size, 2)) + middle).T
     angle = -(2 * jnp.pi * y / ARMS + TWIST * jnp.exp(along))  # clockwise
     turned = [along * jnp.cos(angle) - across * jnp.sin(angle), along * jnp.sin(angle) + across * jnp.cos(angle)]
     return SCALE * jnp.stack(turned, axis=1), y

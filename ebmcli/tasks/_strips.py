@@ -31,7 +31,7 @@ def distance(kind: MarginDistance) -> Callable[[Array, Array], Array]:
 def draw_letters(glyphs: Array, start: Array, count: Array, width: int) -> Array:
     """[width, H]: the first `count` glyphs [T, G, H], each beginning at its column `start` [T], from left to right."""
     column = jnp.arange(width)
-    letter = jnp.sum(column[:, None] >= start, axis=1) - 1
+    letter = jnp.sum(column[:, None] >= start[None], axis=1) - 1
     within = column - start[letter]
     ink = glyphs[letter, jnp.clip(within, 0, glyphs.shape[1] - 1)]
     inside = (letter >= 0) & (letter < count) & (within < glyphs.shape[1])
@@ -55,7 +55,7 @@ def look(model: Model, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
     right, first, second = model.apply(seen, y), model.apply(seen, others[0]), model.apply(seen, others[1])
     correct = right < first  # a tie is read wrong, so that a flat energy is not called perfect
     aligned, wrong = model.align(seen, y), model.align(seen, others[0])
-    reads = aligned.state == 2 * jnp.arange(len(y))[:, None] + 1  # [T, L]
+    reads = aligned.state[None] == 2 * jnp.arange(len(y))[:, None] + 1  # [T, L]
     return {
         "found": jnp.where(correct, y, others[0]),
         "right": right,
@@ -64,7 +64,7 @@ def look(model: Model, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
         # How far the next best answer lies above the one that is read: known without the truth.
         "sure": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
         "greedy": jnp.where(aligned.state < 0, -1, aligned.table.argmin(axis=1)),
-        "centre": jnp.sum(reads * aligned.column, axis=1) / jnp.maximum(reads.sum(axis=1), 1),
+        "centre": jnp.sum(reads * aligned.column[None], axis=1) / jnp.maximum(reads.sum(axis=1), 1),
         "shown": {
             "image": x.image.astype(bool), "width": x.width, "y": y, "other": others[0], "table": aligned.table,
             "state": aligned.state, "other_state": wrong.state, "column": aligned.column,

@@ -64,12 +64,13 @@ def impossible(config: Mapping[str, Any]) -> str:
 def examples(data: Mapping[str, Array], index: Array) -> Batch:
     """The words of that index, as a batch."""
     pixels = jnp.unpackbits(data["pixels"][index], axis=-1).astype(jnp.float32)
-    mask = jnp.arange(pixels.shape[-2]) < data["length"][index][..., None]
+    length = data["length"][index][..., None]
+    mask = jnp.arange(pixels.shape[-2]).reshape((1,) * index.ndim + (-1,)) < length
     return Batch(Word(pixels, mask), data["label"][index])
 
 
 @task(
-    **OCR | {"energy": "linear-chain"},
+    **OCR | {"energy": "linear-chain", "question": "word"},
     measures="cer wer word_list_cer reject_at_1pct",
     defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1, "negatives": 8},
     impossible=impossible,

@@ -88,7 +88,7 @@ def moons() -> Task:
         upper = jnp.stack([jnp.cos(t), jnp.sin(t)], axis=1)
         lower = jnp.stack([1 - jnp.cos(t), 0.5 - jnp.sin(t)], axis=1)
         arcs = jnp.where(jax.random.bernoulli(which, 0.5, (size, 1)), upper, lower)
-        return 2 * (arcs + 0.1 * jax.random.normal(noise, (size, 2))) + jnp.array([-1.0, -0.2])
+        return 2 * (arcs + 0.1 * jax.random.normal(noise, (size, 2))) + jnp.array([[-1.0, -0.2]])
 
     return plane(draw, densities.moons())
 

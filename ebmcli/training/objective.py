@@ -161,7 +161,8 @@ def _free(model: Model, batch: Batch, others: Array, log_weight: Array | None, b
     """Free energies, [] or [B]: summed over the nodes where the negatives cover all answers, else the energy's own."""
     if log_weight is None:
         return jax.vmap(lambda x: model.free(x, beta))(batch.x)  # type: ignore[misc]
-    return -jax.nn.logsumexp(log_weight - beta * others, axis=-1) / beta
+    weight = log_weight.reshape((1,) * (others.ndim - 1) + (-1,))
+    return -jax.nn.logsumexp(weight - beta * others, axis=-1) / beta
 
 
 def check_loss(unit: LossUnit, needs: Needs) -> None:
