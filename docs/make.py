@@ -1,7 +1,7 @@
-"""Make everything in README and docs that is a result: `python docs/make.py`, about 5 minutes on 2 cores.
+"""Make everything in README and docs that is a result or a list.
 
-It runs experiments/first.toml (what is finished is kept), writes docs/first.md with its pictures, and puts into README
-the table of `moons`, what `ebm run --loss hinge` prints and the picture of that run, which is one of the sweep's.
+python docs/make.py reference    # docs/reference/ and README's lists, from the registry; a second
+python docs/make.py first        # docs/first.md and what README and findings show of it, about 5 minutes on 2 cores
 """
 
 import io
@@ -14,49 +14,109 @@ from pathlib import Path
 from rich.console import Console
 
 from ebmcli.cli.console import print_table
+from ebmcli.core.registry import units
+from ebmcli.core.units import KINDS
 from ebmcli.report import rows
+from ebmcli.report.reference import TABLES
+from ebmcli.report.writers import markdown
 from ebmcli.storage import store
+from ebmcli.storage.atomic import dumps
+from ebmcli.storage.records import Record
 
 ROOT = Path(__file__).parent.parent
 SWEEP, TASK = "first", "moons"
 LONE = {"task": "moons", "loss": "hinge", "sampler": "langevin", "seed": 0}  # what `ebm run --loss hinge` runs
 TABLE = re.compile(rf"(<!-- table: {TASK} -->\n).*?(\n<!-- end -->)", re.DOTALL)
 PRINTED = re.compile(r"(```\n)moons\n.*?(\n```)", re.DOTALL)
+LISTS = re.compile(r"(<!-- lists -->\n).*?(\n<!-- end lists -->)", re.DOTALL)
+COUNTS = re.compile(r"\d+ losses x \d+ samplers x \d+ energies on \d+ tasks")
+KIND_HEADS = {"loss": "Losses", "sampler": "Negatives", "energy": "Energies", "task": "Tasks"}
 
 
-def table(text: str) -> str:
+# --- lists, from the registry ----------------------------------------------------------------------------------------
+
+
+def reference_pages() -> dict[str, str]:
+    """The pages of docs/reference by file name."""
+    pages = {f"{name}.md": f"# {name.capitalize()}\n\n{markdown.table(make())}\n" for name, make in TABLES.items()}
+    links = "\n".join(f"- [{name}]({name}.md)" for name in TABLES)
+    told = "Generated from the registry by `python docs/make.py reference`; `ebm list losses` prints the same."
+    return {"README.md": f"# Reference\n\n{told}\n\n{links}\n"} | pages
+
+
+def lists() -> str:
+    """README's list of names: one line per kind."""
+    lines = []
+    for kind, plural in KINDS.items():
+        names = ", ".join(f"`{name}`" for name in units(kind))
+        lines.append(f"- **{KIND_HEADS[kind]}** ([{plural}](docs/reference/{plural}.md)): {names}")
+    return "\n".join(lines)
+
+
+def counts() -> str:
+    """How many there are of each."""
+    loss, sampler, energy, task = (len(units(kind)) for kind in KINDS)
+    return f"{loss} losses x {sampler} samplers x {energy} energies on {task} tasks"
+
+
+def with_lists(text: str) -> str:
+    """The README with the lists and counts of today's registry."""
+    text = LISTS.sub(lambda match: f"{match[1]}{lists()}{match[2]}", text)
+    return COUNTS.sub(counts(), text)
+
+
+def make_reference() -> None:
+    """Write docs/reference and README's lists."""
+    for name, text in reference_pages().items():
+        (ROOT / "docs" / "reference" / name).write_text(text)
+    path = ROOT / "README.md"
+    path.write_text(with_lists(path.read_text()))
+
+
+# --- results ---------------------------------------------------------------------------------------------------------
+
+
+def first_table(report: str) -> str:
     """The first table of the task in a report."""
-    found = re.search(r"^\|.*?(?=\n\n)", text.partition(f"\n## {TASK}\n")[2], re.MULTILINE | re.DOTALL)
+    found = re.search(r"^\|.*?(?=\n\n)", report.partition(f"\n## {TASK}\n")[2], re.MULTILINE | re.DOTALL)
     return found[0] if found else "no table"
 
 
-def printed(record: dict) -> str:
+def printed(record: Record) -> str:
     """What `ebm run` prints of one run: its table."""
     out = Console(file=io.StringIO(), width=240)
-    (shown,) = rows.tables([record])
-    print_table(shown, out)
+    (table,) = rows.tables([record])
+    print_table(table, out)
     lines = out.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-def readme(text: str, reported: str, record: dict) -> str:
-    """The README with the table of this report and what is printed of this run."""
-    text = TABLE.sub(lambda match: f"{match[1]}{table(reported)}{match[2]}", text)
+def with_run(text: str, record: Record) -> str:
+    """The README with what is printed of this run."""
     return PRINTED.sub(lambda match: f"{match[1]}{printed(record)}{match[2]}", text)
 
 
-def main() -> None:
-    """Run, write, copy."""
+def with_table(text: str, report: str) -> str:
+    """The findings with the table of this report."""
+    return TABLE.sub(lambda match: f"{match[1]}{first_table(report)}{match[2]}", text)
+
+
+def make_first() -> None:
+    """Run experiments/first.toml (what is finished is kept), and write what is shown of it."""
     for command in (["sweep", "experiments/first.toml"], ["report", SWEEP, "--output", "docs/first.md"]):
         subprocess.run([sys.executable, "-m", "ebmcli", *command], cwd=ROOT, check=True)
     folder = ROOT / "results" / SWEEP
-    records = [one for one in store.records(folder) if LONE.items() <= one["config"].items()]
-    (record,) = records
-    shutil.copyfile(folder / "runs" / record["id"] / store.PICTURE, ROOT / "docs" / "hinge.png")
-    (ROOT / "docs" / "hinge.json").write_text(store.dumps(record) + "\n")
-    path = ROOT / "README.md"
-    path.write_text(readme(path.read_text(), (ROOT / "docs" / "first.md").read_text(), record))
+    (record,) = [one for one in store.records(folder) if LONE.items() <= dict(one.config).items()]
+    shutil.copyfile(folder / "runs" / record.id / store.PICTURE, ROOT / "docs" / "hinge.png")
+    (ROOT / "docs" / "hinge.json").write_text(dumps(record.to_json()) + "\n")
+    report = (ROOT / "docs" / "first.md").read_text()
+    for path, changed in (
+        (ROOT / "README.md", lambda text: with_run(text, record)),
+        (ROOT / "docs" / "findings.md", lambda text: with_table(text, report)),
+    ):
+        path.write_text(changed(path.read_text()))
 
 
 if __name__ == "__main__":
-    main()
+    for asked in sys.argv[1:] or ["reference", "first"]:
+        {"reference": make_reference, "first": make_first}[asked]()

@@ -1,4 +1,4 @@
-"""What notebooks use: the runs of a sweep as a data frame, and a run with its trained energy."""
+"""The Python interface: the runs of a sweep as a data frame, and a run with its trained energy."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What may be wrong with a machine before anything runs on it: a line a check, with what to do where it is bad."""
+"""Checks of a machine before anything runs on it, each with advice where it is bad."""
 
 import errno
 import json
@@ -153,11 +153,8 @@ def _probe(devices: int | None, cache: bool) -> None:
     jax.monitoring.register_event_listener(lambda event, **kwargs: events.append(event))
     jax.jit(lambda x: jax.lax.fori_loop(0, STEPS, lambda _, v: jnp.sin(v) + 1.0, x))(jnp.ones(3)).block_until_ready()
     kinds = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
-    print(
-        json.dumps(
-            {"devices": kinds, "hits": sum("cache_hits" in event for event in events), "folder": folder and str(folder)}
-        )
-    )
+    hits = sum("cache_hits" in event for event in events)
+    sys.stdout.write(json.dumps({"devices": kinds, "hits": hits, "folder": folder and str(folder)}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which margin does a loss keep? The conditions of the tutorial as numbers, found from the registered function alone.
+"""Find the margin that a loss keeps: the conditions of the tutorial as numbers, from the registered function alone.
 
 An example is reduced to two energies, e1 = F+ of the right answer and e2 = F- of the most offending wrong one; R, the
 energies that can be reached, is a box of such points. LeCun et al. 2006, section 5: HP1 is e1 + m < e2, HP2 the rest;
@@ -158,7 +158,7 @@ def largest_margin(one: Surface) -> float:
 
 
 def gradient_test(one: Surface) -> str:
-    """Whether a step narrows the violation everywhere in the open HP2, no slope underflowing; by F+: by F+ alone."""
+    """True if a step narrows the violation everywhere in the open HP2, no slope underflowing; by F+: by F+ alone."""
     slopes = one.slopes[one.gap < one.m]
     if not (slopes @ [1, -1] > 0).all():
         return "no"
@@ -166,7 +166,7 @@ def gradient_test(one: Surface) -> str:
 
 
 def support(one: Surface) -> tuple[str, float]:
-    """Where F- is pushed up: never, up to any gap, up to a `gap` or to a `level` of its own; and that bound."""
+    """(where F- is pushed up, its bound): never, up to any gap, up to a `gap`, or up to a `level` of its own."""
     if not one.pushed.any():
         return "never", -np.inf
     gap = one.gap[one.pushed].max()
@@ -190,7 +190,7 @@ def lowest_flat(flat: np.ndarray) -> tuple[float, list[float] | None]:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a loss promises and what is found of it. Fields that do not apply are None."""
+    """The promise of a loss beside what is found. Fields that do not apply are None."""
 
     loss: str
     promised: str
@@ -209,7 +209,7 @@ class Finding:
         return asdict(self)
 
     def sentence(self) -> str:
-        """What is wrong with a loss that breaks its promise."""
+        """The fault of a loss that breaks its promise, in words."""
         against = f", found is {self.found}" if self.found else ""
         return f"{self.loss} promises the margin {self.promised}{against}: {self.reason}"
 
@@ -237,7 +237,7 @@ def judge(unit: LossUnit) -> Finding:
 
 
 def _described(found: Sequence[Surface]) -> Mapping[str, str]:
-    """What the surfaces at all margins have in common, in the words of the registry."""
+    """Describe what the surfaces at all margins have in common, in the words of the registry."""
     margins = [largest_margin(one) for one in found]
     kinds, bounds = zip(*map(support, found), strict=True)
     kind = kinds[0] if len(set(kinds)) == 1 else "gap"
@@ -263,7 +263,7 @@ def _bound(found: Sequence[Surface], bounds: Sequence[float]) -> str:
 
 
 def _why(found: Sequence[Surface], push_up: str) -> str:
-    """What the numbers say where they contradict the promise."""
+    """Say what the numbers show where they contradict the promise."""
     gaps = [f"{largest_margin(one):g}".replace("inf", "as wide as the box") for one in found]
     until = gaps[0] if len(set(gaps)) == 1 else ", ".join(gaps)
     at = f"at m = {', '.join(f'{one.m:g}' for one in found)}" if len(found) > 1 else "it has no hyperparameter margin;"

@@ -49,7 +49,7 @@ class Repetition:
         return found if self.first else {name: value for name, value in found.items() if name not in ("then", "now")}
 
     def sentence(self) -> str:
-        """What came out, in words."""
+        """The outcome in words."""
         head = f"{self.id}: {self.verdict}"
         if self.verdict == "identical":
             head += f", {self.figures} figures to the bit"

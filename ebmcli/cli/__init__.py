@@ -1,0 +1,8 @@
+"""The command line."""
+
+import sys
+
+if sys.platform == "win32":  # what follows imports fcntl
+    sys.exit(
+        "ebm: Windows is not supported, because locks and signals are POSIX; install ebm inside WSL and run it there"
+    )

@@ -33,16 +33,17 @@ for _command in (read.report, read.plot, read.status, read.show, read.compare, r
 
 @app.command("list", rich_help_panel=LOOK)
 def list_(
-    what: Annotated[str, typer.Argument(metavar="losses|samplers|tasks|energies")],
-    json: Json = False,
+    what: Annotated[str | None, typer.Argument(metavar="[losses|samplers|energies|tasks|measures|settings]")] = None,
+    format: Annotated[str, typer.Option("--format", help="text, json or md.")] = "text",
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """List losses, samplers, tasks or energies.
+    """List losses, samplers, energies, tasks, measures or settings; without a word, the names of all.
 
     Each with its formula, its hyperparameters and their defaults, what it needs or gives, and its source.
     """
-    from ebmcli.cli.listing import list_units
+    from ebmcli.cli.listing import print_list
 
-    list_units(what, json)
+    print_list(what, "json" if json else format)
 
 
 _LOSSES = typer.Argument(

@@ -1,4 +1,4 @@
-"""What a shell offers where a name is asked for. Nothing here may raise or import jax."""
+"""Completions that a shell offers where a name is asked for. Nothing here may raise or import jax."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How tables look on a terminal, and in a pipe."""
+"""Tables on a terminal, and in a pipe."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What a command ends with."""
+"""Exit codes."""
 
 from enum import IntEnum
 

@@ -1,23 +1,50 @@
 """`ebm list`: what there is, from the registry."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ebmcli.cli.console import console
+from ebmcli.cli.console import console, print_table
 from ebmcli.core.errors import unknown
 from ebmcli.core.registry import units
 from ebmcli.core.units import KINDS, EnergyTraits, LossTraits, SamplerTraits, TaskTraits, Unit
+from ebmcli.report.blocks import Table
+from ebmcli.report.reference import TABLES, overview
+from ebmcli.report.writers.markdown import table as markdown_table
+
+FORMATS = ("text", "json", "md")
 
 
-def list_units(what: str, as_json: bool) -> None:
-    """Print the units of a kind."""
+def print_list(what: str | None, format: str) -> None:
+    """Print the units of a kind, the measures or the settings, or the names of all. format: text, json, md."""
     kinds = {plural: kind for kind, plural in KINDS.items()}
-    kind = kinds.get(what) or next((one for one in KINDS if one == what), None)
-    if kind is None:
-        raise unknown("list", what, kinds)
-    found = [describe_unit(unit) for unit in units(kind).values()]
-    if as_json:
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    if what is None and format == "text":
+        out = console()
+        for kind, number, names in overview().rows:
+            out.print(f"[bold]{kind}[/] ({number}): {names}")
+    elif what is None:
+        _print_table(overview(), format)
+    elif what in kinds and format != "md":
+        _print_units([describe_unit(unit) for unit in units(kinds[what]).values()], format)
+    elif what in TABLES:
+        _print_table(TABLES[what](), format)
+    else:
+        raise unknown("list", what, TABLES)
+
+
+def _print_table(table: Table, format: str) -> None:
+    if format == "md":
+        print(markdown_table(table))
+    elif format == "json":
+        print(json.dumps([dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows], indent=1))
+    else:
+        print_table(table, console())
+
+
+def _print_units(found: Sequence[Mapping[str, Any]], format: str) -> None:
+    if format == "json":
         print(json.dumps(found, indent=1))
         return
     out = console()
@@ -37,7 +64,7 @@ def describe_unit(unit: Unit[Any]) -> dict[str, Any]:
 
 
 def _declared(traits: LossTraits | SamplerTraits | EnergyTraits | TaskTraits) -> dict[str, Any]:
-    """What the traits of a unit say, by label."""
+    """The traits of a unit, by label."""
     match traits:
         case LossTraits():
             return {

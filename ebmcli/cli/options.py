@@ -175,7 +175,7 @@ def with_grid(command: Callable[..., None]) -> Callable[..., None]:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the options of run and sweep say."""
+    """The options of run and sweep, read."""
 
     said: Mapping[str, Any]
 
@@ -214,27 +214,27 @@ class Asked:
 
     @property
     def json(self) -> bool:
-        """Whether records are printed as JSON."""
+        """True if records are printed as JSON."""
         return bool(self.said["json"])
 
     @property
     def yes(self) -> bool:
-        """Whether a grid of any size is run."""
+        """True if a grid of any size is run."""
         return bool(self.said["yes"])
 
     @property
     def retry(self) -> str:
-        """Which runs of an earlier command are run again."""
+        """The runs of an earlier command that are run again."""
         return str(self.said["retry"])
 
     @property
     def options(self) -> RunOptions:
-        """How the runs are carried out."""
+        """The options that hold for all runs of a command."""
         said = self.said
         kept = said["compile_cache"], said["pictures"]
         return RunOptions(said["devices"], *kept, said["timeout"], said["fail_fast"])
 
     def trainer(self) -> Trainer:
-        """Who trains the runs. Raises UsageError."""
+        """The executor's function that trains the runs. Raises UsageError."""
         flags = {flag: self.said[flag] or None for one in executors().values() for flag in one.flags}
         return select(self.said["executor"], flags)

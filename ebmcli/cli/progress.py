@@ -1,4 +1,4 @@
-"""What a person sees while runs go on: a bar with the time left, or a line a run where there is no terminal."""
+"""Progress on a terminal: a bar with the time left, or one line per run where there is no terminal."""
 
 import time
 from collections.abc import Sequence

@@ -124,7 +124,7 @@ def _pages(folders: Sequence[Path], draw: bool) -> dict[str, list[Path]]:
 
 
 def _is_fresh(folder: Path, task: str, records: Sequence[Record]) -> bool:
-    """Whether the page of a task is there and shows what is there."""
+    """True if the page of a task is there and shows what is there."""
     from ebmcli.figures.page import file_of
 
     page = file_of(folder, None, task, 1)

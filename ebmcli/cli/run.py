@@ -147,7 +147,7 @@ def _new_folder(root: Path, name: str) -> Path:
 
 
 class _Prepared(NamedTuple):
-    """What is checked before anything is written."""
+    """The options that are checked before anything is written."""
 
     train: Trainer
     retry: list[str]  # the kinds of --retry
@@ -204,7 +204,7 @@ def _conclude(plan: Plan, folder: Path, asked: Asked, resume: str, stop: StopFla
 
 
 def _remarks(plan: Plan) -> list[str]:
-    """What the user should know of a plan before it runs."""
+    """Remarks on a plan before it runs."""
     lines = [_duplicates(plan)] if plan.duplicates else []
     refused = {cell.judgement.reason for cell in plan.refused}
     lines += [f"refused: {reason}" for reason in sorted(refused)[:SHOWN_REFUSALS]]

@@ -32,5 +32,5 @@ def pairs(function: Callable[[Any, Any], Array], examples: Any, y: Any, batch: B
 
 
 def _shared(batch: Batch, y: Any) -> bool:
-    """Whether negatives are [K, ...], the same for all examples, rather than [B, K, ...]."""
+    """True if negatives are [K, ...], the same for all examples, rather than [B, K, ...]."""
     return bool(y.ndim == batch.y.ndim)

@@ -18,7 +18,7 @@ class Answers(StrEnum):
 
     @property
     def plural(self) -> str:
-        """What the answers are called in a sentence."""
+        """The answers of this kind, as a sentence calls them."""
         return {"continuous": "points", "finite": "labels", "sequence": "label sequences"}[self]
 
 

@@ -59,12 +59,12 @@ class Parameter:
 
     @property
     def traced(self) -> bool:
-        """Whether it travels as an array (so that a new value compiles nothing) or is part of the program."""
+        """True if it travels as an array, so that a new value compiles nothing; otherwise it is part of the program."""
         return self.type is float or Traced in self._marks
 
     @property
     def repeats(self) -> bool:
-        """Whether it defines replicates, as the seed does, rather than a different setting."""
+        """True if it defines replicates, as the seed does, rather than a different setting."""
         return Repeat in self._marks
 
     @property
@@ -91,7 +91,7 @@ class Parameter:
         return float(value) if self.type is float else value
 
     def _fault(self, value: Any) -> str:
-        """What a value must be and is not; nothing where it is legal."""
+        """Say what a value must be and is not; nothing where it is legal."""
         if self.type is str:
             legal = isinstance(value, str) and (not self.choices or value in self.choices)
             return "" if legal else _either(self.choices) if self.choices else "text"

@@ -50,7 +50,7 @@ class Strip(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """Where an energy finds the letters of an answer on a strip."""
+    """The places where an energy finds the letters of an answer on a strip."""
 
     table: Array  # [L, C + 1] the energy of each symbol in each window; the last symbol separates letters
     state: Array  # [L] 2k + 1 in a window that reads letter k, 2k after k letters, -1 past the end of the strip
@@ -208,7 +208,7 @@ class BatchShape(NamedTuple):
 
 
 class SamplerContext(NamedTuple):
-    """What a sampler knows of the run that it serves."""
+    """The facts that a sampler knows of the run that it serves."""
 
     shape: BatchShape
     beta: Array  # [] inverse temperature
@@ -221,7 +221,7 @@ class SamplerContext(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a training step of a sampler costs in evaluations of the energy, those that score the negatives included."""
+    """The evaluations of the energy in a training step of a sampler, those that score the negatives included."""
 
     evaluations: int
     gradients: int = 0  # of these evaluations, the number that is differentiated in y

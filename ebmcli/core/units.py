@@ -1,4 +1,4 @@
-"""What is registered: units, with what each kind of them declares about itself."""
+"""Units, as they are registered, with the traits that each kind declares."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Gives = Mapping[Answers, Needs]
 
 @dataclass(frozen=True)
 class LossTraits:
-    """What a loss declares."""
+    """The declarations of a loss."""
 
     needs: Needs  # of negatives, energy and answers
     wants: Needs  # without these it runs, with a warning
@@ -29,13 +29,13 @@ class LossTraits:
 
     @property
     def needs_negatives(self) -> bool:
-        """Whether the loss looks at what a sampler brings."""
+        """True if the loss looks at what a sampler brings."""
         return any(need.source == "negatives" for need in self.needs)
 
 
 @dataclass(frozen=True)
 class SamplerTraits:
-    """What a sampler declares."""
+    """The declarations of a sampler."""
 
     gives: Gives  # to a loss, by kind of answer; a kind that is missing is refused
     needs: Needs  # of the energy
@@ -45,13 +45,13 @@ class SamplerTraits:
     cost: Callable[..., Cost] | None  # (BatchShape, **static hyperparameters) -> Cost of a training step
 
     def offers(self, answers: Answers) -> Needs:
-        """What the negatives give to a loss for such answers."""
+        """The gifts of the negatives to a loss, for such answers."""
         return self.gives.get(answers, frozenset())
 
 
 @dataclass(frozen=True)
 class EnergyTraits:
-    """What an energy declares."""
+    """The declarations of an energy."""
 
     gives: Gives  # what it computes exactly, by kind of answer; a kind that is missing is refused
     nonnegative: bool | Mapping[str, tuple[str, ...]]  # F >= 0 always, never, or at these values of hyperparameters
@@ -63,7 +63,7 @@ class EnergyTraits:
     seconds: tuple[float, float]  # rough: of an evaluation, and of what is made of an x whatever the answers
 
     def offers(self, answers: Answers, config: Mapping[str, Any]) -> Needs:
-        """What the energy gives to a loss or a sampler for such answers, with these hyperparameters."""
+        """The gifts of the energy to a loss or a sampler, for such answers and with these hyperparameters."""
         given, rule = self.gives.get(answers, frozenset()), self.nonnegative
         holds = rule if isinstance(rule, bool) else all(config[name] in values for name, values in rule.items())
         return given | {Need.NONNEGATIVE} if holds else given
@@ -71,7 +71,7 @@ class EnergyTraits:
 
 @dataclass(frozen=True)
 class TaskTraits:
-    """What a task declares."""
+    """The declarations of a task."""
 
     answers: Answers
     conditional: bool  # answers belong to an x
@@ -87,7 +87,7 @@ class TaskTraits:
 
     @property
     def offers(self) -> Needs:
-        """What the answers give to a loss."""
+        """The gifts of the answers to a loss."""
         view = {Need.VIEW} if self.answers is Answers.CONTINUOUS else set()
         return frozenset(view | ({Need.SMOOTH} if self.smooth else set()))
 
@@ -146,7 +146,7 @@ class Combination:
 
     @property
     def negatives_offer(self) -> Needs:
-        """What the negatives give to the loss."""
+        """The gifts of the negatives to the loss."""
         return self.sampler.traits.offers(self.answers)
 
     def offers(self, config: Mapping[str, Any]) -> Needs:

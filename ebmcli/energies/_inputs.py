@@ -1,4 +1,4 @@
-"""What a network sees of a question and an answer."""
+"""Inputs of networks, made of a question and an answer."""
 
 from typing import Any
 

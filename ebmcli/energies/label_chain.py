@@ -131,7 +131,7 @@ ChainHead = Literal["free", "softplus"]
 
 
 class Scanned(NamedTuple):
-    """What a chain makes of a word: the energy of each letter at each position."""
+    """A word as a chain sees it: the energy of each letter at each position."""
 
     unary: Array  # [T, C]
     mask: Array  # [T] bool

@@ -19,7 +19,7 @@ AUGMENTED = 8  # words of lowest energy among which the one that violates a marg
 
 
 class Scanned(NamedTuple):
-    """What the network makes of a strip."""
+    """A strip as the network sees it."""
 
     table: Array  # [L, C + 1] the energy of each symbol in each window; the last stands between letters
     windows: Array  # [] int32, how many of the L windows lie on the strip

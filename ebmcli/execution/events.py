@@ -1,4 +1,4 @@
-"""How a sweep goes on, as its runs tell it: whoever watches, the flag that stops it, and the events between processes.
+"""Events of a sweep: who watches it, the flag that stops it, and the messages between its processes.
 
 A worker writes one event per line of JSON; its parent reads them. Both ends use the types of this module.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # a worker reads this module before it imports anything that 
 
 
 class Watcher(Protocol):
-    """Who is told how a sweep goes on."""
+    """A watcher, which is told how a sweep goes on."""
 
     def chunk(self, cells: Sequence["Cell"], share: float) -> None:
         """A launch has done this share of its work; 0 while it compiles."""
@@ -51,7 +51,7 @@ class StopFlag:
 
 @dataclass(frozen=True)
 class Orders:
-    """What a worker is to do: the first line of its stdin."""
+    """The orders of a worker: the first line of its stdin."""
 
     runs: list[str]  # ids of the manifest
     devices: int | None

@@ -44,7 +44,7 @@ def carry_out(
 
 @dataclass(frozen=True)
 class _Sweep:
-    """What all launches of a sweep share."""
+    """The facts that all launches of a sweep share."""
 
     folder: Path
     watcher: Watcher

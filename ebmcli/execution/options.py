@@ -1,11 +1,11 @@
-"""How the runs of a command are carried out."""
+"""Options that hold for all runs of a command."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What holds for all runs of a command."""
+    """Options that hold for all runs of a command."""
 
     devices: int | None = None  # runs trained at once; None: one per core
     cache: bool = True  # keep compiled programs

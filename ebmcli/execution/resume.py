@@ -1,4 +1,4 @@
-"""What is still to be done in the folder of a sweep: the manifest, and the runs that have no result that is wanted."""
+"""Resume a sweep: write its manifest, and find the runs that are still to be done."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ebmcli.core.errors import UsageError
 from ebmcli.planning.cells import Cell, cell_of_record
+from ebmcli.planning.identity import unsaid
 from ebmcli.planning.plan import Plan
 from ebmcli.storage import store
 from ebmcli.storage.provenance import versions
@@ -68,7 +69,7 @@ def _origins_known(old: Manifest, new: Manifest) -> tuple[Sequence[Listed], Sequ
 
 
 def _wanted(run: Path, retry: Sequence[str]) -> bool:
-    """Whether a run is to be done, or done again; a result that is not wanted any more is set aside."""
+    """True if a run is to be done, or done again. A result that is not wanted any more is set aside."""
     status = store.status(run)
     asked = any(status in RETRY[one] for one in retry)
     if status in FINISHED and asked:
@@ -90,7 +91,7 @@ def _difference(old: Manifest, plan: Plan) -> str:
     def seen(configs: Sequence[Config]) -> dict[str, set[str]]:
         return {name: {str(config.get(name)) for config in configs} for name in {n for c in configs for n in c}}
 
-    before, now = seen([cell.config for cell in old.cells]), seen([cell.config for cell in plan.cells])
+    before, now = (seen([{**unsaid(cell.config), **cell.config} for cell in one.cells]) for one in (old, plan))
     names = sorted(name for name in before if before[name] - now.get(name, before[name]))
     return f"; they differ in {', '.join(names)}" if names else ""
 

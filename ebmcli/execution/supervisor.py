@@ -48,7 +48,7 @@ OUT_OF_MEMORY = ("bad_alloc", "out of memory", "cannot allocate memory", "resour
 
 
 class Cause(NamedTuple):
-    """What a worker died of."""
+    """The cause of a worker's death."""
 
     kind: str  # killed, crashed, timeout or oom
     message: str
@@ -56,13 +56,13 @@ class Cause(NamedTuple):
 
     @property
     def again(self) -> bool:
-        """Whether the runs are tried again at once: not where somebody killed the worker."""
+        """True if the runs are tried again at once: not where somebody killed the worker."""
         return self.kind != "killed"
 
 
 @dataclass
 class _Progress:
-    """How far a worker came."""
+    """The progress of a worker."""
 
     launch: list[str] = field(default_factory=list)  # the runs that it was about
     began: float = 0.0
@@ -114,7 +114,7 @@ class Worker:
                 pipe.close()  # type: ignore[union-attr]
 
     def cause(self, progress: _Progress, timeout: float | None) -> Cause:
-        """What it died of."""
+        """The cause of its death."""
         code, text = self.process.returncode, "\n".join(progress.lines)
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         if progress.late:

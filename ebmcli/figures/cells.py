@@ -31,13 +31,13 @@ class Page:
         return {place: members[0] for place, members in self.cells.items()}
 
     def heading(self, name: str, value: Any) -> str:
-        """What stands over a column or beside a row: the bare name of a unit, or `margin 0.5`."""
+        """The heading of a column or row: the bare name of a unit, or `margin 0.5`."""
         if name in KINDS:
             return str(value)
         return f"no {label(name)}" if value is None else f"{label(name)} {_text(value)}"
 
     def hidden(self) -> str:
-        """What to say where several runs fall on a cell: which settings tell them apart, and which run is shown."""
+        """A note where several runs fall on a cell: the settings that tell them apart, and which run is shown."""
         seen: dict[str, list[str]] = {}
         first: dict[str, list[str]] = {}
         for members in self.cells.values():
@@ -52,7 +52,7 @@ class Page:
 
 
 class Mark(NamedTuple):
-    """What a cell has to say: a word, and whether it means that something went wrong."""
+    """The mark of a cell: a word, and whether it means that something went wrong."""
 
     word: str = ""
     alarm: bool = False

@@ -39,7 +39,7 @@ class Shown:
     marks: Mapping[tuple[int, int], Mark]
 
     def kinds(self) -> list[str]:
-        """How its runs are drawn."""
+        """The kinds of panels on the page."""
         return sorted({panel.kind for panel in self.panels.values()})
 
 
@@ -97,7 +97,7 @@ def _lacking(shown: Shown) -> str:
 
 
 def file_of(folder: Path, output: Path | None, name: str, pages: int) -> Path:
-    """Where the page of a task lies, one of so many."""
+    """The file of the page of a task, one of so many pages."""
     name = re.sub(r"[^\w.-]", "-", name)
     if output is None:
         return folder / f"grid-{name}.png"
@@ -121,7 +121,7 @@ def to_bytes(figure: Any, suffix: str) -> bytes:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things stand, in inches from the upper left corner."""
+    """The layout of a page, in inches from the upper left corner."""
 
     rows: list[str]  # what stands beside a row and over a column
     columns: list[str]
@@ -231,7 +231,7 @@ def _cell(sheet: _Sheet, shown: Shown, place: tuple[int, int], shared: Scales, a
 
 
 def _figures(record: Record) -> str:
-    """What stands under a cell."""
+    """The lines under a cell."""
     main = main_measure(record.task)
     value, gap = (formatting.number(record.metrics.get(name)) for name in (main, "gap_q50"))
     return f"{heading(main)} {value}\ngap {gap}"

@@ -1,4 +1,4 @@
-"""What one run looks like in a cell of a page: as `plots` shows it, but on scales that all cells share."""
+"""Draw one run into a cell of a page, on scales that all cells share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ class Panel:
 
     @property
     def kind(self) -> str:
-        """How it is drawn."""
+        """The kind of its panel."""
         return kind(self.config["task"])
 
     @property
     def drawable(self) -> bool:
-        """Whether its arrays are there, and finite."""
+        """True if its arrays are there, and finite."""
         return all(name in self.arrays and np.isfinite(self.arrays[name]).all() for name in NEEDS[self.kind])
 
     def above(self) -> np.ndarray:
@@ -52,7 +52,7 @@ class Panel:
 
 
 def kind(task: str) -> str:
-    """How a run of this task is drawn."""
+    """The kind of panel of a run of this task."""
     unit = find("task", task)
     points = "curve" if unit.traits.conditional else "surface"
     return {Answers.CONTINUOUS: points, Answers.FINITE: "labels", Answers.SEQUENCE: "gaps"}[unit.traits.answers]
@@ -60,7 +60,7 @@ def kind(task: str) -> str:
 
 @dataclass(frozen=True)
 class Scales:
-    """What all cells of a page share."""
+    """The scales that all cells of a page share."""
 
     levels: np.ndarray  # of energies above the lowest; empty where no cell shows energies
     edges: np.ndarray  # of the bars of histograms; likewise

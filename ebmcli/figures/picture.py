@@ -46,7 +46,7 @@ def draw(run: Path, task: TaskUnit, config: Config, metrics: Metrics, arrays: Ar
 
 
 def _learned(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
-    """What the run learned."""
+    """Draw what the run learned."""
     kind = task.traits.answers
     if kind is Answers.FINITE:
         _regions(figure, arrays)
@@ -105,7 +105,7 @@ def _surface(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> Non
 
 
 def _scattered(config: Config) -> bool:
-    """Whether the negatives are points that tell something by where they lie: not where they cover the box evenly."""
+    """True if the negatives are points that tell something by where they lie: not where they cover the box evenly."""
     sampler = find_or_none("sampler", config["sampler"])
     return sampler is None or Need.PARTITION not in sampler.traits.offers(Answers.CONTINUOUS)
 
@@ -174,7 +174,7 @@ def _training(figure: Any, config: Config, curves: Sequence[Mapping[str, Any]]) 
 
 
 def _levels(axes: Any, config: Config, curves: tuple[np.ndarray, ...], scale: float) -> None:
-    """Where the energies themselves lie: a gap can be kept while both of them run away."""
+    """Draw the levels of the energies: a gap can be kept while both of them run away."""
     step, right, offending = curves
     promised = _promised(config)
     margin = promised.value(config)

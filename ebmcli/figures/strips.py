@@ -1,4 +1,4 @@
-"""What a run reads off a strip: the energies of its windows, and where two answers find their letters."""
+"""Pictures of a strip: the energies of its windows, and where two answers find their letters."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -79,7 +79,7 @@ def offending_level(e: AnswersEvaluation) -> float:
 
 @dataclass(frozen=True)
 class ClassesEvaluation:
-    """What an energy of labels reads, and what the true posterior would."""
+    """The labels that an energy reads, beside the error of the true posterior."""
 
     energy: np.ndarray  # [N, C]
     wrong: np.ndarray  # [N, C] bool
@@ -108,7 +108,7 @@ def bayes_error(e: ClassesEvaluation) -> float:
 
 @dataclass(frozen=True)
 class BranchesEvaluation:
-    """What is inferred where a question has several right answers, one row of N for each of them."""
+    """The answers that are inferred where a question has several right ones, one row of N for each of these."""
 
     energy: np.ndarray  # [N, G]
     answers: np.ndarray  # [G]

@@ -17,7 +17,7 @@ Area = float | np.ndarray  # of every point of a quadrature, or of each: [Q]
 
 
 class Truth(NamedTuple):
-    """What is known of a task on the evaluation grid of G x G cells, flattened: a density, or a curve that has none."""
+    """The truth about a task on the evaluation grid of G x G cells, flattened: a density, or a curve that has none."""
 
     log_density: np.ndarray | None  # [G*G] nats, its mass summing to 1 on the grid; None where the data lie on a curve
     area: Area  # of a cell; [Q] of curve_nodes, where Z is integrated on these
@@ -140,7 +140,7 @@ def kl_error(energy: np.ndarray, truth: Truth, beta: float) -> float:
 
 
 def nll_error(energy: np.ndarray, area: Area, beta: float) -> float:
-    """The same for the nll, whose only integral is Z."""
+    """By how much nll differs, at most, on one of the four grids of half the cells a side: its only integral is Z."""
     whole = log_partition(energy, area, beta)
     each = np.broadcast_to(area, energy.shape)
     return max(abs(log_partition(energy[part], 4 * each[part], beta) - whole) for part in _halves(len(energy)))
@@ -218,7 +218,7 @@ def high_quality(energy: np.ndarray, truth: Truth, beta: float) -> float:
 
 
 def modes(energy: np.ndarray, truth: Truth, beta: float) -> int:
-    """How many centres have at least a tenth of their even share of the model's mass within 3 sd of them."""
+    """The number of centres with at least a tenth of their even share of the model's mass within 3 sd of them."""
     mass = _mode_mass(energy, truth, beta)
     return int(np.sum(mass >= MODE_SHARE / len(mass)))
 

@@ -142,7 +142,7 @@ def mse_log_density(e: PlaneEvaluation) -> float | None:
     note="modes: centres of the mixture with at least a tenth of their even share of the model's mass within 3 sd.",
 )
 def modes(e: PlaneEvaluation) -> float:
-    """How many centres of the mixture the model covers."""
+    """The number of centres of the mixture that the model covers."""
     return density.modes(e.grid, e.truth, e.beta)
 
 

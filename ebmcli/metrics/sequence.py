@@ -12,7 +12,7 @@ from ebmcli.metrics import margin
 
 @dataclass(frozen=True)
 class Reading:
-    """How much is read wrong."""
+    """Shares of letters and words that are read wrong."""
 
     cer: float  # the share of letters
     wer: float  # the share of words
@@ -96,7 +96,7 @@ def energy_level(e: WordsEvaluation) -> float:
 
 @dataclass(frozen=True)
 class SegmentedEvaluation:
-    """What is known besides of words whose letters are segmented. Words are [N, T], `length` [N] of T letters long."""
+    """Further facts about words whose letters are segmented. Words are [N, T], `length` [N] of T letters long."""
 
     found: np.ndarray
     other: np.ndarray  # the best different answer
@@ -138,7 +138,7 @@ def word_list_cer(e: SegmentedEvaluation) -> float:
 
 @dataclass(frozen=True)
 class StripEvaluation:
-    """What is known besides of words whose letters are not segmented."""
+    """Further facts about words whose letters are not segmented."""
 
     greedy_wrong: np.ndarray  # [N] bool, whether the greedy decoder reads the word wrong
     wrong: np.ndarray  # [N] bool, whether the exact one does
@@ -178,13 +178,13 @@ def exact_match_by_part(e: StripEvaluation) -> dict[str, float]:
 
 
 def read_segmented(found: np.ndarray, label: np.ndarray, length: np.ndarray) -> Reading:
-    """How much of segmented words [N, T] is read wrong; length: [N]."""
+    """Count what is read wrong of segmented words [N, T]; length: [N]."""
     exact = exact_share(found, label, length)
     return Reading(character_error(found, label, length), 1 - exact, exact)
 
 
 def read_strips(errors: np.ndarray, label: np.ndarray) -> Reading:
-    """How much of words is read wrong. errors: [N] letters put in, left out or changed; label: [N, T], -1 padded."""
+    """Count what is read wrong. errors: [N] letters put in, left out or changed; label: [N, T], -1 padded."""
     wrong = errors > 0
     return Reading(float(errors.sum() / (label >= 0).sum()), float(wrong.mean()), float(1 - wrong.mean()))
 

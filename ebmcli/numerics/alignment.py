@@ -23,7 +23,7 @@ from ebmcli.numerics.forward_backward import least, path_sum, sources
 
 
 class Topology(StrEnum):
-    """Which paths spell a word: with a separator forced after each letter, or with CTC's optional blank."""
+    """The paths that spell a word: with a separator forced after each letter, or with CTC's optional blank."""
 
     FORCED = "forced"
     OPTIONAL = "optional"

@@ -29,7 +29,7 @@ def at_precision(precision: Precision, function: Callable[[Array], Array]) -> Ca
 
 
 def _evaluated(traced: Any, arguments: Sequence[Array]) -> list[Array]:
-    """What a closed jaxpr returns, its matrix products in bfloat16."""
+    """Evaluate a closed jaxpr with its matrix products in bfloat16."""
     known = dict(zip(traced.jaxpr.constvars + traced.jaxpr.invars, [*traced.consts, *arguments], strict=True))
 
     def read(name: Any) -> Any:
@@ -41,7 +41,7 @@ def _evaluated(traced: Any, arguments: Sequence[Array]) -> list[Array]:
 
 
 def _applied(equation: Any, inputs: list[Array]) -> Sequence[Array]:
-    """What one equation of a jaxpr makes of its inputs."""
+    """Evaluate one equation of a jaxpr."""
     primitive, params = equation.primitive, equation.params
     if primitive.name in CALLS:
         return _evaluated(params[CALLS[primitive.name]], inputs)
@@ -53,7 +53,7 @@ def _applied(equation: Any, inputs: list[Array]) -> Sequence[Array]:
 
 
 def _thick(dimensions: Any, left: Sequence[int], right: Sequence[int]) -> bool:
-    """Whether a product is long, wide and deep enough."""
+    """True if a product is long, wide and deep enough."""
     (over_left, over_right), (batch_left, batch_right) = dimensions
     free = [
         prod(size for axis, size in enumerate(shape) if axis not in used)

@@ -174,11 +174,12 @@ def _resolved(grid: Grid, choice: _Choice) -> Iterator[Cell]:
             axes[name] = _axis(grid, choice, owner, one)
     seeds = grid.axes.get("seed", Given([SEED.default], "default"))
     names = {"task": four.task.name, "loss": four.loss.name, "sampler": four.sampler.name, "energy": four.energy.name}
-    origins = choice.origins | {"seed": seeds.origin} | {name: given.origin for name, given in axes.items()}
+    told, raised = {name: given.origin for name, given in axes.items()}, versions(four)
+    origins = choice.origins | {"seed": seeds.origin} | told | dict.fromkeys(raised, "version of the unit")
     for chosen in itertools.product(*(given.values for given in axes.values())):
         values = dict(zip(axes, chosen, strict=True))
         for seed, config in itertools.product(seeds.values, _every(four.task, values)):
-            yield cell(four, {**names, "seed": seed, **config, **versions(four)}, origins)
+            yield cell(four, {**names, "seed": seed, **config, **raised}, origins)
 
 
 def _axis(grid: Grid, choice: _Choice, owner: Unit[Any] | None, parameter: Parameter) -> Given:
@@ -196,16 +197,21 @@ def _axis(grid: Grid, choice: _Choice, owner: Unit[Any] | None, parameter: Param
 def _default(units: Combination, owner: Unit[Any] | None, parameter: Parameter) -> Given:
     """The default of a hyperparameter beside these units, and whose default it is."""
     name = parameter.name
-    value, origin = parameter.default, f"default of {owner.kind} {owner.name}" if owner else "default"
+    value, origin = parameter.default, _default_of(owner) if owner else "default"
     for unit in (units.sampler, units.task, units.energy):  # the last wins
         if name in unit.traits.defaults:
-            value, origin = unit.traits.defaults[name], f"default of {unit.kind} {unit.name}"
+            value, origin = unit.traits.defaults[name], _default_of(unit)
     if name == "data" and owner is units.task and units.task.traits.file:
         return Given([value], "digest of the file")
     if owner is units.energy:
         following = follows(units.energy, units.loss, name, value)
         return Given([following], origin if following == value else "follows the loss")
     return Given([value], origin)
+
+
+def _default_of(unit: Unit[Any]) -> str:
+    """The origin of a unit's default, whatever file a task is of."""
+    return f"default of {unit.kind} {unit.name.partition(':')[0]}"
 
 
 def follows(energy: EnergyUnit, loss: LossUnit, name: str, default: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which loss goes with which negatives: judged from what the units declare, before anything compiles."""
+"""Judge which loss goes with which negatives, from what the units declare, before anything compiles."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -30,7 +30,7 @@ class Judgement(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """What is judged."""
+    """A combination of units with its configuration, to be judged."""
 
     units: Combination
     config: Mapping[str, Any]

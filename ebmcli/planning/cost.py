@@ -1,4 +1,4 @@
-"""What cells cost: energy evaluations exactly, from what units declare, and seconds roughly."""
+"""The cost of cells: energy evaluations exactly, from what units declare, and seconds roughly."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -18,7 +18,7 @@ FIXED_SECONDS = 2.0  # of a run: evaluation, picture, saving
 
 
 def step_cost(units: Combination, config: Mapping[str, Any]) -> Cost | None:
-    """What a training step of a cell costs; None where its sampler does not declare it."""
+    """The cost of a training step of a cell; None where its sampler does not declare it."""
     size, own = config["batch_size"], units.loss.traits.cost
     spent, slopes = size * own.evaluations, size * own.gradients
     if Need.VIEW in units.loss.traits.needs:  # then no negatives are drawn

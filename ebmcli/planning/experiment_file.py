@@ -99,7 +99,7 @@ def _text(path: Path) -> str:
 
 
 class _Place:
-    """Where a key stands in a file: by its first line that looks like it."""
+    """The place of a key in a file: its first line that looks like it."""
 
     def __init__(self, path: Path, text: str, key: str, after: str = ""):
         start = text.find(after) if after else 0

@@ -35,7 +35,7 @@ Table = dict[str, Given]  # by name
 
 @dataclass(frozen=True)
 class Grid:
-    """What is asked for: names by axis, values by hyperparameter, values that belong to one unit."""
+    """A request for runs: names by axis, values by hyperparameter, values that belong to one unit."""
 
     axes: Table = field(default_factory=dict)  # by kind, or "seed"
     settings: Table = field(default_factory=dict)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ebmcli.core.units import Combination, Unit
+from ebmcli.core.registry import find_or_none
+from ebmcli.core.units import KINDS, Combination, Unit
 from ebmcli.planning.values import parameters
 from ebmcli.training.optimiser import SETTINGS
 
@@ -49,9 +50,19 @@ def versions(units: Combination) -> dict[str, int]:
 
 def complete(units: Combination, config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration that an older version wrote, with the settings that were added since, each as before."""
-    owned = [SETTINGS, *(unit.parameters for unit in _units(units))]
-    added = {name: one.before.value for table in owned for name, one in table.items() if one.before is not None}
-    return {**added, **config}
+    return {**_added(_units(units)), **config}
+
+
+def unsaid(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a configuration leaves out: of settings that were added after it was written, and of versions that
+    are the first. Configurations are compared with these: what only one of them says is a difference, too."""
+    known = (find_or_none(kind, config.get(kind, "")) for kind in KINDS)
+    return {f"{kind}_version": 1 for kind in KINDS} | _added(unit for unit in known if unit)
+
+
+def _added(units: Iterable[Unit[Any]]) -> dict[str, Any]:
+    owned = [SETTINGS, *(unit.parameters for unit in units)]
+    return {name: one.before.value for table in owned for name, one in table.items() if one.before is not None}
 
 
 def _units(units: Combination) -> Iterable[Unit[Any]]:

@@ -1,4 +1,4 @@
-"""What a report consists of, before any format: each writer is one function over these."""
+"""The blocks of a report, before any format: each writer is one function over these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

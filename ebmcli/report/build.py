@@ -43,7 +43,7 @@ TRACED = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of a report. measure: in the place of each task's main one."""
+    """The wishes for a report. measure: in the place of each task's main one."""
 
     baseline: str | None = None
     measure: str | None = None
@@ -51,7 +51,7 @@ class Wanted:
 
     @property
     def average(self) -> rows.Average:
-        """How seeds are put together."""
+        """The function that puts seeds together."""
         return statistics.interquartile if self.interquartile else statistics.mean
 
 
@@ -79,7 +79,7 @@ class Report:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """What it consists of."""
+        """The blocks of the report, in order."""
         title = Heading(1, " + ".join(folder.name for folder in self.folders))
         shown: list[Block] = []
         for task in rows.in_order(self.records, "task"):
@@ -123,7 +123,7 @@ def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -
 
 
 def _reading_guide(shown: Sequence[Block], wanted: Wanted) -> list[Block]:
-    """How to read these tables."""
+    """The section on how to read these tables."""
     columns = {column for block in shown if isinstance(block, Table) for column in block.columns}
     if not columns:
         return []
@@ -140,7 +140,7 @@ def _formulas(records: Sequence[Record]) -> list[Block]:
 
 
 def _runs(records: Sequence[Record]) -> list[Block]:
-    """Which runs stand behind each row."""
+    """The section that names the runs behind each row."""
     shown = rows.rows(rows.without_refused(records))
     if not shown:
         return []
@@ -155,7 +155,7 @@ def _runs(records: Sequence[Record]) -> list[Block]:
 
 
 def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
-    """What was run, when, on what, what it cost, how to do it again; a warning where that is not one thing."""
+    """The head of a report: what was run, when, on what, at what cost, how to do it again, and whether it is mixed."""
     if not records:
         return [Text("No runs.")]
     finished = [record.provenance for record in records if record.provenance]
@@ -193,7 +193,7 @@ def _code(provenance: Mapping[str, Any]) -> str:
 
 
 def _cost(records: Sequence[Record]) -> str:
-    """How long, and how many evaluations of an energy."""
+    """The cost of the runs in seconds and in evaluations of an energy, as a sentence."""
     ran = [record for record in records if record.finished]
     if not ran:
         return ""

@@ -1,4 +1,4 @@
-"""What measures are called in a table, which way is better, and how to read them: all from the registered columns."""
+"""Headings of measures, which way is better, and notes on how to read them, from the registered columns."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ def column(name: str) -> Column:
 
 
 def heading(name: str, arrow: bool = False) -> str:
-    """What a measure is called, with an arrow to where it is better."""
+    """The heading of a measure, with an arrow to where it is better."""
     one = column(name)
     return f"{one.label} {ARROWS[one.better]}".rstrip() if arrow else one.label
 
@@ -55,7 +55,7 @@ def accuracy(task: str, present: Iterable[str]) -> list[str]:
 
 
 def notes(headings: Iterable[str]) -> list[str]:
-    """How to read tables with these headings."""
+    """Notes on how to read tables with these headings."""
     shown = {one.rstrip(" ↓↑") for one in headings}
     found = [text for name, text in TABLE_NOTES.items() if name in shown]
     return found + [one.note for one in registry.columns().values() if one.note and one.label in shown]

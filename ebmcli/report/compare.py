@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two sweeps have in common, and what changed."""
+    """Two sweeps compared: what changed, and what only one of them has."""
 
     changes: list[Change]
     settings: list[str]  # constants of the sweeps that differ, in words
@@ -45,11 +45,11 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """Whether anything is: a measure, a run that was healthy, or a row that is missing."""
+        """True if something became worse: a measure, or a run that was healthy, or a row that is missing."""
         return bool(self.lost or self.only[0] or any(change.finding == "worse" for change in self.changes))
 
     def counts(self) -> str:
-        """How many measures changed how."""
+        """Count the findings, in words."""
         found: dict[str, int] = {}
         for change in self.changes:
             found[change.finding] = found.get(change.finding, 0) + 1
@@ -123,8 +123,8 @@ def _state(record: Record) -> str:
 def _differing(first: Sequence[Record], second: Sequence[Record], names: Sequence[str]) -> list[str]:
     """The settings, and the code, that are constant in each sweep and not the same in both."""
     values = [
-        {name: {rows.setting(r.config.get(name)) for r in records} for r in records for name in r.config}
-        for records in (first, second)
+        {name: {rows.setting(said.get(name)) for said in all_said} for said in all_said for name in said}
+        for all_said in ([rows.settings(record) for record in records] for records in (first, second))
     ]
     repeats = frozenset().union(*(replicate_settings(task) for task in rows.in_order([*first, *second], "task")))
     apart = ("task", "loss", "sampler", *names, *repeats)
@@ -152,7 +152,7 @@ def table(found: Comparison, names: tuple[str, str]) -> Table:
 
 
 def sentences(found: Comparison) -> list[str]:
-    """What the table does not say."""
+    """Sentences that go with the table."""
     lines = [f"{len(found.changes)} measures in all: {found.counts()}."]
     lines += [f"Not the same in both: {'; '.join(found.settings)}."] if found.settings else []
     lines += [f"No longer healthy: {line}" for line in found.lost]

@@ -14,7 +14,7 @@ from ebmcli.report.tables import by_replicate
 
 
 def finding(name: str, found: Difference, adjusted: float | None) -> str:
-    """What a difference says: better, worse, changed, or why nothing can be said."""
+    """Name a difference: better, worse, higher, lower, or why nothing can be said."""
     if found.n == 0:
         return "no shared seeds"
     if found.n == 1:
@@ -63,7 +63,7 @@ def _survivors(found: Difference, *pair: Row) -> str:
 
 
 def _alike(row: Row, base: Row) -> tuple[bool, int]:
-    """How much of what tells two rows apart they share."""
+    """Count what two rows have in common, the negatives first."""
     one, other = row.key.as_settings(), base.key.as_settings()
     return row.key.sampler == base.key.sampler, sum(one[name] == other[name] for name in one)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ebmcli.core.registry import find_or_none, replicate_settings
+from ebmcli.planning.identity import unsaid
 from ebmcli.report import formatting, statistics
 from ebmcli.report.blocks import Cell, Table, Value
 from ebmcli.report.columns import column, heading, key_measures
@@ -18,7 +19,7 @@ CONFOUNDERS = ("energy", "head", "steps")  # follow the loss or a budget: where 
 
 @dataclass(frozen=True)
 class RowKey:
-    """What tells a row of a table from the others."""
+    """The settings that tell a row of a table from the others."""
 
     task: str
     loss: str
@@ -28,11 +29,12 @@ class RowKey:
     @classmethod
     def of(cls, record: Record, varied: Iterable[str]) -> "RowKey":
         """The key of a run, where these settings vary."""
-        return cls(record.task, record.loss, record.sampler, {name: record.config.get(name) for name in varied})
+        said = settings(record)
+        return cls(record.task, record.loss, record.sampler, {name: said.get(name) for name in varied})
 
     @property
     def place(self) -> tuple[str, ...]:
-        """The same for the same key."""
+        """The key as a tuple, to look it up."""
         return self.task, self.loss, self.sampler, *map(str, self.varied.values())
 
     @property
@@ -50,7 +52,7 @@ class RowKey:
 
     @property
     def heads(self) -> list[str]:
-        """What stands over these cells."""
+        """The headings over these cells."""
         return ["loss", "negatives", *self.varied]
 
     @property
@@ -104,13 +106,18 @@ def without_refused(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.status != "refused"]
 
 
+def settings(record: Record) -> dict[str, Any]:
+    """The configuration of a run, with the values that it leaves out."""
+    return unsaid(record.config) | dict(record.config)
+
+
 def varying(records: Sequence[Record]) -> list[str]:
     """Settings beyond task, loss and sampler that take several values where these three are the same; and those of
     CONFOUNDERS that take several at all."""
     seen: dict[tuple[str, ...], dict[str, set[str]]] = {}
     for record in records:
         place = seen.setdefault((record.task, record.loss, record.sampler), {})
-        for name, value in record.config.items():
+        for name, value in settings(record).items():
             place.setdefault(name, set()).add(str(value))
     varied = {name for place in seen.values() for name, values in place.items() if len(values) > 1}
     varied |= {name for name in CONFOUNDERS if len({str(r.config.get(name)) for r in records}) > 1}
@@ -120,12 +127,12 @@ def varying(records: Sequence[Record]) -> list[str]:
 
 
 def replicate(record: Record) -> tuple[Any, ...]:
-    """Which replicate of its row a run is: the seed, and the fold. Equal ones of two rows are compared."""
+    """The replicate that a run is in its row: its seed, and its fold. Equal ones of two rows are compared."""
     return tuple(record.config.get(name) for name in sorted(replicate_settings(record.task)))
 
 
 def replicate_text(record: Record) -> str:
-    """Which replicate a run is, in words: seed 0, or fold 3, seed 0 where the fold is not the first."""
+    """The replicate in words: seed 0, or fold 3, seed 0 where the fold is not the first."""
     config = record.config
     return ", ".join(
         f"{name} {config[name]}"
@@ -188,14 +195,14 @@ def _fewer(found: Mean, runs: int) -> str:
 
 
 def count(members: Sequence[Record]) -> Value:
-    """How many runs the means are over, and what became of the others."""
+    """The number of runs that the means are over, and what became of the others."""
     done = sum(member.status == "done" for member in members)
     others = states([member for member in members if member.status != "done"])
     return Value(f"{done} of {len(members)} ({others})" if others else str(done), done)
 
 
 def states(members: Sequence[Record]) -> str:
-    """How many runs are in which state, the good ones first."""
+    """The number of runs in each state, the good ones first."""
     found = Counter(member.status for member in members)
     order = sorted(found, key=lambda status: (status != "done", status != "diverged", status))
     return ", ".join(f"{found[status]} {status}" for status in order)
@@ -219,7 +226,7 @@ def promised_margin(record: Record) -> str:
 
 
 def reasons(records: Sequence[Record], task: str) -> list[str]:
-    """Why runs of a task were not called healthy: one line per row of its table and verdict."""
+    """The reasons why runs of a task were not called healthy: one line per row of its table and verdict."""
     found: dict[str, str] = {}
     for row in rows([record for record in records if record.task == task]):
         for member in row.members:

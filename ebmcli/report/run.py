@@ -33,7 +33,7 @@ def describe(run: Path) -> dict[str, Any]:
 
 
 def paragraphs(run: Path) -> list[str | Table]:
-    """The same for a terminal: sentences and tables."""
+    """All that is known of a run, for a terminal: sentences and tables."""
     known = describe(run)
     config, metrics = known["config"], known["metrics"]
     parts: list[str | Table] = [f"{known['id']}: {known['status']}, of the sweep {run.parent.parent.name}"]

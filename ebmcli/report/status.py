@@ -1,4 +1,4 @@
-"""How far a sweep is: how many runs are in which state, how long the rest will take, what went wrong last."""
+"""The progress of a sweep: runs by state, how long the rest will take, the last error."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ def seconds_left(records: Sequence[Record]) -> float | None:
 
 
 def _kinds(config: Config) -> list[tuple[str, ...]]:
-    """What a run may be likened to, the most alike first."""
+    """Kinds of runs that a run may be likened to, the most alike first."""
     return [
         (config["task"], config["loss"], config["sampler"]),
         (config["task"], config["sampler"]),
@@ -85,7 +85,7 @@ def table(found: Mapping[str, Any]) -> Table:
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
-    """What the table does not say."""
+    """Sentences that go with the table."""
     lines = []
     left, seconds = found["left"], found["seconds_left"]
     if not left:

@@ -31,7 +31,7 @@ def _heads(shown: Sequence[Row]) -> list[str]:
 
 
 def margin(shown: Sequence[Row], average: Average) -> Table:
-    """What the formula promises, and what is realised on held-out data."""
+    """The table of the promised margins and of what is realised on held-out data."""
     gaps = [*QUANTILES.values()]
     heads = ["promised", *QUANTILES, heading("violation_rate", True)]
     heads += [heading(name) for name in ("train_gap_q50", "active_share", "gap_growth")]
@@ -87,7 +87,7 @@ def by_replicate(shown: Sequence[Row], name: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Contest:
-    """Which rows are better than which in one measure. best: the row that beats all that have a figure, or None."""
+    """The ranks of rows in one measure. best: the row that beats all that have a figure, or None."""
 
     ranks: list[int | None]
     best: int | None

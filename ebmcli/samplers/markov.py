@@ -205,7 +205,7 @@ def hmc(
 
 
 class Point(NamedTuple):
-    """Where chains are, and what is known there."""
+    """A place of chains, with the energy and its slope there."""
 
     y: Array  # [..., D]
     energy: Array  # [...]

@@ -1,4 +1,4 @@
-"""Which folder a name means."""
+"""Resolve the name of a sweep or run to its folder."""
 
 from difflib import get_close_matches
 from pathlib import Path

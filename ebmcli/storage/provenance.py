@@ -1,4 +1,4 @@
-"""Where a result comes from: code, versions, machine. It never fails a run."""
+"""The provenance of a result: code, versions, machine. It never fails a run."""
 
 import hashlib
 import platform

@@ -1,4 +1,4 @@
-"""What is kept of a sweep and of its runs, as types."""
+"""Types of what is kept of a sweep and of its runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Metrics = Mapping[str, Any]  # measures by name: numbers, None where there is no
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a run: of a finished one its result, of any other its status and why it has none."""
+    """A run as it is known: a finished one with its result, any other with its status and why it has none."""
 
     id: str
     status: str  # done, diverged, running, failed, killed, crashed, timeout, oom, pending, damaged or refused
@@ -28,7 +28,7 @@ class Record:
 
     @property
     def finished(self) -> bool:
-        """Whether there is a result."""
+        """True if there is a result."""
         return self.status in FINISHED
 
     @property
@@ -91,7 +91,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a sweep was to run."""
+    """The manifest of a sweep: the runs that it was to make."""
 
     created: str
     command: str
@@ -131,6 +131,6 @@ class Manifest:
         )
 
     def origins_of(self, run: str) -> Mapping[str, str]:
-        """What set each value of a run; empty where that was not written down."""
+        """The origin of each value of a run; empty where that was not written down."""
         origin = next((cell.origin for cell in self.cells if cell.id == run), None)
         return {} if origin is None else self.origins[origin]

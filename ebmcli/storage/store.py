@@ -114,7 +114,7 @@ def _sealed(content: Mapping[str, Any]) -> bytes:
 
 
 def _intact(content: dict[str, Any]) -> bool:
-    """Whether a content is as it was written, as far as its version can tell; its checksum is taken out."""
+    """True if a content is as it was written, as far as its version can tell; its checksum is taken out."""
     told = content.pop("checksum", None)
     return bool(told == checksum(content) or (told is None and content.get("schema_version") != SCHEMA_VERSION))
 
@@ -153,7 +153,7 @@ def status(run: Path) -> str:
 
 
 def failure(run: Path) -> dict[str, Any]:
-    """Why a run failed: kind, message, traceback, attempt; empty where it did not."""
+    """The failure of a run: kind, message, traceback, attempt; empty where it did not fail."""
     return read(run / "failure.json") or {}
 
 
@@ -197,7 +197,7 @@ def arrays(run: Path, name: str = "arrays.npz") -> dict[str, "np.ndarray"] | Non
 
 
 def manifest(sweep: Path) -> Manifest | None:
-    """What a sweep was to run, or None where there is none. Raises Damaged where it cannot be read."""
+    """Read the manifest of a sweep; None where there is none. Raises Damaged where it cannot be read."""
     path = sweep / "sweep.json"
     if not path.exists():
         return None

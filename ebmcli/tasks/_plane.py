@@ -1,4 +1,4 @@
-"""What the tasks of points on the plane share: the box, the grids on which an energy is measured, the held-out data."""
+"""Points on the plane, for the tasks that share them: the box, the grids of the evaluation, the held-out data."""
 
 from collections.abc import Callable
 from typing import Any

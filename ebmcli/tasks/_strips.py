@@ -1,4 +1,4 @@
-"""What the tasks share whose words are read off a strip: drawing it, looking at an energy on it, measuring."""
+"""Words on a strip, for the tasks that share them: drawing, looking at an energy, measuring."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -17,7 +17,7 @@ MarginDistance = Literal["edit", "constant"]  # how the margin of a wrong word g
 
 
 def space(width: int) -> Strings:
-    """The answers on strips of at most this many pixels: a letter a window at most."""
+    """The answers on strips of at most this many pixels: at most one letter per window."""
     return Strings(LABELS, width // STEP, fixed=False)
 
 
@@ -47,7 +47,7 @@ def guesses(shape: tuple[int, int]) -> np.ndarray:
 
 
 def look(model: Model, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
-    """What the measures and the picture need of one word, on the device; guess [T]: random letters."""
+    """Look at an energy on one word, for the measures and the picture; guess [T]: random letters."""
     assert model.n_best is not None
     assert model.align is not None
     seen = x if model.encode is None else model.encode(x)
@@ -73,8 +73,8 @@ def look(model: Model, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
 
 
 def closest(looked: dict[str, Any], own: Array) -> dict[str, Array]:
-    """What `look` found of many words, but of what a picture shows only that of the word with the smallest gap among
-    `own` [N]."""
+    """Keep what `look` found of many words, but of what a picture shows only that of one word: among `own` [N] the word
+    with the smallest gap."""
     gap = jnp.where(own, looked["offending"] - looked["right"], jnp.inf)
     shown = {f"shown_{name}": leaf[jnp.argmin(gap)] for name, leaf in looked["shown"].items()}
     return {name: leaf for name, leaf in looked.items() if name != "shown"} | shown
@@ -109,12 +109,12 @@ def evaluation(
 
 
 def select(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
-    """What was found of these words alone."""
+    """The part of what was found that belongs to these words."""
     return {name: array[rows] for name, array in probed.items() if not name.startswith("shown_")}
 
 
 def picture_arrays(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
-    """What pictures need: the gaps of these words, and all of the one that is shown."""
+    """The arrays that pictures need: the energies of these words, and all of the one that is shown."""
     some = {name: probed[name][rows] for name in ("found", "right", "offending")}
     return some | {name: leaf for name, leaf in probed.items() if name.startswith("shown_")}
 

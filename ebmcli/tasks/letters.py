@@ -56,7 +56,7 @@ def _word_list_error(protocol: str, fold: int) -> float:
 
 
 def impossible(config: Mapping[str, Any]) -> str:
-    """Why there is no such split, or nothing."""
+    """The reason why there is no such split, or nothing."""
     count = len(GROUPS) if config["protocol"] == "held-out-words" else FOLDS
     return f"{config['protocol']} has folds 0 to {count - 1}, not {config['fold']}" if config["fold"] >= count else ""
 
@@ -116,7 +116,7 @@ def letters(
 
 
 def picture_arrays(probed: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
-    """What pictures need of the test words [N]: answers and energies, the right answers, and the ink of some of them,
+    """The arrays that pictures need of the test words [N]: answers, energies, right answers, and the ink of some words,
     from the smallest gap to the largest (`shown`, their places among the test words)."""
     found = {name: probed[name][chosen] for name in ("found", "other", "right", "offending", "sure")}
     word, order = np.flatnonzero(chosen), np.argsort(found["offending"] - found["right"])
@@ -126,7 +126,7 @@ def picture_arrays(probed: dict[str, np.ndarray], chosen: np.ndarray) -> dict[st
 
 
 def _targets(fine: bool) -> dict[str, np.ndarray]:
-    """Which words are looked at, and one random answer for each."""
+    """The words that are looked at, and one random answer for each."""
     index = np.arange(0, len(words()["length"]), 1 if fine else COARSE)
     answers = np.random.default_rng(RANDOM_SEED).integers(0, LABELS, words()["label"].shape)
     present = np.arange(answers.shape[1]) < words()["length"][:, None]
@@ -155,7 +155,7 @@ def _probe(model: Model, data: Mapping[str, Array], targets: dict[str, Array]) -
 def evaluation(
     probed: dict[str, np.ndarray], chosen: np.ndarray, fine: bool, threshold: float, list_error: float
 ) -> tuple[sequence.WordsEvaluation, sequence.SegmentedEvaluation]:
-    """What the measures look at, from what the probe found of the words that are chosen: `found`, `other` [N, T], what
+    """Make the evaluation of the chosen words from what the probe found of them: `found`, `other` [N, T], what
     is read and the best different answer; `right`, `offending`, `random`, `sure` [N], energies and how far the second
     best answer lies above what is read."""
     label, length = (words()[name][:: 1 if fine else COARSE][chosen] for name in ("label", "length"))

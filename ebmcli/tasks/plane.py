@@ -60,7 +60,7 @@ def _held_out(draw: Draw) -> Callable[[], np.ndarray]:
 
 @lru_cache
 def truth(log_density: LogDensity, fine: bool) -> density.Truth:
-    """What a task knows of itself on the evaluation grid; computed once."""
+    """The truth about a density on the evaluation grid; computed once."""
     return density.truth(log_density, BOX[:2], GRID[fine], DATA_GROWTH)
 
 

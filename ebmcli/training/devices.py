@@ -26,7 +26,7 @@ def start(devices: int | None = None, cache: Path | None = None) -> None:
 
 
 def cache_folder() -> Path | None:
-    """Where compiled programs are kept: by version and processor, since they run on no other; None without a home."""
+    """The folder of compiled programs, by version and processor, since they run on no other; None without a home."""
     try:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:
@@ -40,7 +40,7 @@ def cores() -> int:
 
 
 def vectorises() -> bool:
-    """Whether a device trains many lanes side by side: an accelerator does, a CPU core takes one after the other."""
+    """True if a device trains many lanes side by side: an accelerator does, a CPU core takes one after the other."""
     return jax.default_backend() != "cpu"
 
 

@@ -218,7 +218,7 @@ class Engine:
 
 
 def _fault(unit: LossUnit, needs: Needs) -> str:
-    """Why a loss cannot be compiled, or nothing: one that raises must not take its neighbours with it."""
+    """The reason why a loss cannot be compiled, or nothing: one that raises must not take its neighbours with it."""
     try:
         objective.check_loss(unit, needs)
     except Exception as error:  # whatever the loss raises

@@ -29,7 +29,7 @@ FIRST = 4096  # examples that a sampler may look at before training
 
 @dataclass(frozen=True)
 class Program:
-    """What is compiled: everything of a run that is not an array."""
+    """The compiled half of a run: everything that is not an array."""
 
     task: TaskUnit
     energy: EnergyUnit
@@ -44,7 +44,7 @@ class Program:
 
 
 class State(NamedTuple):
-    """What a run carries from step to step."""
+    """The state that a run carries from step to step."""
 
     params: Weights
     optimiser: Any
@@ -88,7 +88,7 @@ def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, 
 
 
 def _drawing(task: Task, lane: Lane, state: State) -> Callable[[Key, Any, int], Batch]:
-    """How the batch of this step is drawn."""
+    """The function that draws the batch of this step."""
     if task.curriculum is None:
         return task.draw
     return partial(task.curriculum, done=state.step / lane["values"]["steps"])  # type: ignore[call-arg]
@@ -111,13 +111,13 @@ def advance(program: Program, lane: Lane, state: State, stop: Array, data: Any) 
 
 
 def probe_task(program: Program, lane: Lane, state: State, data: Any, targets: Any) -> dict[str, Any]:
-    """What the measures read of the task's own probe."""
+    """Evaluate the task's own probe, for its measures."""
     task, energy, _ = parts(program, lane)
     return task.probe(bind(energy, state.params.energy), data, targets)
 
 
 def probe_sampler(program: Program, lane: Lane, state: State, data: Any) -> dict[str, Any]:
-    """What the measures read of the sampler: `train`, of one batch, its answers, its negatives and their energies;
+    """Evaluate the sampler, for its measures: `train`, of one batch, its answers, its negatives and their energies;
     `sampler`, what that says of itself."""
     task, energy, sampler = parts(program, lane)
     key = jax.random.key(lane["seed"])

@@ -23,14 +23,14 @@ IMPOSSIBLE = 1e30  # the log density that leaves a negative no share in any soft
 
 
 class Weights(NamedTuple):
-    """What is learned."""
+    """The learned parameters."""
 
     energy: Any
     log_z: Array | None  # [] of losses that learn the log partition function
 
 
 class Choice(NamedTuple):
-    """Which of a program's losses a lane trains: `place` in `losses` (after the last: an idle one), with its values."""
+    """The loss that a lane trains: its `place` in `losses` (after the last: an idle one), with its values."""
 
     losses: Sequence[LossUnit]
     place: Array  # [] int32
@@ -38,7 +38,7 @@ class Choice(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How training goes: of one step, or means over the steps of a chunk."""
+    """Figures of the training, of one step, or means over the steps of a chunk."""
 
     loss: Array
     active_share: Array  # of the examples, those whose energies had a non-zero gradient; NaN where a loss needs a View

@@ -1,4 +1,4 @@
-"""Who trains the runs of a sweep: this machine, a Dask cluster, a SLURM cluster; one function each.
+"""Executors, which train the runs of a sweep: this machine, a Dask cluster, a SLURM cluster; one function each.
 
 The annotated arguments of its function are its own flags on the command line. It looks at them before anything else
 begins, and returns the function that does the work.

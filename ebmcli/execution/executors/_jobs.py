@@ -41,7 +41,7 @@ class _Silent:
     def chunk(self, cells: Sequence[Cell], share: float) -> None: ...
     def end(self, cell: Cell, status: str, reason: str) -> None: ...
     def note(self, text: str) -> None:
-        """What a loss prints goes to the job's own log."""
+        """Write a line to the job's own log."""
         logging.getLogger("ebmcli").warning(text)
 
 

@@ -64,7 +64,7 @@ def render(report: Report, format: str, output: Path | None = None) -> str:
 
 
 def _beside(picture: Path, output: Path | None) -> str:
-    """Where the text finds a picture: as it lies, or copied to OUTPUT_files/."""
+    """The path by which a text finds a picture: as it lies, or copied to OUTPUT_files/."""
     if output is None:
         return picture.as_posix()
     folder = output.parent / f"{output.stem}_files"
