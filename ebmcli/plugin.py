@@ -8,6 +8,8 @@ def smooth_hinge(e: Energies) -> Array:
     return 2 * jnp.logaddexp(0, e.positive - e.negatives).mean()
 """
 
+from typing import Annotated
+
 from annotated_types import Ge, Le
 
 from ebmcli.core.batching import negative_energies
@@ -51,6 +53,7 @@ from ebmcli.training.optimiser import optimizer, schedule
 
 __all__ = [
     "Alignment",
+    "Annotated",
     "Array",
     "Batch",
     "BatchShape",

@@ -35,6 +35,7 @@ _units: dict[Kind, dict[str, Unit[Any]]] = {kind: {} for kind in KINDS}
 _measures: list[Measure] = []
 _columns: dict[str, Column] = {}
 _loaded = False
+_plugins = False
 
 
 def add(unit: Unit[Any]) -> None:
@@ -157,6 +158,22 @@ def load_package(name: str) -> None:
         import_module(f"{name}.{module.name}")
 
 
+def load_plugins() -> None:
+    """Import the plug-ins of other packages, after our own units, whose names they cannot take."""
+    global _plugins
+    if _plugins:
+        return
+    _plugins = True
+    from importlib import metadata  # takes longer to import than all else here
+
+    for plugin in metadata.entry_points(group=PLUGINS):
+        _load()
+        try:
+            plugin.load()
+        except Exception as error:  # a stranger's code: whatever it raises, the laboratory goes on
+            logging.getLogger("ebmcli").warning(f"plugin {plugin.name} is skipped: {type(error).__name__}: {error}")
+
+
 def _load() -> None:
     global _loaded
     if _loaded:
@@ -164,10 +181,4 @@ def _load() -> None:
     _loaded = True
     for package in PACKAGES:
         load_package(package)
-    from importlib import metadata  # takes longer to import than all else here
-
-    for plugin in metadata.entry_points(group=PLUGINS):
-        try:
-            plugin.load()
-        except Exception as error:  # a stranger's code: whatever it raises, the laboratory goes on
-            logging.getLogger("ebmcli").warning(f"plugin {plugin.name} is skipped: {type(error).__name__}: {error}")
+    load_plugins()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+READ = ("energy_spread", "energy_level", "auroc")  # measures without which there is no verdict
 FLAT_SPREAD = 0.1  # in units of 1/beta or of the margin, the smaller: below it exp(-beta F) is all but uniform
 FLAT_SHARE = 0.01  # of its spread at the start
 FLAT_RELATIVE = 1e-4  # of |mean F|: a spread that is only rounding beside its level
@@ -31,8 +32,12 @@ def verdict(
     """(verdict, its reason in words), from the measures at the end and at the start of a run.
 
     small, large: the scales of energy that the run has, 1/beta and where there is one the margin.
-    Reads energy_spread, energy_level, auroc and, where they are there, low_energy_share, gap_q50 and gap_q90.
+    Reads energy_spread, energy_level, auroc and, where they are there, low_energy_share, gap_q50 and gap_q90. A task
+    that does not measure the first three is not judged.
     """
+    missing = [name for name in READ if last.get(name) is None or (name == READ[0] and first.get(name) is None)]
+    if missing:
+        return "not judged", f"the task does not measure {', '.join(missing)}"
     spread, start = last["energy_spread"] or 0.0, first["energy_spread"] or 0.0
     level, area = abs(last["energy_level"] or 0.0), last["auroc"] or 0.0
     low, median, top = (last.get(name) or 0.0 for name in ("low_energy_share", "gap_q50", "gap_q90"))

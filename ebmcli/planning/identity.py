@@ -54,7 +54,7 @@ def complete(units: Combination, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unsaid(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that a configuration leaves out: of settings that were added after it was written, and of versions that
+    """The values that a configuration leaves out: of settings that were added after it was written, and versions that
     are the first. Configurations are compared with these: what only one of them says is a difference, too."""
     known = (find_or_none(kind, config.get(kind, "")) for kind in KINDS)
     return {f"{kind}_version": 1 for kind in KINDS} | _added(unit for unit in known if unit)

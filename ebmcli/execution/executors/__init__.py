@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar, get_args
 
 from ebmcli.core.errors import UsageError, unknown
-from ebmcli.core.registry import load_package
+from ebmcli.core.registry import load_package, load_plugins
 from ebmcli.execution.events import StopFlag, Watcher
 from ebmcli.execution.options import RunOptions
 from ebmcli.planning.cells import Cell
@@ -76,6 +76,7 @@ def _origins(annotation: Any) -> set[Any]:
 def executors() -> dict[str, Executor]:
     """All executors by name."""
     load_package(__name__)
+    load_plugins()
     return _executors
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ebmcli.core.errors import unknown
-from ebmcli.core.registry import load_package
+from ebmcli.core.registry import load_package, load_plugins
 from ebmcli.report.build import Report
 
 Link = Callable[[Path], str]
@@ -45,6 +45,7 @@ def report_format(*aliases: str, pictures: bool = False) -> Callable[[Write], Wr
 def formats() -> dict[str, Format]:
     """All formats by name."""
     load_package(__name__)
+    load_plugins()
     return _formats
 
 
