@@ -47,12 +47,15 @@ def _jitted(seconds: float, function: Callable[..., Any], *arguments: np.ndarray
 def ours(seconds: float, normalised: bool = False) -> float:
     """`alignment.word_energy`, over all examples; of scores, as our losses use it, or of log probabilities."""
     import jax
+    import jax.numpy as jnp
 
     from ebmcli.numerics import alignment
+    from ebmcli.numerics.alignment import Topology
 
     def loss(scores: Any, y: Any) -> Any:
-        energy = jax.vmap(lambda table, y: alignment.word_energy(table, WINDOWS, y, True, True))
-        return energy(-jax.nn.log_softmax(scores) if normalised else -scores, y).mean()
+        table = -jax.nn.log_softmax(scores) if normalised else -scores
+        energy = partial(alignment.word_energy, topology=Topology.OPTIONAL, soft=True)
+        return jax.vmap(energy, (0, None, 0))(table, jnp.int32(WINDOWS), y).mean()
 
     return _jitted(seconds, jax.value_and_grad(loss), *drawn(), each=STRIPS)
 
@@ -73,11 +76,14 @@ def of_optax(seconds: float) -> float:
 def our_viterbi(seconds: float) -> float:
     """`alignment.best_path`, over all examples."""
     import jax
+    import jax.numpy as jnp
 
     from ebmcli.numerics import alignment
+    from ebmcli.numerics.alignment import Topology
 
     def paths(table: Any, y: Any) -> Any:
-        return jax.vmap(lambda table, y: alignment.best_path(table, WINDOWS, y, True))(-table, y)
+        path = partial(alignment.best_path, topology=Topology.OPTIONAL)
+        return jax.vmap(path, (0, None, 0))(-table, jnp.int32(WINDOWS), y)
 
     return _jitted(seconds, paths, *drawn(), each=STRIPS)
 
@@ -93,7 +99,8 @@ def our_chain(seconds: float) -> float:
         mask = jnp.ones(LENGTH, bool)
 
         def one(unary: Any, y: Any) -> Any:
-            return label_chain.chain_energy(unary, pairs, mask, y) - label_chain.free_energy(unary, pairs, mask, 1.0)
+            free = label_chain.free_energy(unary, pairs, mask, beta=jnp.float32(1))
+            return label_chain.chain_energy(unary, pairs, mask, y) - free
 
         return jax.vmap(one)(unary, y).mean()
 

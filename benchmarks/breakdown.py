@@ -15,15 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 from cd import ALPHA, BATCH, CHAIN, HIDDEN, RATE, STEP_SIZE
+from ours import machine, planned
 
 from ebmcli.core.lazy import jax, jnp, optax
 from ebmcli.numerics.silu import silu
-from ebmcli.planning.config import cells, grid
-from ebmcli.planning.plan import program_of
 from ebmcli.samplers._box import reflect
 from ebmcli.tasks._plane import BOX
-from ebmcli.training import engine
-from ebmcli.training.engine import Engine
+from ebmcli.training import devices, engine
 
 LOOP = 100
 
@@ -31,7 +29,7 @@ LOOP = 100
 def repeated(body: Callable[..., Any], start: Any, *fixed: Any) -> Callable[[], Any]:
     """The part, LOOP times in one program."""
     looped = jax.jit(lambda carry, *fixed: jax.lax.fori_loop(0, LOOP, lambda t, one: body(t, one, *fixed), carry))
-    program = engine.compiled(looped.lower(start, *fixed))
+    program = devices.compile_lowered(looped.lower(start, *fixed))
     return lambda: jax.block_until_ready(program(start, *fixed))
 
 
@@ -39,16 +37,16 @@ def step() -> Callable[[], Any]:
     """The whole step, as `ebm run` trains: LOOP of them."""
     settings: dict[str, Any] = {"hidden": HIDDEN, "layers": 2, "batch_size": BATCH, "lr": RATE, "alpha": ALPHA}
     settings |= {"chain_steps": CHAIN, "step_size": STEP_SIZE, "steps": LOOP * engine.CHUNKS}
-    (run,) = cells(grid({"task": "moons", "loss": "ml", "sampler": "cd"}, settings))[0]
-    machine = Engine(program_of(run))
-    snapshots = machine.launch([run])
+    (run,) = planned({"task": "moons", "loss": "ml", "sampler": "cd"}, settings)
+    trained = machine(run)
+    snapshots = trained.launch([run.config])
 
     def chunk() -> float:
         nonlocal snapshots
         before = next(snapshots, None)
         after = next(snapshots, None)
         if before is None or after is None or after.fine:
-            snapshots = machine.launch([run])
+            snapshots = trained.launch([run.config])
             return chunk()
         return after.seconds - before.seconds
 
@@ -102,9 +100,9 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # before the first use of jax
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    engine.start(1)
+    devices.start(1)
     every, whole = parts(), step()
-    found: dict[str, list[float]] = {name: [] for name in every}
+    times: dict[str, list[float]] = {name: [] for name in every}
     steps = []
     for _, part in every.values():
         part()
@@ -113,14 +111,14 @@ def main() -> None:
         for name, (_, part) in every.items():
             began = time.perf_counter()
             part()
-            found[name].append((time.perf_counter() - began) / LOOP * 1e6)
+            times[name].append((time.perf_counter() - began) / LOOP * 1e6)
         steps.append(whole() / LOOP * 1e6)
     total, left = statistics.median(steps), statistics.median(steps)
     print("| part | µs | in a step | µs of it | share |\n| --- | --- | --- | --- | --- |")
-    for name, (times, _) in every.items():
-        middle = statistics.median(found[name])
-        left -= times * middle
-        print(f"| {name} | {middle:.1f} | {times} | {times * middle:.0f} | {times * middle / total:.0%} |")
+    for name, (count, _) in every.items():
+        middle = statistics.median(times[name])
+        left -= count * middle
+        print(f"| {name} | {middle:.1f} | {count} | {count * middle:.0f} | {count * middle / total:.0%} |")
     print(f"| what is left over | | | {left:.0f} | {left / total:.0%} |\n| the step | | | {total:.0f} | |")
 
 

@@ -16,7 +16,7 @@ from ours import steps_per_second
 from peers import langevin, moons, network
 from race import Contender, race, threads, timed
 
-from ebmcli.training.engine import cores
+from ebmcli.training.devices import cores
 
 BATCH, CHAIN, HIDDEN, STEP_SIZE, ALPHA, RATE = 256, 10, 128, 0.1, 0.1, 5e-3
 SIDE = 2048  # of the matrices whose product gives the floor

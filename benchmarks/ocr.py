@@ -14,7 +14,7 @@ import numpy as np
 from ours import steps_per_second
 from race import Contender, race, threads, timed
 
-from ebmcli.training.engine import cores
+from ebmcli.training.devices import cores
 
 LETTERS, WORDS = 12, 32  # a batch
 LENGTH, LABELS, RATE = 14, 26, 1e-3

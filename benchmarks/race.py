@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ebmcli.training.engine import cores
+from ebmcli.training.devices import cores
 
 
 def threads() -> int:

@@ -15,6 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ours import machine, planned
+
+from ebmcli.core.lazy import jax
+from ebmcli.training import devices
+
 USUAL = {"lanes": 2, "steps": 500, "batch_size": 256, "negatives": 256}
 AXES = {
     "lanes": [1, 2, 8, 64],
@@ -27,40 +32,28 @@ PROGRAMS, MAPS = 50, Path("/proc/self/maps")
 
 def trained(lanes: int, **settings: int) -> dict[str, float]:
     """Seconds of compilation and training, and the most memory that the process held, in MiB."""
-    from ebmcli.planning.config import cells, grid
-    from ebmcli.planning.plan import program_of
-    from ebmcli.training import engine
-    from ebmcli.training.engine import Engine
-
-    engine.start()
-    runs = cells(grid({"task": "moons", "loss": "hinge", "seed": f"0..{lanes - 1}"}, settings))[0]
-    machine, seconds = Engine(program_of(runs[0])), 0.0
-    machine.widen(runs)
-    for first in range(0, lanes, machine.width):
-        *_, last = machine.launch(runs[first : first + machine.width])
+    devices.start()
+    runs = planned({"task": "moons", "loss": "hinge", "seed": f"0..{lanes - 1}"}, settings)
+    trained, configs, seconds = machine(runs[0]), [cell.config for cell in runs], 0.0
+    trained.widen(configs)
+    for first in range(0, lanes, trained.width):
+        *_, last = trained.launch(configs[first : first + trained.width])
         seconds += last.seconds
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"compile": machine.compile_seconds, "train": seconds, "MiB": memory}
+    return {"compile": trained.compile_seconds, "train": seconds, "MiB": memory}
 
 
 def maps() -> list[int]:
     """Memory maps of a process after each of its programs, dropped as a sweep drops them."""
-    from ebmcli.core.lazy import jax
-    from ebmcli.planning.config import cells, grid
-    from ebmcli.planning.plan import program_of
-    from ebmcli.training import engine
-    from ebmcli.training.engine import Engine
-
-    engine.start(cache=engine.cache_folder())
-    found = []
+    devices.start(cache=devices.cache_folder())
+    counts = []
     for number in range(PROGRAMS):
-        settings: dict[str, Any] = {"steps": 20, "batch_size": 32 + number}
-        run = cells(grid({"task": "moons", "loss": "hinge"}, settings))[0]
-        for _ in Engine(program_of(run[0])).launch(run):
+        (run,) = planned({"task": "moons", "loss": "hinge"}, {"steps": 20, "batch_size": 32 + number})
+        for _ in machine(run).launch([run.config]):
             pass
         jax.clear_caches()
-        found.append(len(MAPS.read_text().splitlines()) if MAPS.exists() else 0)
-    return found
+        counts.append(len(MAPS.read_text().splitlines()) if MAPS.exists() else 0)
+    return counts
 
 
 def main() -> None:
@@ -70,16 +63,15 @@ def main() -> None:
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        asked = json.loads(options.inside)
-        print(json.dumps(trained(**asked) if asked else maps()))
+        sizes = json.loads(options.inside)
+        print(json.dumps(trained(**sizes) if sizes else maps()))
         return
     figures: dict[str, Any] = {}
     for axis, values in AXES.items():
         print(f"| {axis} | compile s | train s | MiB |\n| --- | --- | --- | --- |")
         for value in values:
-            found = _inside(USUAL | {axis: value})
-            figures[f"{axis}={value}"] = found
-            print(f"| {value:,} | {found['compile']:.1f} | {found['train']:.2f} | {found['MiB']:,.0f} |", flush=True)
+            spent = figures[f"{axis}={value}"] = _inside(USUAL | {axis: value})
+            print(f"| {value:,} | {spent['compile']:.1f} | {spent['train']:.2f} | {spent['MiB']:,.0f} |", flush=True)
         print()
     figures["maps"] = counted = _inside({})
     print(f"memory maps after 1, 10, 25 and {PROGRAMS} programs: {[counted[n - 1] for n in (1, 10, 25, PROGRAMS)]}")
@@ -87,9 +79,9 @@ def main() -> None:
         options.output.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def _inside(asked: dict[str, int]) -> Any:
-    """What a process of its own finds."""
-    command = [sys.executable, __file__, "--inside", json.dumps(asked)]
+def _inside(sizes: dict[str, int]) -> Any:
+    """The figures from a process of its own."""
+    command = [sys.executable, __file__, "--inside", json.dumps(sizes)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

@@ -5,10 +5,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from ebmcli.execution import sweep
-from ebmcli.planning import config, plan
+from ebmcli.execution.launch import carry_out
+from ebmcli.execution.resume import prepare
+from ebmcli.planning.grid import grid
+from ebmcli.planning.plan import resolve
 from ebmcli.storage import store
-from ebmcli.training import engine
+from ebmcli.training import devices
 
 CALLS = ("claim", "clear", "append_curve", "save_arrays", "save_result", "status")
 STEPS, SEEDS = 3000, 8  # say other STEPS where training does not take about two seconds
@@ -25,10 +27,10 @@ class Quiet:
             self.compiled = time.perf_counter()
 
     def end(self, cell, status, reason):
-        """Nothing."""
+        """Do nothing."""
 
     def note(self, text):
-        """Nothing."""
+        """Do nothing."""
 
 
 def main() -> None:
@@ -47,19 +49,20 @@ def main() -> None:
 
     for name in CALLS:
         setattr(store, name, timed(name, getattr(store, name)))
-    engine.start(None, engine.cache_folder())
-    asked = config.grid(
-        {"loss": "hinge", "sampler": "uniform", "seed": f"0..{SEEDS - 1}"},
-        {"steps": int(sys.argv[1]) if sys.argv[1:] else STEPS},
+    devices.start(cache=devices.cache_folder())
+    plan = resolve(
+        grid(
+            {"loss": "hinge", "sampler": "uniform", "seed": f"0..{SEEDS - 1}"},
+            {"steps": int(sys.argv[1]) if sys.argv[1:] else STEPS},
+        )
     )
     with tempfile.TemporaryDirectory(dir=".") as place:
         folder, watcher = Path(place), Quiet()
-        cells = sweep.prepare(plan.plan(asked), folder, "benchmark")
-        sweep.carry_out(cells, folder, watcher, pictures=False)
+        carry_out(prepare(plan, folder, "benchmark"), folder, watcher, pictures=False)
         wall = time.perf_counter() - watcher.compiled
-        train = [record["seconds"]["train"] for record in store.records(folder)]
+        train = [record.seconds["train"] for record in store.records(folder)]
     total = sum(spent.values())
-    print(f"{SEEDS} runs on {engine.cores()} cores, {max(train):.1f} s of training each, {wall:.1f} s in all")
+    print(f"{SEEDS} runs on {devices.cores()} cores, {max(train):.1f} s of training each, {wall:.1f} s in all")
     for name, seconds in spent.items():
         print(f"  {name:13} {seconds * 1000 / SEEDS:6.1f} ms a run")
     print(f"the store takes {total * 1000 / SEEDS:.1f} ms a run, {total / wall:.2%} of the sweep")

@@ -22,7 +22,7 @@ from typing import Any
 from ours import EBM
 from peers import langevin, moons, network
 
-from ebmcli.training.engine import cores
+from ebmcli.training.devices import cores
 
 BATCH, NEGATIVES, CHAIN, STEP_SIZE, RATE = 256, 256, 10, 0.1, 5e-3
 

@@ -9,7 +9,7 @@ chosen.
 """
 
 import argparse
-import contextlib
+import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,34 +17,36 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from ours import EBM
 from scipy.spatial import cKDTree
 
-from ebmcli.cli import commands
 from ebmcli.core.registry import find
 from ebmcli.metrics import collapse
-from ebmcli.planning import config
 from ebmcli.storage import store
+from ebmcli.storage.records import Record
 from ebmcli.training import reload
+from ebmcli.training.evaluate import measures as all_measures
 from ebmcli.training.evaluate import threshold
 
 SETTLED = {"schedule": "constant", "batch_size": 4, "steps": 4_000}  # as in experiments/collapse.toml
 SHORT = {"steps": 500}
-PLANE = [
+Grids = list[tuple[str, str, str, Mapping[str, Any]]]  # losses, samplers, energy, settings
+PLANE: Grids = [
     ("hinge,log,square-square", "uniform", "mlp", SHORT),
     ("hinge", "langevin", "mlp", SHORT),
     ("ml", "pcd", "mlp", SHORT),
     ("nll", "quadrature", "mlp", SHORT),
 ]
-NUMBERS = [("hinge,square-square", "uniform,langevin", "mlp", {}), ("energy", "none", "regressor", {})]
-LABELS = [("nll", "exhaustive", "mlp", {}), ("hinge,log,square-square", "most-offending", "mlp", {})]
-# task: (losses, samplers, energy, settings) of what ends as a good energy there.
-GOOD = {
+NUMBERS: Grids = [("hinge,square-square", "uniform,langevin", "mlp", {}), ("energy", "none", "regressor", {})]
+LABELS: Grids = [("nll", "exhaustive", "mlp", {}), ("hinge,log,square-square", "most-offending", "mlp", {})]
+# By task, what ends as a good energy there.
+GOOD: Mapping[str, Grids] = {
     "moons": PLANE, "8gaussians": PLANE, "checkerboard": PLANE, "parabola": NUMBERS, "classes": LABELS,
     "pinwheel": PLANE, "circles": PLANE, "ellipse": NUMBERS[:1],
 }  # fmt: skip
 TEST = {"pinwheel", "circles", "ellipse"}
 # (task, loss, sampler, energy): what it must be called, and settings.
-BAD = {
+BAD: Mapping[tuple[str, str, str, str], tuple[str, Mapping[str, Any]]] = {
     **{
         (task, "energy", "none", "mlp"): ("unbounded", SHORT)
         for task in ("moons", "8gaussians", "parabola", "pinwheel")
@@ -73,19 +75,21 @@ class Case(NamedTuple):
         return self.verdict != "healthy" if self.expected == NOT_HEALTHY else self.verdict == self.expected
 
 
-def train(options: argparse.Namespace, name: str, axes: Mapping[str, str], settings: Mapping[str, Any]) -> list[Any]:
-    """The finished runs of a grid: (record, its folder)."""
-    asked = config.grid({**axes, "seed": options.seeds}, settings)
-    whole = commands.Options("", name, options.results, True, None, False, True, True)
-    with contextlib.redirect_stdout(None):
-        commands.sweep(None, False, asked, whole)
+def train(
+    options: argparse.Namespace, name: str, axes: Mapping[str, str], settings: Mapping[str, Any]
+) -> list[tuple[Record, Path]]:
+    """Train the runs of a grid where they are not there yet: (record, its folder)."""
+    command = [*EBM, "sweep", "--name", name, "--results", str(options.results), "--no-pictures", "--yes"]
+    command += [word for axis, values in axes.items() for word in (f"--{axis}", values)]
+    command += [word for setting, value in settings.items() for word in ("--set", f"{setting}={value}")]
+    subprocess.run([*command, "--seeds", options.seeds], check=True, stdout=subprocess.DEVNULL)
     folder = options.results / name
-    return [(record, folder / "runs" / record["id"]) for record in store.records(folder)]
+    return [(record, folder / "runs" / record.id) for record in store.records(folder)]
 
 
-def judged(record: Mapping[str, Any], first: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
+def judged(record: Record, first: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
     """The verdict, on the scales of the run."""
-    settings = record["config"]
+    settings = record.config
     scales = [1 / settings["beta"], *([settings["margin"]] if "margin" in settings else [])]
     return collapse.verdict(measures, first, min(scales), max(scales))[0]
 
@@ -115,9 +119,9 @@ def with_basin(probed: Mapping[str, np.ndarray], targets: Mapping[str, np.ndarra
     return {name: dented(name) for name in probed}
 
 
-def cases(record: Mapping[str, Any], folder: Path) -> Iterator[Case]:
+def cases(record: Record, folder: Path) -> Iterator[Case]:
     """A good run and what is made of it."""
-    settings = record["config"]
+    settings = record.config
     task = find("task", settings["task"]).build(settings)
     first = store.curves(folder)[0]
     place = (settings["task"], f"{settings['loss']}, {settings['sampler']}")
@@ -132,12 +136,13 @@ def cases(record: Mapping[str, Any], folder: Path) -> Iterator[Case]:
     probed = jax.tree.map(np.asarray, jax.jit(lambda targets: task.probe(model, task.data(), targets))(targets))
     energies = {name: value for name, value in probed.items() if value.dtype == np.float32}
     made = {
-        kind: (must, {n: f(e) for n, e in energies.items()}) for kind, (must, f) in variants(record["metrics"]).items()
+        kind: (must, {n: f(e) for n, e in energies.items()}) for kind, (must, f) in variants(record.metrics).items()
     }
     if "grid" in targets:
         made["basin"] = ("spurious", with_basin(energies, targets, settings["seed"]))
     for kind, (expected, changed) in made.items():
-        yield case(kind, expected, task.measure({**probed, **changed}, True, settings["beta"], threshold(settings)))
+        evaluation = task.measure({**probed, **changed}, True, settings["beta"], threshold(settings))
+        yield case(kind, expected, all_measures(evaluation))
 
 
 def collected(options: argparse.Namespace) -> Iterator[Case]:
@@ -146,12 +151,12 @@ def collected(options: argparse.Namespace) -> Iterator[Case]:
         for number, (losses, samplers, energies, settings) in enumerate(grids):
             axes = {"task": task, "loss": losses, "sampler": samplers, "energy": energies}
             for record, folder in train(options, f"good-{task}-{number}", axes, settings):
-                if record["status"] == "done":
+                if record.finished:
                     yield from cases(record, folder)
     for (task, loss, sampler, energy), (expected, settings) in BAD.items():
         axes = {"task": task, "loss": loss, "sampler": sampler, "energy": energy}
         for record, folder in train(options, f"bad-{task}-{loss}-{energy}", axes, settings):
-            first, measures = store.curves(folder)[0], record["metrics"]
+            first, measures = store.curves(folder)[0], dict(record.metrics)
             measures["spread / start"] = measures["energy_spread"] / first["energy_spread"]
             kind = f"{loss} on {energy}"
             yield Case(task, kind, f"{loss}, {sampler}", expected, judged(record, first, measures), measures)

@@ -3,6 +3,8 @@
 import sys
 
 if sys.platform == "win32":  # what follows imports fcntl
-    sys.exit(
-        "ebm: Windows is not supported, because locks and signals are POSIX; install ebm inside WSL and run it there"
+    print(
+        "ebm: Windows is not supported, because locks and signals are POSIX; install ebm inside WSL and run it there",
+        file=sys.stderr,
     )
+    sys.exit(2)

@@ -72,7 +72,7 @@ def measures() -> Table:
 
 def settings() -> Table:
     """One row per setting of the training."""
-    choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    choices = {"optimizer": list(OPTIMIZERS), "schedule": list(SCHEDULES)}
     rows: list[list[Cell]] = [
         [one.name, setting(one.default), ", ".join(choices.get(one.name, ()))] for one in SETTINGS.values()
     ]

@@ -1,9 +1,6 @@
 """A loss from another package: that of AdaBoost, on energies."""
 
-from ebmcli.core.lazy import Array, jnp
-from ebmcli.core.decorators import loss
-from ebmcli.core.types import Energies, Positive
-from ebmcli.losses._terms import mean
+from ebmcli.plugin import Array, Energies, Positive, jnp, loss, mean
 
 
 @loss(promised="infinite", flat="1", reference="Freund & Schapire 1997; of pairs: Freund et al. 2003")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), ROOT / "results" / "README.md"])
+DOCS = (ROOT / "docs").rglob("*.md")
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md", *DOCS])
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,11 @@ def test_on_windows_the_command_says_what_to_do():
     """The platform is put on; the rest of the package is not reached."""
     code = "import sys; sys.platform = 'win32'; import ebmcli.cli.app"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "WSL" in done.stderr
+
+
+def test_ci_calls_the_test_command_of_readme():
+    command = re.search(r"^    (pip install .*pytest)$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)[1]
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
