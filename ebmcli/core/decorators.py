@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_type_hints
 
 from ebmcli.core import registry
-from ebmcli.core.errors import UsageError
+from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.margins import Margin
 from ebmcli.core.needs import Need, Source
 from ebmcli.core.needs import answers as kind_of_answer
@@ -77,7 +77,7 @@ def loss(
     def traits(name: str) -> LossTraits:
         asked = named_needs(needs, name, *OF_A_LOSS)
         wanted = named_needs(wants, name, *OF_A_LOSS)
-        return LossTraits(asked, wanted, Margin.parse(promised), flat, penalty, Cost(evaluations, gradients))
+        return LossTraits(asked, wanted, Margin.parse(promised, name), flat, penalty, Cost(evaluations, gradients))
 
     def check(unit: LossUnit) -> None:
         _has(unit, [penalty] if penalty else [], "penalty")
@@ -163,10 +163,11 @@ def energy(
         return EnergyTraits(offers, rule, following, served, conditional, question, defaults or {}, seconds)
 
     def check(unit: EnergyUnit) -> None:
-        rule = unit.traits.nonnegative
-        _has(unit, [] if isinstance(rule, bool) else rule, "nonnegative")
-        _has(unit, unit.traits.follows, "follows")
-        _has(unit, [name for settings in unit.traits.only.values() for name in settings], "only")
+        traits = unit.traits
+        rule = {} if isinstance(traits.nonnegative, bool) else traits.nonnegative
+        _can_have(unit, [(name, value) for name, values in rule.items() for value in values], "nonnegative")
+        _can_have(unit, [(name, value) for name, by in traits.follows.items() for value in by.values()], "follows")
+        _can_have(unit, [pair for settings in traits.only.values() for pair in settings.items()], "only")
 
     return _registered("energy", traits, check, reference, version)
 
@@ -287,4 +288,15 @@ def _has(unit: Unit[Any], names: Iterable[str], told: str) -> None:
     """Raise UsageError where a unit speaks of a hyperparameter that it does not have."""
     for name in names:
         if name not in unit.parameters:
-            raise UsageError(f"{unit.kind} {unit.name}: {told} speaks of {name}, which is none of its hyperparameters")
+            near = unknown("hyperparameter", name, list(unit.parameters) or ["none"])
+            raise UsageError(f"{unit.kind} {unit.name}: {told}: {near}")
+
+
+def _can_have(unit: Unit[Any], settings: Iterable[tuple[str, Any]], told: str) -> None:
+    """Raise UsageError where a unit speaks of a hyperparameter or of a value that it does not have."""
+    for name, value in settings:
+        _has(unit, [name], told)
+        try:
+            unit.parameters[name].validate(value)
+        except UsageError as error:
+            raise UsageError(f"{unit.kind} {unit.name}: {told}: {error}") from None

@@ -25,10 +25,10 @@ class Margin:
     applies: bool = True
 
     @classmethod
-    def parse(cls, text: str) -> "Margin":
+    def parse(cls, text: str, unit: str = "a loss") -> "Margin":
         """Read `none`, `-`, `infinite`, a number, or `m`, the last two with or without `, absolute`.
 
-        Raises UsageError for anything else.
+        Raises UsageError for anything else; unit: who said it, for the message.
         """
         word, comma, kind = text.partition(",")
         named = {"none": cls(None), "-": cls(None, applies=False), "infinite": cls(math.inf)}
@@ -42,7 +42,7 @@ class Margin:
                     return cls(float(word), bool(comma))
             except ValueError:
                 pass
-        raise UsageError(f"promised={text!r}: write none, 0, m, infinite, or - where margins do not apply; "
+        raise UsageError(f"{unit}: promised={text!r}: write none, 0, m, infinite, or - where margins do not apply; "
                          "a level of wrong answers is `m, absolute`")  # fmt: skip
 
     def value(self, config: Mapping[str, Any]) -> float | None:

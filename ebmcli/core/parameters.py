@@ -100,7 +100,8 @@ class Parameter:
         low, high = self._bounds()
         if not abs(value) < 10**300:  # not finite, or an integer that no float holds
             return "a finite number"
-        return f"at least {low:,g}" if value < low else f"at most {high:,g}" if value > high else ""
+        style = "," if self.type is int else ",g"  # a whole number with all its digits
+        return f"at least {low:{style}}" if value < low else f"at most {high:{style}}" if value > high else ""
 
 
 def _either(choices: Iterable[str]) -> str:

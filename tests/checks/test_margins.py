@@ -1,26 +1,24 @@
 """`ebm check`: the margins of the registered losses from their formulas, and losses that promise another."""
 
+import importlib
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.shell import ROOT, ebm, run_here
 
-import ebmcli
-from ebmcli.checks import margins as check
+from ebmcli.checks import margins
+from ebmcli.cli import check as command
+from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.core import registry
 
 LOSSES = registry.units("loss")
-JUDGED = [name for name, unit in LOSSES.items() if unit.promised != "-"]
-ROOT = Path(ebmcli.__file__).parent.parent
-EXAMPLE = ROOT / "examples" / "my-loss"
+JUDGED = [name for name, unit in LOSSES.items() if unit.traits.promised.applies]
+EXAMPLE = ROOT.parent / "examples" / "my-loss"
 LN2 = math.log(2)
 # What is known of each loss: (margin, gradient test, lowest loss on a flat energy, the levels from which to which).
 KNOWN = {
@@ -43,31 +41,38 @@ KNOWN = {
     "nce": ("infinite", "yes", 2 * LN2, None),  # (1 + K) ln(1 + K) - K ln K with one answer: log Z is fitted
     "pirl": ("infinite", "yes", 2 * LN2, None),
 }
-judge = cache(lambda name: check.judge(LOSSES[name]))
-survey = cache(lambda name: check.survey(LOSSES[name]))
+survey = cache(lambda name, survey=margins.survey: survey(LOSSES[name]))
+
+
+@cache
+def judge(name):
+    """What is found of a registered loss, from its survey, which other tests look at, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(margins, "survey", lambda unit: survey(unit.name))
+        return margins.judge(LOSSES[name])
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_keeps_the_margin_that_it_promises_or_says_why_it_has_none(name):
-    record = judge(name)
-    if LOSSES[name].promised == "-":
-        assert (record["agrees"], record["found"]) == (None, None)
-        assert record["reason"]
+    finding, promised = judge(name), LOSSES[name].traits.promised
+    if promised.applies:
+        assert (finding.agrees, finding.found, finding.reason) == (True, promised.text(), None)
     else:
-        assert (record["agrees"], record["found"], record["reason"]) == (True, LOSSES[name].promised, None)
+        assert (finding.agrees, finding.found) == (None, None)
+        assert finding.reason
 
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_what_is_found_is_what_is_known(name):
     found, gradient, flat, levels = KNOWN[name]
-    record = judge(name)
-    assert (record["found"], record["gradient_test"]) == (found, gradient)
-    assert record["flat"] == pytest.approx(flat, abs=5e-4)
-    assert record["flat_at"] == (levels and pytest.approx(levels, abs=5e-4))
+    finding = judge(name)
+    assert (finding.found, finding.gradient_test) == (found, gradient)
+    assert finding.flat == pytest.approx(flat, abs=5e-4)
+    assert finding.flat_at == (levels and pytest.approx(levels, abs=5e-4))
     good = {"none": "no", "0": "no", "infinite": "yes"}.get(found, "below m")
-    assert record["condition_3"] == good
+    assert finding.condition_3 == good
     push_up = {"none": "never", "0": "gap < 0", "m": "gap < m", "m, absolute": "F- < m", "infinite": "any gap"}
-    assert record["push_up"] == push_up[found]
+    assert finding.push_up == push_up[found]
 
 
 def condition_3(one, margin):
@@ -79,14 +84,14 @@ def condition_3(one, margin):
 @pytest.mark.parametrize("name", JUDGED)
 def test_condition_3_holds_to_the_letter_just_below_the_margin_and_not_above(name):
     for one in survey(name)[0]:
-        margin = check.largest_margin(one)
+        margin = margins.largest_margin(one)
         if margin == np.inf:
             best = np.argmin(one.loss)
             assert one.wrong[best] == one.wrong.max(), "only the edge of the box stops it"
-            assert condition_3(one, one.gap[best] - check.STEP)
+            assert condition_3(one, one.gap[best] - margins.STEP)
         else:
-            assert condition_3(one, margin - check.STEP)
-            assert not condition_3(one, margin + check.STEP)
+            assert condition_3(one, margin - margins.STEP)
+            assert not condition_3(one, margin + margins.STEP)
 
 
 def test_the_fitted_log_z_leaves_nce_free_of_the_level():
@@ -123,7 +128,7 @@ def dropped(e, margin: float = 1.0):
     """a hinge without its margin"""
     return relu(e.positive - e.negatives).mean()
 
-@loss(promised="m")
+@loss(promised="0")
 def fixed(e):
     """a hinge whose margin cannot be set"""
     return relu(1 + e.positive - e.negatives).mean()
@@ -178,7 +183,7 @@ def undefined(e):
     """log of a gap"""
     return -jnp.log(e.negatives - e.positive).mean()
 
-@loss("view", promised="m")
+@loss("view", promised="0")
 def seen(v):
     """of a View"""
     return v.energy(v.y)
@@ -189,6 +194,11 @@ def seen(v):
 def honest(e, margin: float = 1.0):
     """a hinge with maximum"""
     return relu(margin + e.positive - e.negatives).mean()
+
+@loss(promised="1")
+def honest_number(e):
+    """a hinge whose margin cannot be set"""
+    return relu(1 + e.positive - e.negatives).mean()
 
 @loss(promised="m, absolute")
 def honest_levels(e, margin: float = 1.0):
@@ -228,16 +238,7 @@ DISHONEST = {
     "undefined": (None, "its value at F+ = -2.96875, F- = -2.98438 is nan"),
     "seen": (None, "a loss of a View"),
 }  # fmt: skip
-HONEST = ["honest", "honest-levels", "sharp", "steep"]
-
-
-def ebm(*arguments, cwd):
-    """Run the command where the packages of the working folder are installed, too."""
-    path = os.pathsep.join([str(cwd), str(ROOT)])
-    return subprocess.run(
-        [sys.executable, "-m", "ebmcli", *arguments],
-        cwd=cwd, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, timeout=300,
-    )  # fmt: skip
+HONEST = ["honest", "honest-number", "honest-levels", "sharp", "steep"]
 
 
 def install(folder, name, entry_points):
@@ -251,48 +252,50 @@ def install(folder, name, entry_points):
 
 @pytest.fixture(scope="module")
 def strangers(tmp_path_factory):
-    """What `ebm check --json` says of them: (the finished process, {name: record})."""
+    """What `ebm check --json` prints where a package has registered them: (errors, {name: finding})."""
     folder = tmp_path_factory.mktemp("strangers")
     (folder / "strangers.py").write_text(STRANGERS)
-    install(folder, "strangers", {"strangers": "strangers"})
-    done = ebm("check", *DISHONEST, *HONEST, "other", "hinge", "--json", cwd=folder)
-    assert "Traceback" not in done.stderr
-    return done, {record["loss"]: record for record in json.loads(done.stdout)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry._units, "loss", dict(LOSSES))
+        patch.syspath_prepend(folder)
+        importlib.import_module("strangers")
+        out, err = run_here(folder, "check", *DISHONEST, *HONEST, "other", "hinge", "--json", code=ExitCode.UNFINISHED)
+    return err.splitlines(), {found["loss"]: found for found in json.loads(out)}
 
 
 def test_a_broken_promise_is_exit_code_3_and_a_sentence_a_loss(strangers):
-    done, records = strangers
-    assert done.returncode == 3
-    assert [line.split()[1] for line in done.stderr.splitlines()] == list(DISHONEST)
-    assert list(records) == [*DISHONEST, *HONEST, "other", "hinge"]
+    errors, findings = strangers
+    assert ExitCode.UNFINISHED == 3
+    assert [line.split()[1] for line in errors] == list(DISHONEST)
+    assert list(findings) == [*DISHONEST, *HONEST, "other", "hinge"]
 
 
 @pytest.mark.parametrize("name", DISHONEST)
 def test_a_dishonest_loss_is_found_out(strangers, name):
-    done, records = strangers
+    errors, findings = strangers
     found, words = DISHONEST[name]
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith(f"ebm: {name} promises the margin ")]
+    (line,) = [line for line in errors if line.startswith(f"ebm: {name} promises the margin ")]
     assert words in line
-    assert (records[name]["agrees"], records[name]["found"]) == (False, found)
+    assert (findings[name]["agrees"], findings[name]["found"]) == (False, found)
 
 
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_loss_is_not_accused(strangers, name):
-    record = strangers[1][name]
-    assert (record["agrees"], record["found"]) == (True, record["promised"])
+    finding = strangers[1][name]
+    assert (finding["agrees"], finding["found"]) == (True, finding["promised"])
 
 
 def test_a_stranger_without_a_margin_is_listed_with_the_reason(strangers):
-    record = strangers[1]["other"]
-    assert (record["agrees"], record["reason"]) == (None, "declares that it has none")
+    finding = strangers[1]["other"]
+    assert (finding["agrees"], finding["reason"]) == (None, "declares that it has none")
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
 def test_all_losses_stand_in_the_tables(monkeypatch, capsys):
-    monkeypatch.setattr(check, "judge", lambda unit: judge(unit.name))
-    assert check.check([], as_json=False) == 0
+    monkeypatch.setattr(command, "judge", lambda unit: judge(unit.name))
+    assert command.check([], as_json=False) == ExitCode.OK
     printed = capsys.readouterr()
     assert printed.err == ""
     rows = [line.split() for line in printed.out.splitlines() if line.strip()]
@@ -302,22 +305,21 @@ def test_all_losses_stand_in_the_tables(monkeypatch, capsys):
 
 
 def test_an_unknown_name_is_exit_code_2(tmp_path):
-    done = ebm("check", "hinge", "hing", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "unknown loss 'hing': did you mean hinge?" in done.stderr
+    out, err = run_here(tmp_path, "check", "hinge", "hing", code=ExitCode.USAGE)
+    assert (out, ExitCode.USAGE) == ("", 2)
+    assert "unknown loss 'hing': did you mean hinge?" in err
 
 
 @pytest.mark.slow
 def test_the_example_package_is_listed_checked_and_trained(tmp_path):
     """What its pyproject.toml says is installed, and its README's commands are given."""
     entry_points = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]["entry-points"]
-    shutil.copy(EXAMPLE / "my_loss.py", tmp_path)
-    install(tmp_path, "my-loss", entry_points["ebmcli.plugins"])
+    site = tmp_path / "site"
+    install(site, "my-loss", entry_points["ebmcli.plugins"])
+    shutil.copy(EXAMPLE / "my_loss.py", site)
 
     def records(*arguments):
-        done = ebm(*arguments, "--json", cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return json.loads(ebm(tmp_path, *arguments, "--json")[0])
 
     (listed,) = [one for one in records("list", "losses") if one["name"] == "exponential"]
     assert listed["formula"] == "exp(rate (F+ - F-))"
