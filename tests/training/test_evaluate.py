@@ -1,15 +1,18 @@
 """From snapshots to records: hand-made probes whose measures are known, on the plane and on letters."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ebmcli.core.registry import find
-from ebmcli.tasks import letters
+from ebmcli.core.types import Cost, Model
+from ebmcli.tasks import _kassel, letters
 from ebmcli.training import evaluate
 from ebmcli.training.engine import Snapshot
 from ebmcli.training.loop import Progress
 
-DATA = letters.words()
+DATA = _kassel.words()
 COARSE = slice(None, None, letters.COARSE)
 CHOSEN = letters.test_words("small", 3)[COARSE]
 SIZE = len(CHOSEN)
@@ -27,7 +30,7 @@ def probed(**changes):
 
 
 def measure(**changes):
-    return TASK.measure(probed(**changes), False, 1.0, 1.0)
+    return evaluate.measures(TASK.measure(probed(**changes), False, 1.0, 1.0))
 
 
 def test_letters_are_measured_on_the_test_words_alone():
@@ -67,35 +70,31 @@ def test_an_energy_of_the_image_alone_is_flat_on_letters():
     flat = measure(offending=right, random=right, found=np.zeros_like(DATA["label"][COARSE]))
     line = {"step": 10, "train_loss": 1.0, "active_share": 1.0, **flat}
     start = line | {"energy_spread": 1.3}
-    status, metrics = evaluate.conclude(TASK, CONFIG, [start | {"step": 0}, line], line, -1, (10, 0))
+    status, metrics = evaluate.conclude(TASK, CONFIG, [start | {"step": 0}, line], line, -1, Cost(10))
     assert (status, metrics["verdict"]) == ("done", "flat")
 
 
-def test_what_is_read_is_the_lower_answer_and_a_tie_is_read_wrong():
-    from ebmcli.core.lazy import jax, jnp
-    from ebmcli.core.types import Energy
+@jax.jit
+def reading(level, labels, targets):
+    """What is read by an energy that gives the right answer 0 and every other `level`."""
 
-    def model(level):
-        """An energy that gives the right answer 0 and every other `level`."""
+    def apply(x, y):
+        same = jnp.all(jnp.where(x.mask, y, 0)[None] == labels["label"], axis=1).any()
+        return jnp.where(same, 0.0, level)
 
-        def other(x, y, reward):
-            return jnp.where(x.mask, (y + 1) % 26, y)
+    def other(x, y, reward):
+        return jnp.where(x.mask, (y + 1) % 26, y)
 
-        labels = {name: jnp.asarray(DATA[name]) for name in ("label", "pixels", "length")}
+    return TASK.probe(Model(apply, best_different=other), labels, targets)["found"]
 
-        def apply(x, y):
-            same = jnp.all(jnp.where(x.mask, y, 0)[None] == labels["label"], axis=1).any()
-            return jnp.where(same, 0.0, level)
 
-        return Energy(init=lambda: None, apply=apply, best_different=other), labels
-
+@pytest.mark.parametrize(("level", "right"), [(1.0, True), (0.0, False), (-1.0, False)])
+def test_what_is_read_is_the_lower_answer_and_a_tie_is_read_wrong(level, right):
     targets = {name: value[:40] for name, value in TASK.targets(False).items()}
-    for level, right in ((1.0, True), (0.0, False), (-1.0, False)):
-        energy, data = model(level)
-        found = jax.jit(lambda targets, energy=energy, data=data: TASK.probe(energy, data, targets))(targets)["found"]
-        labels = DATA["label"][targets["index"]]
-        present = np.arange(labels.shape[1]) < DATA["length"][targets["index"]][:, None]
-        assert np.array_equal(((np.asarray(found) == labels) | ~present).all(axis=1), np.full(40, right))
+    read = np.asarray(reading(level, {name: DATA[name] for name in ("label", "pixels", "length")}, targets))
+    labels = DATA["label"][targets["index"]]
+    present = np.arange(labels.shape[1]) < DATA["length"][targets["index"]][:, None]
+    assert np.array_equal(((read == labels) | ~present).all(axis=1), np.full(40, right))
 
 
 def snapshot(positive, negatives, diverged=-1, fine=False, **changes):
@@ -136,17 +135,31 @@ def test_a_record_has_the_fine_measures_the_growth_of_the_coarse_and_the_cost():
     steps = [0, 100, 200, 300, 400, 500, 600, 700, 800]
     history = [line(step, 1 + 2 * np.log(max(step, 1))) for step in steps]
     config = CONFIG | {"steps": 800}
-    status, metrics = evaluate.conclude(TASK, config, history, line(800, 99.0, cer=0.1), -1, (8000, 400))
+    status, metrics = evaluate.conclude(TASK, config, history, line(800, 99.0, cer=0.1), -1, Cost(10, 1))
     assert (status, metrics["gap_q50"], metrics["cer"], metrics["verdict"]) == ("done", 99.0, 0.1, "healthy")
     assert metrics["gap_growth"] == pytest.approx(2.0)
-    assert (metrics["energy_evaluations"], metrics["energy_gradients"]) == (8000, 400)
+    assert (metrics["energy_evaluations"], metrics["energy_gradients"]) == (8000, 800)
     assert metrics["epochs"] == pytest.approx(800 * 4 / (~letters.test_words("small", 3)).sum())
     assert "step" not in metrics
 
 
+def test_a_run_whose_sampler_declares_no_cost_has_no_count():
+    _, metrics = evaluate.conclude(TASK, CONFIG, [line(0, 0.0)], line(9, 0.5), -1, None)
+    assert metrics["energy_evaluations"] is metrics["energy_gradients"] is None
+
+
+def test_measures_of_several_evaluations_and_of_a_task_that_works_out_its_own_are_put_together():
+    words, segmented = TASK.measure(probed(), False, 1.0, 1.0)
+    together = evaluate.measures((words, segmented))
+    assert together == evaluate.measures(words) | evaluate.measures(segmented) == measure()
+    assert evaluate.measures({"mine": 1.0}) == {"mine": 1.0}
+    assert evaluate.measures((words, {"mine": 1.0})) == evaluate.measures(words) | {"mine": 1.0}
+    assert evaluate.measures(()) == {}
+
+
 def test_a_diverged_record_has_the_last_finite_measures_and_its_step():
     history = [line(0, 0.0), line(1, 1.0), line(2, 2.0)]
-    status, metrics = evaluate.conclude(TASK, CONFIG, history, None, 3, (100, 10))
+    status, metrics = evaluate.conclude(TASK, CONFIG, history, None, 3, Cost(10, 1))
     assert (status, metrics["diverged_step"], metrics["gap_q50"], metrics["verdict"]) == (
         "diverged",
         3,
@@ -154,8 +167,9 @@ def test_a_diverged_record_has_the_last_finite_measures_and_its_step():
         "diverged",
     )
     assert metrics["energy_evaluations"] == 40, "four steps were computed, the fourth of them in vain"
+    assert metrics["energy_gradients"] == 4
     assert "not finite at step 3" in metrics["verdict_reason"]
-    status, metrics = evaluate.conclude(TASK, CONFIG, [], None, -1, (100, 10))
+    status, metrics = evaluate.conclude(TASK, CONFIG, [], None, -1, Cost(10, 1))
     assert (status, metrics["verdict"]) == ("diverged", "diverged")
 
 
@@ -163,9 +177,9 @@ def test_the_verdict_sees_the_scales_of_the_run():
     """A spread of 0.05 is flat at beta 1 and margin 1, not at margin 0.1 or at beta 100."""
     last, first = line(9, 0.04, energy_spread=0.05), line(0, 0.0, energy_spread=0.01)
     for changes, verdict in (({}, "flat"), ({"margin": 0.1}, "healthy"), ({"beta": 100.0}, "healthy")):
-        _, metrics = evaluate.conclude(TASK, CONFIG | changes, [first, last], last, -1, (1, 1))
+        _, metrics = evaluate.conclude(TASK, CONFIG | changes, [first, last], last, -1, Cost(1, 1))
         assert metrics["verdict"] == verdict
     last = line(9, -500.0, energy_spread=5e3, gap_q90=1.0)
     for changes, verdict in (({}, "unbounded"), ({"margin": 1e4}, "healthy")):
-        _, metrics = evaluate.conclude(TASK, CONFIG | changes, [first, last], last, -1, (1, 1))
+        _, metrics = evaluate.conclude(TASK, CONFIG | changes, [first, last], last, -1, Cost(1, 1))
         assert metrics["verdict"] == verdict

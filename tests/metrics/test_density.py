@@ -1,29 +1,11 @@
-"""Measures on cases with a known answer."""
+"""Integrals on the plane, on energies with a known answer."""
 
 import numpy as np
 import pytest
+from helpers.gaussians import AREA, BOX, CELLS, GRID, STANDARD, gaussian
 from scipy import optimize, special
 
-from ebmcli.metrics import answers as conditional
-from ebmcli.metrics import collapse, density, margin, sequence
-from ebmcli.metrics import plane as unconditional
-
-BOX = (-5.0, 5.0)
-CELLS = 256
-AREA = (10 / CELLS) ** 2
-GRID = density.grid(BOX, CELLS)
-
-
-def gaussian(mean, sd):
-    """The log-density of a round Gaussian."""
-
-    def log_density(y):
-        return -np.square(y - np.asarray(mean)).sum(axis=1) / (2 * sd**2) - np.log(2 * np.pi * sd**2)
-
-    return log_density
-
-
-STANDARD = density.truth(gaussian((0.0, 0.0), 0.7), BOX, CELLS, 0.1)
+from ebmcli.metrics import density
 
 
 def test_log_partition_of_a_gaussian_energy():
@@ -194,126 +176,3 @@ def test_the_data_region_holds_its_mass_and_far_is_outside_it_by_the_growth():
     assert 0.999 <= mass < 0.9992
     radius = 0.7 * np.sqrt(-2 * np.log(0.001))
     assert np.hypot(*GRID[STANDARD.far].T).min() == pytest.approx(radius + 0.1, abs=0.06)
-
-
-def test_auroc_of_perfect_inverted_and_constant_energies():
-    right, other = np.array([0.0, 1.0]), np.array([2.0, 3.0, 4.0])
-    assert collapse.auroc(right, other) == 1
-    assert collapse.auroc(-right, -other) == 0
-    assert collapse.auroc(np.ones(5), np.ones(7)) == 0.5
-    assert collapse.auroc(np.array([0.0, 2.0]), np.array([1.0, 2.0])) == pytest.approx((2 + 0.5) / 4)
-
-
-def measures(energy, data_energy):
-    return unconditional.measures(energy, data_energy, STANDARD, 1.0, 1.0)
-
-
-def test_levels_of_the_right_and_of_the_most_offending_answer():
-    found = measures(np.where(STANDARD.far, 3.0, 1.0), np.full(10, 2.0))
-    assert (found["energy_level"], found["offending_level"], found["gap_q50"]) == (2.0, 3.0, 1.0)
-    energy, wrong = np.array([[1.0, 4.0, 9.0], [5.0, 2.0, 8.0]]), ~np.eye(3, dtype=bool)[:2]
-    found = conditional.measures(energy, np.array([1.0, 2.0]), wrong, 1.0, 1.0, 0.0)
-    assert (found["energy_level"], found["offending_level"], found["gap_q50"]) == (1.5, 4.5, 3.0)
-
-
-def test_a_task_without_a_density_has_no_measures_against_it():
-    truth = STANDARD._replace(log_density=None)
-    found = unconditional.measures(-STANDARD.log_density, np.zeros(5), truth, 1.0, 0.0)
-    undefined = ("kl", "kl_error", "kl_beta_star", "tv", "spurious_mass", "mse_log_density")
-    assert all(found[name] is None for name in undefined)
-    assert found.keys() == measures(-STANDARD.log_density, np.zeros(5)).keys()
-    assert found["nll_beta_star"] <= found["nll"]
-    assert {"modes", "high_quality"}.isdisjoint(found)
-
-
-def test_verdicts_of_energies_whose_state_is_known():
-    rng = np.random.default_rng(1)
-    draws = rng.normal(0, 0.7, (1000, 2))
-    good = -STANDARD.log_density
-    at_data = -gaussian((0.0, 0.0), 0.7)(draws)
-    start = measures(rng.normal(0, 0.5, len(GRID)), rng.normal(0, 0.5, 1000))
-
-    def verdict(energy, at):
-        return collapse.verdict(measures(energy, at), start)[0]
-
-    assert verdict(good, at_data) == "healthy"
-    assert verdict(good + 1e3, at_data + 1e3) == "healthy"
-    assert verdict(np.zeros(len(GRID)), np.zeros(1000)) == "flat"
-    assert verdict(np.full(len(GRID), 1e6), np.full(1000, 1e6)) == "flat"
-    assert verdict(-good, -at_data) == "inverted"
-    assert verdict(1e7 * GRID[:, 0], 1e7 * draws[:, 0]) == "unbounded"
-    basin = np.where(np.hypot(GRID[:, 0] - 3.5, GRID[:, 1] - 3.5) < 1.5, good.min(), good)
-    assert verdict(basin, at_data) == "spurious"
-
-
-def test_the_verdict_knows_the_scale_of_a_run():
-    small = {"energy_spread": 0.05, "energy_level": 0.0, "auroc": 0.9}
-    large = {"energy_spread": 5e4, "energy_level": 0.0, "auroc": 0.9}
-    assert collapse.verdict(small, small)[0] == "flat"
-    assert collapse.verdict(small, small, small=0.1)[0] == "healthy"
-    assert collapse.verdict(large, small)[0] == "unbounded"
-    assert collapse.verdict(large, large)[0] == "healthy", "it has not grown"
-    assert collapse.verdict(large, small, large=1e4)[0] == "healthy"
-
-
-def test_verdicts_that_the_gaps_decide():
-    fair = {"energy_spread": 10.0, "energy_level": 0.0, "auroc": 0.99, "gap_q50": -0.4, "gap_q90": 1.0}
-    assert collapse.verdict(fair, fair)[0] == "healthy"
-    assert collapse.verdict(fair | {"gap_q90": -0.1}, fair)[0] == "spurious"
-    start = fair | {"energy_spread": 1.3}
-    assert collapse.verdict(fair | {"gap_q50": -127.0, "gap_q90": -32.0}, start)[0] == "unbounded"
-
-
-def test_gap_quantiles_and_violations_of_a_hand_made_energy():
-    gaps = np.arange(101) / 100
-    found = margin.summary(gaps, 0.25)
-    assert found["gap_q01"] == pytest.approx(0.01)
-    assert found["gap_q50"] == pytest.approx(0.5)
-    assert found["gap_q90"] == pytest.approx(0.9)
-    assert found["violation_rate"] == pytest.approx(25 / 101)
-
-
-def test_gap_growth_of_a_log_curve_and_of_a_constant():
-    steps = np.arange(1, 21) * 100.0
-    slope, error = margin.gap_growth(steps, 3 + 0.7 * np.log(steps))
-    assert slope == pytest.approx(0.7)
-    assert error == pytest.approx(0.0, abs=1e-9)
-    assert margin.gap_growth(steps, np.full(20, 2.0))[0] == pytest.approx(0.0)
-    assert margin.gap_growth(steps[:3], steps[:3]) is None
-
-
-def test_edit_distances_and_collapsed_paths():
-    """kitten, sitting: 3; a word that is empty costs its letters; -1 is padding."""
-    words = ["kitten", "", "abc", "aab"], ["sitting", "abc", "abc", "ab"]
-    padded = [np.array([[*map(ord, w), *[-1] * (8 - len(w))] for w in side]) for side in words]
-    assert sequence.edit_distances(*padded).tolist() == [3, 3, 0, 1]
-    paths = np.array([[1, 1, 9, 1, 9, -1], [9, 9, 9, 9, 9, 9], [2, 3, 3, 9, 9, 4], [5, 9, -1, -1, -1, -1]])
-    found = [[c for c in row if c >= 0] for row in sequence.collapse_symbols(paths, 9).tolist()]
-    assert found == [[1, 1], [], [2, 3, 4], [5]]
-
-
-def test_sequence_errors_count_letters_that_are_there():
-    label = np.array([[1, 2, 3, 0], [4, 5, 0, 0]])
-    length = np.array([3, 2])
-    found = np.array([[1, 2, 9, 9], [4, 5, 7, 7]])
-    assert sequence.character_error(found, label, length) == pytest.approx(1 / 5)
-    assert sequence.exact_match(found, label, length) == 0.5
-
-
-def test_exact_match_of_each_length():
-    label = np.array([[1, 2, 3], [4, 5, 0], [4, 6, 0]])
-    found = np.array([[1, 2, 3], [4, 5, 9], [4, 5, 9]])
-    by_length = sequence.exact_match_by_length(found, label, np.array([3, 2, 2]))
-    assert by_length == {"exact_match_2": 0.5, "exact_match_3": 1.0}
-
-
-def test_reject_curve():
-    """The least sure are rejected first; of equally sure ones the right ones, so that ties do not help."""
-    sure, wrong = np.array([3.0, 1.0, 2.0, 4.0]), np.array([False, True, True, False])
-    rejected, error = sequence.reject_curve(sure, wrong)
-    np.testing.assert_array_equal(rejected, [0, 0.25, 0.5, 0.75, 1])
-    np.testing.assert_array_equal(error, [0.5, 0.25, 0, 0, 0])
-    assert sequence.reject_at(sure, wrong, 0.25) == 0.25
-    assert sequence.reject_at(sure, wrong) == 0.5
-    assert sequence.reject_at(np.zeros(4), wrong) == 1.0
-    assert sequence.reject_at(sure, np.zeros(4, bool)) == 0.0
