@@ -29,8 +29,8 @@ Radius = Annotated[float, Ge(1e-12), Le(1)]  # at most half of a box: its surfac
 
 def _one_search(shape: BatchShape) -> Cost:
     """The cost of the best different answer of each example: among labels all are scored, words are searched."""
-    labels = shape.space.size if isinstance(shape.space, Labels) else 1
-    return Cost(shape.batch_size * (labels + 1))
+    searched = shape.total(shape.space.size) if isinstance(shape.space, Labels) else shape.batch_size
+    return Cost(searched + shape.batch_size)
 
 
 def _best_different(context: SamplerContext, reward: Array | None) -> Sampler:
@@ -140,7 +140,7 @@ def n_best(context: SamplerContext, negatives: Count = 8) -> Sampler:
 
 def _every_answer(shape: BatchShape) -> Cost:
     if isinstance(shape.space, Labels):
-        return Cost(shape.batch_size * shape.space.size)
+        return Cost(shape.total(shape.space.size))
     return _one_search(shape)
 
 

@@ -1,8 +1,9 @@
 """Every registered sampler keeps its contract: shapes, densities, costs, and draws that another key changes. That they
-are what they say is tested by family: test_blind_negatives, test_word_negatives, test_sought_negatives, test_chains."""
+are what they say is tested by family, in tests/samplers."""
 
-import math
+import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,25 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.extend.core import Var, jaxprs_in_params
-from helpers.negatives import (
-    KEY,
-    LABELS,
-    SAMPLERS,
-    SIZE,
-    drawn,
-    sampler,
-    scene,
-)
+from helpers import counting
+from helpers.negatives import KEY, LABELS, SAMPLERS, SIZE, declared_cost, drawn, sampler, scene
+from helpers.quick import quick
 
-from ebmcli.core.types import Setting
-from ebmcli.training import objective
+from ebmcli.core.batching import negative_energies
+from ebmcli.core.types import BatchShape, Cost, Model
 
 
 class Case(NamedTuple):
     """What is known of a sampler's negatives of one kind without running it."""
 
-    leading: Callable[[Setting], tuple[int, ...]] | None  # axes before those of an answer; None: it has no negatives
+    leading: Callable[[BatchShape], tuple[int, ...]] | None  # axes before those of an answer; None: it has no negatives
     values: Mapping[str, Any] = MappingProxyType({})  # hyperparameters of the general tests
     random: bool = True  # another key gives other negatives
     kept: bool = False  # there is a state
@@ -38,15 +32,15 @@ class Case(NamedTuple):
 
 def own(count):
     """Shared by the batch where there is no question, else as many for each."""
-    return lambda at: at.shape(count)
+    return lambda shape: shape.negatives(count)
 
 
 def each(count):
-    return lambda at: (at.batch_size, count)
+    return lambda shape: (shape.batch_size, count)
 
 
 def shared(count):
-    return lambda at: (count,)
+    return lambda shape: (count,)
 
 
 FEW = {"negatives": 50}
@@ -64,17 +58,17 @@ CASES = {
     ("in-batch", "continuous"): Case(each(SIZE - 1), random=False),
     ("in-batch", "finite"): Case(each(SIZE - 1), random=False),
     ("in-batch", "sequence"): Case(each(SIZE - 1), random=False),
-    ("quadrature", "continuous"): Case(lambda at: (9**at.space.dims,), {"nodes": 9}),
+    ("quadrature", "continuous"): Case(lambda shape: (9**shape.space.dims,), {"nodes": 9}),
     ("langevin", "continuous"): Case(own(50), WALK),
-    ("cd", "continuous"): Case(lambda at: (SIZE, 1) if at.conditional else (SIZE,), {"chain_steps": 3}),
+    ("cd", "continuous"): Case(lambda shape: (SIZE, 1) if shape.conditional else (SIZE,), {"chain_steps": 3}),
     ("pcd", "continuous"): Case(own(50), WALK, kept=True),
     ("mala", "continuous"): Case(own(50), WALK, kept=True, measures=ACCEPTED),
     ("hmc", "continuous"): Case(own(50), WALK | {"leaps": 2}, kept=True, measures=ACCEPTED),
     ("exact", "continuous"): Case(own(50), FEW | {"table": 9}),
     ("exact", "finite"): Case(own(50), FEW),
     ("exact", "sequence"): Case(own(50), FEW),
-    ("gibbs", "finite"): Case(own(50), FEW),
-    ("gibbs", "sequence"): Case(own(50), FEW),
+    ("gibbs", "finite"): Case(own(50), FEW | {"chain_steps": 2}),
+    ("gibbs", "sequence"): Case(own(50), FEW | {"chain_steps": 2}),
     ("generator", "continuous"): Case(own(50), FEW | {"latent": 3, "generator_hidden": 5}, kept=True),
     ("most-offending", "continuous"): Case(each(1), {"starts": 3, "descent_steps": 3}),
     ("most-offending", "finite"): Case(each(1), random=False),
@@ -89,25 +83,23 @@ CASES = {
 
 
 def test_every_registered_sampler_has_its_cases_and_every_case_a_sampler():
-    given = {(name, answers) for name, unit in SAMPLERS.items() for answers in unit.gives}
+    given = {(name, answers) for name, unit in SAMPLERS.items() for answers in unit.traits.gives}
     assert given == set(CASES), f"kinds of negatives without a case, or the reverse: {given ^ set(CASES)}"
 
 
-def settings():
-    """Every sampler with every kind of answer, without and with a question where either makes sense."""
-    return [
-        pytest.param(name, answers, conditional, id=f"{name}-{answers}{'-x' * conditional}")
-        for (name, answers), conditional in product(CASES, (False, True))
-        if name in SAMPLERS and (conditional or not (answers == "sequence" or SAMPLERS[name].conditional))
-    ]
+EVERY = [  # sampler with every kind of answer, without and with a question where either makes sense
+    pytest.param(name, answers, conditional, id=f"{name}-{answers}{'-x' * conditional}")
+    for (name, answers), conditional in product(CASES, (False, True))
+    if name in SAMPLERS and (conditional or not (answers == "sequence" or SAMPLERS[name].traits.conditional))
+]
 
 
-@pytest.mark.parametrize(("name", "answers", "conditional"), settings())
-def test_contract(name, answers, conditional):
-    """Shape and type of the negatives and of their energies; the state keeps its structure; a report of numbers."""
+@pytest.mark.parametrize(("name", "answers", "conditional"), EVERY)
+def test_negatives_and_their_energies_have_the_shapes_and_types_that_are_known(name, answers, conditional):
+    """And the state keeps its structure; a report is of numbers."""
     case = CASES[name, answers]
-    setting, model, batch = scene(answers, conditional, reward=1.0)
-    drawer = sampler(name, setting, **case.values)
+    context, model, batch = scene(answers, conditional, reward=1.0)
+    drawer = sampler(name, context, **case.values)
     state = jax.eval_shape(drawer.init, KEY, batch)
     y, after = jax.eval_shape(lambda key, state: drawn(drawer, key, state, model, batch), KEY, state)
     assert jax.tree.structure(after) == jax.tree.structure(state)
@@ -117,66 +109,69 @@ def test_contract(name, answers, conditional):
     assert bool(jax.tree.leaves(state)) == case.kept
     report = jax.eval_shape(drawer.report, after)
     assert {name: leaf.shape for name, leaf in report.items()} == dict.fromkeys(case.measures, ())
-    assert 0 <= drawer.gradients <= drawer.evaluations
     if case.leading is None:
         assert y is None
-        assert drawer.evaluations == 0
         return
-    assert y.shape == (*case.leading(setting), *batch.y.shape[1:])
+    leading = case.leading(context.shape)
+    assert y.shape == (*leading, *batch.y.shape[1:])
     assert y.dtype == batch.y.dtype
-    energies = jax.eval_shape(lambda y: objective.scored(model, batch, y), y)
-    assert energies.shape == (
-        case.leading(setting) if len(y.shape) > batch.y.ndim or not conditional else (SIZE, len(y))
-    )
+    energies = jax.eval_shape(lambda y: negative_energies(model, batch, y), y)
+    assert energies.shape == (leading if len(y.shape) > batch.y.ndim or not conditional else (SIZE, len(y)))
     assert energies.dtype == jnp.float32
 
 
-@pytest.mark.parametrize(("name", "answers", "conditional"), [p for p in settings() if p.values[2]])
-def test_draws(name, answers, conditional):
-    """The key decides everything; every answer is one that the task has."""
+DRAWN = [one for one in EVERY if one.values[2] and CASES[one.values[:2]].leading]
+
+
+@pytest.mark.parametrize(("name", "answers", "conditional"), DRAWN)
+def test_the_key_decides_everything_and_every_answer_is_one_that_the_task_has(name, answers, conditional):
     case = CASES[name, answers]
-    setting, model, batch = scene(answers, conditional, reward=1.0)
-    drawer = sampler(name, setting, **case.values)
-    draw = jax.jit(lambda key: drawn(drawer, key, drawer.init(KEY, batch), model, batch)[0])
-    if case.leading is None:
-        return
+    context, model, batch = scene(answers, conditional, reward=1.0)
+    drawer = sampler(name, context, **case.values)
+    draw = quick(lambda key: drawn(drawer, key, drawer.init(KEY, batch), model, batch)[0])
     first, again, other = (np.asarray(draw(jax.random.key(seed))) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any() == case.random
-    low, high = {"finite": (0, LABELS.size - 1), "sequence": (0, 25)}.get(answers) or setting.space[:2]
+    low, high = {"finite": (0, LABELS.size - 1), "sequence": (0, 25)}.get(answers) or context.space[:2]
     assert ((first >= low) & (first <= high)).all()
 
 
-def computed(jaxpr, name, times=1):
-    """How many numbers the primitive of that name computes in a program; what is computed twice counts once."""
-    total, same, seen = 0, {}, {}
-    for equation in jaxpr.eqns:
-        read = tuple(same.get(v, v) if isinstance(v, Var) else str(v) for v in equation.invars)
-        what = (equation.primitive.name, str(equation.params), read)
-        if what in seen:
-            same |= dict(zip(equation.outvars, seen[what], strict=True))
-            continue
-        seen[what] = equation.outvars
-        if equation.primitive.name == name:
-            total += times * math.prod(equation.outvars[0].aval.shape)
-        inner = times * equation.params.get("length", 1) if equation.primitive.name == "scan" else times
-        total += sum(computed(sub, name, inner) for sub in jaxprs_in_params(equation.params))
-    return total
+# --- what a step costs -----------------------------------------------------------------------------------------------
 
 
-COUNTED = [p for p in settings() if p.values[1] == "continuous" or p.values[1:] == ("finite", True)]
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_declares_a_cost_that_no_traced_hyperparameter_changes(name):
+    unit = SAMPLERS[name]
+    assert unit.traits.cost is not None, "a budget refuses it"
+    read = {*inspect.signature(unit.traits.cost).parameters} - {"shape"}
+    assert read <= {name for name, one in unit.parameters.items() if not one.traced}
 
 
-@pytest.mark.parametrize(("name", "answers", "conditional"), COUNTED)
-def test_cost(name, answers, conditional):
-    """The evaluations and gradients that it declares are those of its program: the energy's sines and cosines."""
-    setting, model, batch = scene(answers, conditional)
-    drawer = sampler(name, setting, **CASES[name, answers].values)
+def test_marks_are_counted_through_maps_loops_and_derivatives():
+    """7 searches that nobody uses, 12 energies of a [3, 4] map, and then five times 12 with their slopes."""
+    bowl = counting.spied(Model(lambda x, y: jnp.square(y), argmin=lambda x: jnp.int32(x > 0)))
+    over = jax.vmap(jax.vmap(partial(bowl.apply, None)))
+
+    def walk(y):
+        jax.vmap(bowl.argmin)(jnp.zeros(7))
+        slope = jax.grad(lambda y: over(y).sum())
+        return over(y).sum(), jax.lax.fori_loop(0, 5, lambda _, y: y - slope(y), y)
+
+    assert counting.count(walk, jnp.ones((3, 4))) == (7 + 12 + 60, 60)
+    with pytest.raises(AssertionError, match="while"):
+        counting.count(lambda y: jax.lax.while_loop(lambda y: y > 1, partial(bowl.apply, None), y), 2.0)
+
+
+@pytest.mark.parametrize(("name", "answers", "conditional"), EVERY)
+def test_the_declared_cost_is_what_its_program_evaluates(name, answers, conditional):
+    """Energies, those that a loss sees of its negatives included, and those that are differentiated in y; a search or a
+    sum over the answers to an x, as the energy does it by itself, counts as one."""
+    values = CASES[name, answers].values
+    context, model, batch = scene(answers, conditional)
+    drawer, spied = sampler(name, context, **values), counting.spied(model)
 
     def draw(key):
-        y, after = drawn(drawer, key, drawer.init(key, batch), model, batch)
-        return after, None if y is None else objective.scored(model, batch, y)
+        y, after = drawn(drawer, key, drawer.init(key, batch), spied, batch)
+        return after, None if y is None else negative_energies(spied, batch, y)
 
-    program = jax.make_jaxpr(draw)(KEY).jaxpr
-    assert computed(program, "cos") == drawer.gradients
-    assert computed(program, "sin") == drawer.evaluations
+    assert Cost(*counting.count(draw, KEY)) == declared_cost(name, context.shape, **values)

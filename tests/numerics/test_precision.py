@@ -1,15 +1,16 @@
 """Matrix products in bfloat16: which of a function's, how they are rounded, and those of chains."""
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.quick import quick
 from jax.extend.core import jaxprs_in_params
 
 from ebmcli.core import registry
-from ebmcli.core.types import Batch, Box, Energy, Setting, bind
+from ebmcli.core.types import Batch, BatchShape, Box, SamplerContext, bind
 from ebmcli.numerics.precision import LEAST, at_precision
 
 RNG = np.random.default_rng(4)
@@ -42,7 +43,7 @@ def test_float32_changes_nothing():
 
 
 def test_factors_are_rounded_and_summed_in_float32():
-    found = at_precision("bfloat16", lambda x: x @ W + 1)(X)
+    found = quick(at_precision("bfloat16", lambda x: x @ W + 1))(X)
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found, rounded(X) @ rounded(W) + 1, rtol=1e-5, atol=1e-5)
     assert np.abs(found - (X.astype(float) @ W + 1)).max() > 1e-3  # eight bits, not 24
@@ -50,7 +51,7 @@ def test_factors_are_rounded_and_summed_in_float32():
 
 def test_the_derivative_is_rounded_too():
     """d/dx sum of (x W)^2 / 2 = (x W) W', each product of rounded factors."""
-    found = at_precision("bfloat16", jax.grad(lambda x: jnp.square(x @ W).sum() / 2))(X)
+    found = quick(at_precision("bfloat16", jax.grad(lambda x: jnp.square(x @ W).sum() / 2)))(X)
     forward = np.float32(rounded(X) @ rounded(W))
     np.testing.assert_allclose(found, rounded(forward) @ rounded(W).T, rtol=1e-2, atol=1e-2 * np.abs(found).max())
     kinds = products(at_precision("bfloat16", jax.grad(lambda x: jnp.square(x @ W).sum())), X)
@@ -82,7 +83,7 @@ def test_products_in_called_functions_are_found_and_those_in_loops_stay():
     assert kinds(X) == [("bfloat16", "float32")] * 2
     looped = at_precision("bfloat16", lambda x: jax.lax.fori_loop(0, 2, lambda _, x: x @ W, x))
     assert products(looped, X) == [("float32", "float32")]
-    np.testing.assert_allclose(looped(X), X @ W @ W, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(quick(looped)(X), X @ W @ W, rtol=1e-4, atol=1e-3)
 
 
 def test_what_is_no_product_is_as_before():
@@ -90,29 +91,36 @@ def test_what_is_no_product_is_as_before():
         order = jnp.argsort(x, axis=1)
         return jnp.where(x > 0, jnp.take_along_axis(jax.nn.softmax(x), order, axis=1), jnp.cumsum(x, axis=0)) * 2
 
-    np.testing.assert_array_equal(at_precision("bfloat16", function)(X), function(X))
+    np.testing.assert_array_equal(quick(at_precision("bfloat16", function))(X), quick(function)(X))
 
 
 NET = registry.find("energy", "mlp").build({"hidden": 32, "layers": 2}, Box(-5.0, 5.0))
 CHAINS = {"langevin": {"negatives": 64, "chain_steps": 3}, "cd": {"chain_steps": 3}, "pcd": {"negatives": 64}}
 
 
+@cache
+def parameters():
+    return quick(lambda: NET.init(jax.random.key(2), None, jnp.zeros(2)))()
+
+
 @pytest.mark.parametrize("name", CHAINS)
-def test_chains_obey(name):
+def test_chains_take_the_precision_that_they_are_told(name):
     """All thick products of a chain in bfloat16, none of them by default; the ends differ a little."""
-    setting = Setting(64, Box(-5.0, 5.0), False, jnp.float32(1.0), jnp.float32(0.0))
-    batch = Batch(None, jax.random.normal(jax.random.key(1), (64, 2)))
-    model: Energy = bind(NET, NET.init(jax.random.key(2), None, jnp.zeros(2)))
+    context = SamplerContext(BatchShape(64, Box(-5.0, 5.0), False), jnp.float32(1.0), jnp.float32(0.0))
+    batch = Batch(None, jnp.asarray(np.random.default_rng(1).normal(size=(64, 2)), jnp.float32))
+    model = bind(NET, parameters())
 
     def draw(**precision):
-        drawer = registry.find("sampler", name).build(CHAINS[name] | precision, setting)
-        state = drawer.init(jax.random.key(3), batch)
-        return lambda key: drawer.draw(key, state, model, batch)[0].y
+        drawer = registry.find("sampler", name).build(CHAINS[name] | precision, context)
+        return lambda key: drawer.draw(key, drawer.init(jax.random.key(3), batch), model, batch)[0].y
 
     key, default, coarse = jax.random.key(4), draw(), draw(chain_precision="bfloat16")
     usual, rounded_ones = products(default, key), products(coarse, key)
     assert {kind for kind, _ in usual} == {"float32"}
     assert rounded_ones.count(("bfloat16", "float32")) == 2  # of the hidden layer, there and back
     assert len(rounded_ones) == len(usual)
-    np.testing.assert_array_equal(default(key), draw(chain_precision="float32")(key))
-    assert 0 < np.abs(default(key) - coarse(key)).max() < 0.02
+    by_default, explicit, rounded_ends = (
+        np.asarray(quick(program)(key)) for program in (default, draw(chain_precision="float32"), coarse)
+    )
+    np.testing.assert_array_equal(by_default, explicit)
+    assert 0 < np.abs(by_default - rounded_ends).max() < 0.02

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.negatives import BOWL, BOX, KEY, LABELS, PLANE, SIZE, TASK, at, energy_of, sampler
+from helpers.negatives import BOWL, BOX, KEY, LABELS, PLANE, SIZE, TASK, context, drawn, energy_of, sampler
+from helpers.quick import quick
 from scipy import optimize, stats
 
 from ebmcli.core import registry
@@ -17,23 +18,34 @@ from ebmcli.training import objective
 from ebmcli.training.objective import Weights
 
 
+def drawn_with_density(space):
+    """20,000 uniform answers, and the log density of the first."""
+
+    @quick
+    def draw():
+        found, _ = sampler("uniform", context(space), negatives=20_000).draw(KEY, (), BOWL, PLANE)
+        return found.y, found.log_q(None, found.y[0])
+
+    return map(np.asarray, draw())
+
+
 @pytest.mark.parametrize("space", [BOX, Box(0.0, 2.0), Box(-1.0, 2.0, 1)])
-def test_uniform_on_a_box(space):
+def test_uniform_points_fill_the_box_evenly(space):
     """Within the box, with its mean and variance, the axes independent; log q = -log volume."""
-    found = sampler("uniform", at(space), negatives=20_000).draw(KEY, (), BOWL, PLANE)[0]
-    y, width = np.asarray(found.y), space.high - space.low
+    y, log_q = drawn_with_density(space)
+    width = space.high - space.low
     flat = stats.uniform(space.low, width)
     assert all(stats.kstest(axis, flat.cdf).pvalue > 1e-3 for axis in y.T)
     np.testing.assert_allclose(y.mean(axis=0), flat.mean(), atol=4 * flat.std() / np.sqrt(len(y)))
     covariance = np.cov(y.T).reshape(space.dims, space.dims)
     np.testing.assert_allclose(covariance, flat.var() * np.eye(space.dims), atol=4 * flat.var() / np.sqrt(len(y)))
-    np.testing.assert_allclose(found.log_q(None, found.y[0]), -space.dims * np.log(width), rtol=1e-6)
+    np.testing.assert_allclose(log_q, -space.dims * np.log(width), rtol=1e-6)
 
 
-def test_uniform_among_labels():
-    found = sampler("uniform", at(LABELS), negatives=20_000).draw(KEY, (), None, None)[0]
-    assert stats.chisquare(np.bincount(found.y, minlength=LABELS.size)).pvalue > 1e-3
-    np.testing.assert_allclose(found.log_q(None, found.y[0]), -np.log(LABELS.size), rtol=1e-6)
+def test_uniform_labels_are_equally_likely():
+    y, log_q = drawn_with_density(LABELS)
+    assert stats.chisquare(np.bincount(y, minlength=LABELS.size)).pvalue > 1e-3
+    np.testing.assert_allclose(log_q, -np.log(LABELS.size), rtol=1e-6)
 
 
 FINE = 512  # cells a side of the grid on which densities are summed
@@ -47,13 +59,15 @@ def fine_grid():
 @cache
 def gaussian_program(conditional):
     """(data [N, 2], whether to forget what fell outside) -> mean, covariance, answers [..., 2], q of the fine grid."""
-    drawer = sampler("gaussian", at(conditional=conditional), negatives=(1 if conditional else SIZE) * 5_000)
+    drawer = sampler("gaussian", context(conditional=conditional), negatives=(1 if conditional else SIZE) * 5_000)
 
-    @jax.jit
+    @quick
     def program(data, forget):
-        mean, root, outside = drawer.init(KEY, Batch(None, data))
-        found, _ = drawer.draw(KEY, (mean, root, jnp.where(forget, 1e-6, outside)), BOWL, PLANE)
-        return mean, root @ root.T, found.y.reshape(-1, 2), jnp.exp(jax.vmap(partial(found.log_q, None))(fine_grid()))
+        fitted = drawer.init(KEY, Batch(None, data))
+        fitted = fitted._replace(outside=jnp.where(forget, 1e-6, fitted.outside))
+        found, _ = drawer.draw(KEY, fitted, BOWL, PLANE)
+        q = jnp.exp(jax.vmap(partial(found.log_q, None))(fine_grid()))
+        return fitted.mean, fitted.root @ fitted.root.T, found.y.reshape(-1, 2), q
 
     return lambda *given: [np.asarray(found, np.float64) for found in program(*given)]
 
@@ -84,7 +98,7 @@ GAUSSIANS = {
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("shape", GAUSSIANS)
-def test_gaussian(shape, conditional):
+def test_gaussian_points_fall_as_their_density_says(shape, conditional):
     check_gaussian_negatives(*GAUSSIANS[shape], conditional)
 
 
@@ -95,14 +109,14 @@ def test_gaussian_log_q_without_the_outside_share_is_caught(shape):
         check_gaussian_negatives(*GAUSSIANS[shape], False, forget=True)
 
 
-def test_gaussian_on_a_line():
+def test_gaussian_points_on_a_line_have_the_density_of_the_closed_form():
     """In one dimension, against the closed form."""
     line = Box(-1.0, 2.0, 1)
     data = Batch(None, jnp.asarray(np.random.default_rng(1).normal(1.5, 0.6, (4_096, 1)), jnp.float32))
-    drawer = sampler("gaussian", at(line), negatives=20_000)
-    y = jnp.linspace(-0.99, 1.99, 50)[:, None]
+    drawer = sampler("gaussian", context(line), negatives=20_000)
+    y = np.linspace(-0.99, 1.99, 50, dtype=np.float32)[:, None]
 
-    @jax.jit
+    @quick
     def draw():
         found, _ = drawer.draw(KEY, drawer.init(KEY, data), BOWL, data)
         return found.y, jax.vmap(partial(found.log_q, None))(y)
@@ -119,12 +133,16 @@ def test_gaussian_on_a_line():
     assert stats.kstest(np.asarray(found[:, 0]), cdf).pvalue > 1e-3
 
 
+@quick
+def noised(y, spread):
+    return sampler("noise", context(size=3), per_example=4_000, spread=spread).draw(KEY, (), BOWL, Batch(None, y))[0].y
+
+
 @pytest.mark.parametrize("spread", [0.1, 0.5])
-def test_noise(spread):
+def test_noise_is_gaussian_round_each_right_answer(spread):
     """Gaussian round each right answer, as wide as said; near a wall folded at it and not clipped."""
-    y = jnp.array([[0.0, 1.0], [-2.0, 3.0], [4.9, -4.9]])
-    drawer = sampler("noise", at(size=3), per_example=4_000, spread=spread)
-    away = np.asarray(drawer.draw(KEY, (), BOWL, Batch(None, y))[0].y)
+    y = np.array([[0.0, 1.0], [-2.0, 3.0], [4.9, -4.9]], np.float32)
+    away = np.asarray(noised(y, spread))
     for example, axis in product(range(2), range(2)):
         assert stats.kstest(away[example, :, axis], stats.norm(y[example, axis], spread).cdf).pvalue > 1e-3
     assert abs(np.corrcoef(away[0, :, 0], away[1, :, 0])[0, 1]) < 4 / np.sqrt(4_000)
@@ -138,9 +156,10 @@ def test_noise(spread):
 def test_in_batch_is_exactly_the_others(answers, size):
     """Each of the other examples' answers once, by index: one equal to its own stays, for the distance to tell."""
     y = jnp.asarray(np.random.default_rng(2).normal(size=(size, 2)), jnp.float32)
-    batch = Batch(jnp.zeros((size, 1)), y if answers == "continuous" else jnp.array([3, 3, 1, 0, 2])[:size])
+    batch = Batch(jnp.zeros((size, 1)), y if answers == "continuous" else jnp.asarray([3, 3, 1, 0, 2][:size]))
     space = BOX if answers == "continuous" else LABELS
-    found = sampler("in-batch", at(space, size=size, conditional=True)).draw(KEY, (), BOWL, batch)[0].y
+    drawer = sampler("in-batch", context(space, size=size, conditional=True))
+    found, _ = quick(partial(drawn, drawer, model=BOWL))(KEY, (), batch=batch)
     for i in range(size):
         others = np.delete(np.asarray(batch.y), i, axis=0)
         assert sorted(map(str, np.asarray(found[i]))) == sorted(map(str, others))
@@ -150,7 +169,7 @@ def test_in_batch_is_exactly_the_others(answers, size):
 def test_quadrature_has_one_node_in_each_cell(space):
     """Jittered evenly over its cell, and the weights sum to the volume of the box."""
     nodes, width = 24, (space.high - space.low) / 24
-    found, _ = sampler("quadrature", at(space), nodes=nodes).draw(KEY, (), BOWL, PLANE)
+    found = quick(lambda: sampler("quadrature", context(space), nodes=nodes).draw(KEY, (), BOWL, PLANE)[0])()
     place = (np.asarray(found.y, np.float64) - space.low) / width
     cells = np.floor(place).astype(int)
     assert sorted(map(tuple, cells.tolist())) == list(product(range(nodes), repeat=space.dims))
@@ -161,24 +180,30 @@ def test_quadrature_has_one_node_in_each_cell(space):
 MEAN, COVARIANCE = np.array([0.7, -0.4], np.float32), np.array([[0.5, 0.2], [0.2, 0.3]])
 PRECISION = jnp.asarray(np.linalg.inv(COVARIANCE), jnp.float32)
 GAUSSIAN = energy_of(lambda y: 0.5 * (y - MEAN) @ PRECISION @ (y - MEAN))
+FLAT = energy_of(lambda y: 0.5 + 0 * y[0])
 
 
 def unbound(model) -> Energy:
     """With parameters that it does not read, as the trainer has it."""
-    return Energy(model.init, lambda params, *given: model.apply(*given))
+    return Energy(lambda *_: None, lambda params, *given: model.apply(*given))
+
+
+@quick
+def integrated(beta):
+    """What a loss sees of a Gaussian energy and of a flat one."""
+    found, _ = sampler("quadrature", context(beta=beta), nodes=256).draw(KEY, (), GAUSSIAN, PLANE)
+    given = (Weights(None, None), TASK, PLANE, found, beta)
+    needs = frozenset({"partition", "minimum"})
+    return [objective.energies_of(needs, unbound(model), *given) for model in (GAUSSIAN, FLAT)]
 
 
 @pytest.mark.parametrize("beta", [1.0, 3.0])
 def test_quadrature_recovers_a_free_energy(beta):
     """Of a Gaussian energy: -(1/beta) log(2 pi sqrt|C| / beta); of a flat one: its level less log(volume)/beta."""
-    found, _ = sampler("quadrature", at(beta=beta), nodes=256).draw(KEY, (), GAUSSIAN, PLANE)
-    given = (Weights(None, None), TASK, PLANE, found, jnp.float32(beta))
-    needs = frozenset({"partition", "minimum"})
-    gaussian = objective.energies_of(needs, unbound(GAUSSIAN), *given)
+    gaussian, flat = integrated(jnp.float32(beta))
     exact = -np.log(2 * np.pi * np.sqrt(np.linalg.det(COVARIANCE)) / beta) / beta
     np.testing.assert_allclose(gaussian.free, exact, atol=1e-3)
     np.testing.assert_allclose(gaussian.minimum, 0, atol=5e-3)
-    flat = objective.energies_of(needs, unbound(energy_of(lambda y: 0.5 + 0 * y[0])), *given)
     np.testing.assert_allclose(flat.free, 0.5 - np.log(100) / beta, rtol=1e-5)
 
 
@@ -187,27 +212,37 @@ def test_quadrature_recovers_a_free_energy(beta):
 
 @cache
 def mean_loss(loss, name, energy, space, negatives):
-    """(data [N, D], beta, whether log q is known, parameter) -> []; each example has its own negatives, the same ones
-    for all parameters."""
+    """(data [N, D], beta, whether log q is known) -> a function of the parameter, []; each example has its own
+    negatives, the same ones for all parameters."""
     unit = registry.find("loss", loss)
+    needs = unit.traits.needs | {"negatives"}
 
-    @jax.jit
-    def mean(data, beta, known, parameter):
+    @quick
+    def draw(data, beta):
+        """Points with their log density in a last coordinate: of the data, and of the negatives."""
+        batch = Batch(jnp.zeros((len(data), 1)), data)
+        drawer = sampler(name, context(space, beta, size=len(data), conditional=True), negatives=negatives)
+        found, _ = drawer.draw(KEY, drawer.init(KEY, batch), BOWL, batch)
+        log_q = jax.vmap(partial(found.log_q, None))
+        return [jnp.c_[y, jnp.broadcast_to(log_q(y), len(y))] for y in (data, found.y.reshape(-1, space.dims))]
+
+    @quick
+    def mean(data, others, beta, known, parameter):
+        placed = Energy(energy.init, lambda params, x, y: energy.apply(params, x, y[:-1]))
         batch = Batch(jnp.zeros((len(data), 1)), data)  # a question that nobody reads
-        drawer = sampler(name, at(space, beta, size=len(data), conditional=True), negatives=negatives)
-        found, _ = drawer.draw(KEY, drawer.init(KEY, batch), energy, batch)
-        told = Negatives(found.y, log_q=lambda x, y: known * found.log_q(x, y))
+        told = Negatives(others.reshape(len(data), negatives, -1), log_q=lambda x, y: known * y[-1])
         weights = Weights(parameter, parameter)  # one of the two is read
-        energies = objective.energies_of(unit.needs | {"negatives"}, energy, weights, TASK, batch, told, beta)
+        energies = objective.energies_of(needs, placed, weights, TASK, batch, told, beta)
         return jax.vmap(unit.function)(energies).mean()
 
-    return mean
+    return lambda data, beta, known: partial(mean, *draw(data, beta), beta, known)
 
 
 def fitted(mean, data, bracket, beta=1.0, known=True):
     """The parameter at which the mean loss is lowest."""
     data = jnp.asarray(data, jnp.float32)
-    return optimize.minimize_scalar(lambda p: float(mean(data, beta, known, p)), bracket=bracket, tol=1e-4).x
+    of = mean(data, beta, known)
+    return optimize.minimize_scalar(lambda parameter: float(of(parameter)), bracket=bracket, tol=1e-4).x
 
 
 UNNORMALISED = Energy(lambda *_: None, lambda params, x, y: GAUSSIAN.apply(x, y))

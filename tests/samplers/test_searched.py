@@ -6,9 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.negatives import KEY, LABELS, PLANE, SIZE, TASK, at, drawn, energy_of, sampler
+from helpers.negatives import KEY, LABELS, PLANE, SIZE, TASK, context, drawn, energy_of, sampler
+from helpers.quick import quick
+from helpers.targets import long
 
-from ebmcli.core.types import Batch, Energy, bind
+from ebmcli.core.batching import negative_energies
+from ebmcli.core.types import Batch, Energy, Model, bind
 from ebmcli.training import objective
 from ebmcli.training.objective import Weights
 
@@ -21,24 +24,25 @@ NAMED = Batch(jnp.arange(40), jnp.asarray(np.random.default_rng(5).integers(0, L
 DIFFERENT = TASK._replace(distance=lambda y, other: (y != other).astype(jnp.float32))
 
 
-def labelled(name, beta=1.0, reward=0.0):
-    """The negatives of every line of the table, and the energies that a loss sees."""
-    setting = at(LABELS, beta, reward, size=40, conditional=True)
+@cache
+def labelled(name):
+    """A program: (beta, reward) -> the negatives of every line of the table, and the energies that a loss sees."""
     needs = frozenset({"negatives", "minimum"} | ({"partition"} if name == "exhaustive" else set()))
 
-    @jax.jit
-    def draw(table):
-        found, _ = sampler(name, setting).draw(KEY, (), bind(LOOKUP, table), NAMED)
-        given = (Weights(table, None), DIFFERENT, NAMED, found, jnp.float32(beta))
+    def draw(table, beta, reward):
+        drawer = sampler(name, context(LABELS, beta, reward, size=40, conditional=True))
+        found, _ = drawer.draw(KEY, (), bind(LOOKUP, table), NAMED)
+        given = (Weights(table, None), DIFFERENT, NAMED, found, beta)
         return found.y, objective.energies_of(needs, LOOKUP, *given)
 
-    return draw(TABLE)
+    program = quick(draw)
+    return lambda beta=1.0, reward=0.0: program(TABLE, jnp.float32(beta), jnp.float32(reward))
 
 
 @pytest.mark.parametrize(("name", "reward"), [("most-offending", 0.0), ("loss-augmented", 0.7)])
-def test_the_hardest_label_against_enumeration(name, reward):
-    y, seen = labelled(name, reward=reward)
-    wrong = np.where(np.arange(LABELS.size) == NAMED.y[:, None], np.inf, TABLE)
+def test_the_hardest_label_is_that_of_an_enumeration(name, reward):
+    y, seen = labelled(name)(reward=reward)
+    wrong = np.where(np.arange(LABELS.size) == np.asarray(NAMED.y)[:, None], np.inf, TABLE)
     assert (np.argmin(TABLE, axis=1) == NAMED.y).any(), "no right label is the lowest: the test shows nothing"
     np.testing.assert_array_equal(y[:, 0], np.argmin(wrong, axis=1))
     np.testing.assert_array_equal(y[:, 0], np.argmin(wrong - reward, axis=1))  # all are equally far
@@ -47,22 +51,23 @@ def test_the_hardest_label_against_enumeration(name, reward):
 
 
 def test_the_hardest_label_of_a_flat_energy_is_a_wrong_one():
-    flat = Energy(lambda *_: None, lambda x, y: 0.0 * x)
+    flat = Model(lambda x, y: 0.0 * x)
     for name in ("most-offending", "loss-augmented"):
-        found, _ = sampler(name, at(LABELS, size=40, conditional=True)).draw(KEY, (), flat, NAMED)
-        assert (found.y[:, 0] != NAMED.y).all()
+        drawer = sampler(name, context(LABELS, size=40, conditional=True))
+        y, _ = quick(partial(drawn, drawer, model=flat))(KEY, (), batch=NAMED)
+        assert (np.asarray(y)[:, 0] != NAMED.y).all()
 
 
 @pytest.mark.parametrize("beta", [1.0, 3.0])
-def test_all_labels_against_enumeration(beta):
+def test_all_labels_give_what_an_enumeration_gives(beta):
     """Free energy, minimum, and distance 0 for the right one alone."""
-    y, seen = labelled("exhaustive", beta)
+    y, seen = labelled("exhaustive")(beta)
     table = np.asarray(TABLE, np.float64)
     np.testing.assert_array_equal(y, np.arange(LABELS.size))
     np.testing.assert_array_equal(seen.negatives, TABLE)
     np.testing.assert_allclose(seen.free, -np.log(np.exp(-beta * table).sum(axis=1)) / beta, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(seen.minimum, np.min(TABLE, axis=1))
-    np.testing.assert_array_equal(seen.distance == 0, np.arange(LABELS.size) == NAMED.y[:, None])
+    np.testing.assert_array_equal(seen.distance == 0, np.arange(LABELS.size) == np.asarray(NAMED.y)[:, None])
 
 
 # --- the hardest point of a box --------------------------------------------------------------------------------------
@@ -70,10 +75,8 @@ def test_all_labels_against_enumeration(beta):
 
 WELLS = jnp.array([[-2.0, 1.0], [3.0, -2.0]])
 # F(x, y): x says how much shallower the second well is; or where a bowl stands.
-TWO_WELLS = Energy(
-    lambda *_: None, lambda x, y: jnp.min(jnp.sum(jnp.square(y - WELLS), axis=1) + jnp.array([0, 1]) * x)
-)
-BOWLS = Energy(lambda *_: None, lambda x, y: jnp.sum(jnp.square(y - x)))
+TWO_WELLS = Model(lambda x, y: jnp.min(jnp.sum(jnp.square(y[None] - WELLS), axis=1) + jnp.array([0, 1]) * x))
+BOWLS = Model(lambda x, y: jnp.sum(jnp.square(y - x)))
 
 
 @cache
@@ -82,11 +85,11 @@ def hardest(model, starts=4, descent_steps=10):
 
     def find(x, y, radius):
         values = {"radius": radius, "starts": starts, "descent_steps": descent_steps}
-        drawer = sampler("most-offending", at(size=len(y), conditional=True), **values)
+        drawer = sampler("most-offending", context(size=len(y), conditional=True), **values)
         return drawer.draw(KEY, (), model, Batch(x, y))[0].y[:, 0]
 
-    jitted = jax.jit(find)
-    return lambda x, y, radius=0.3: np.asarray(jitted(*(jnp.asarray(a, jnp.float32) for a in (x, y, radius))))
+    program = quick(find)
+    return lambda x, y, radius=0.3: np.asarray(program(*(jnp.asarray(a, jnp.float32) for a in (x, y, radius))))
 
 
 @pytest.mark.parametrize("radius", [0.3, 1.0])
@@ -127,8 +130,8 @@ def test_the_hardest_point_is_the_other_well_or_the_edge_of_the_ball():
 def test_the_hardest_point_is_lower_than_random_ones():
     """The more so with more steps, and with more starts."""
     y, x = np.random.default_rng(7).uniform(-4, 4, (500, 2)), np.full(500, 0.3)
-    chance = sampler("uniform", at(), negatives=500).draw(KEY, (), None, PLANE)[0].y
-    height = jax.jit(jax.vmap(partial(TWO_WELLS.apply, 0.3)))
+    chance = np.random.default_rng(8).uniform(-5, 5, (500, 2))
+    height = quick(jax.vmap(partial(TWO_WELLS.apply, 0.3)))
     few, many = (hardest(TWO_WELLS, *of)(x, y) for of in ((1, 1), (8, 10)))
     found = [height(y).mean() for y in (chance, few, many)]
     assert found[0] > 1.3 * found[1] > 4 * found[2]
@@ -144,14 +147,14 @@ def adversary(conditional):
     x = jnp.asarray(np.random.default_rng(8).uniform(-3, 3, (SIZE, 2)), jnp.float32)
     batch = Batch(x if conditional else None, PLANE.y)
 
-    @jax.jit
+    @long
     def train(rate, slope):
-        drawer = sampler("generator", at(conditional=conditional), negatives=64, generator_lr=rate)
-        model = Energy(lambda *_: None, lambda x, y: jnp.sum(jnp.square(y - (1.0 if x is None else x))) - slope * y[0])
+        drawer = sampler("generator", context(conditional=conditional), negatives=64, generator_lr=rate)
+        model = Model(lambda x, y: jnp.sum(jnp.square(y - (1.0 if x is None else x))) - slope * y[0])
 
         def step(state, key):
             y, state = drawn(drawer, key, state, model, batch)
-            return state, (y, objective.scored(model, batch, y).mean())
+            return state, (y, negative_energies(model, batch, y).mean())
 
         return jax.lax.scan(step, drawer.init(KEY, batch), jax.random.split(KEY, 300))[1]
 
@@ -177,9 +180,9 @@ def test_generator_never_leaves_the_box():
 @pytest.mark.parametrize("name", ["generator", "most-offending"])
 def test_nothing_flows_back_through_negatives_that_are_trained_or_sought(name):
     few = {"latent": 2, "generator_hidden": 3} if name == "generator" else {}
-    drawer = sampler(name, at(), **few)
+    drawer = sampler(name, context(), **few)
 
-    @jax.jit
+    @quick
     @jax.value_and_grad
     def place(centre):
         model = energy_of(lambda y: jnp.sum(jnp.square(y - centre)))

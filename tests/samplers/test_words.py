@@ -7,56 +7,70 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers.negatives import KEY, LINEAR, SIZE, STRINGS, at, sampler, words
+from helpers.negatives import KEY, LINEAR, SIZE, STRINGS, context, sampler, words
+from helpers.quick import quick
+from helpers.targets import long
 from scipy import stats
 
 from ebmcli.core import registry
-from ebmcli.core.types import Batch, Energy, Strings, Word
+from ebmcli.core.types import Batch, Model, Strings, Word
 from ebmcli.training import objective
 from ebmcli.training.objective import Weights
 
 
 @cache
-def words_scored():
-    return jax.jit(jax.vmap(words()[1].apply, (None, 0)))
+def every_word(i):
+    """Of word i: the energies of all 26^length answers, padded as it is, and their numbers of wrong letters."""
+    x, y = jax.tree.map(lambda leaf: np.asarray(leaf)[i], words()[2])
+    length = int(x.mask.sum())
+    answers = np.zeros((26 ** len(y), len(y)), np.int32)  # those after the first 26^length are of no account
+    answers[: 26**length, :length] = list(product(range(26), repeat=length))
+    energy, wrong = scored()(x, answers), (answers != y).sum(axis=1)
+    return np.asarray(energy, np.float64)[: 26**length], wrong[: 26**length]
 
 
 @cache
-def every_word(i):
-    """Of word i: the energies of all 26^length answers, padded as it is, and their numbers of wrong letters."""
-    x, y = jax.tree.map(lambda leaf: leaf[i], words()[2])
-    length = int(x.mask.sum())
-    answers = np.zeros((26**length, len(y)), np.int32)
-    answers[:, :length] = list(product(range(26), repeat=length))
-    energy = words_scored()(x, answers)
-    return np.asarray(energy, np.float64), (answers != np.asarray(y)).sum(axis=1)
+def scored():
+    return quick(jax.vmap(words()[1].apply, (None, 0)))
 
 
-SEQUENCE = [
-    ("most-offending", 0.0, "constant"),
-    ("most-offending", 0.0, "hamming"),
-    ("loss-augmented", 0.7, "hamming"),
-    ("exhaustive", 0.0, "hamming"),
-]
+def place(i, y):
+    """Where among all answers to word i this one stands."""
+    length = int(words()[2].x.mask[i].sum())
+    return int(np.ravel_multi_index(y[:length], (26,) * length))
 
 
-@pytest.mark.parametrize(("name", "reward", "margin_distance"), SEQUENCE)
-def test_sequence_negatives_against_all_words(name, reward, margin_distance):
-    """The lowest F - reward * wrong letters of all other words; and their distance, minimum and free energy."""
+REWARD = 0.7
+SEARCHES = {  # of samplers and margin distances; only loss-augmented looks at the reward of its context
+    ("most-offending", "constant"): 3.0,
+    ("most-offending", "hamming"): 3.0,
+    ("loss-augmented", "hamming"): REWARD,
+    ("exhaustive", "hamming"): 3.0,
+}
+
+
+@cache
+def searched():
+    """By sampler and margin distance: the negatives, and what a loss sees of them."""
     params, model, batch = words()
-    task = registry.find("task", "letters").build({"margin_distance": margin_distance})
-    # Only loss-augmented looks at the reward of its setting.
-    drawer = sampler(name, at(STRINGS, reward=reward or 3.0, conditional=True))
     needs = frozenset({"negatives", "partition", "minimum"})
 
-    @jax.jit
-    def draw():
-        found, _ = drawer.draw(KEY, (), model, batch)
-        return found.y, objective.energies_of(
-            needs, LINEAR, Weights(params, None), task, batch, found, jnp.float32(2.0)
-        )
+    def search(name, margin_distance, reward):
+        task = registry.find("task", "letters").build({"margin_distance": margin_distance})
+        found, _ = sampler(name, context(STRINGS, reward=reward, conditional=True)).draw(KEY, (), model, batch)
+        seen = objective.energies_of(needs, LINEAR, Weights(params, None), task, batch, found, jnp.float32(2.0))
+        return found.y, seen
 
-    y, seen = jax.tree.map(np.asarray, draw())
+    program = quick(lambda: [search(*which, reward) for which, reward in SEARCHES.items()])
+    return dict(zip(SEARCHES, jax.tree.map(np.asarray, program()), strict=True))
+
+
+@pytest.mark.parametrize(("name", "margin_distance"), SEARCHES)
+def test_words_that_are_sought_are_the_lowest_of_all_words(name, margin_distance):
+    """The lowest F - reward * wrong letters of all other words; and their distance, minimum and free energy."""
+    y, seen = searched()[name, margin_distance]
+    reward = REWARD if name == "loss-augmented" else 0.0
+    batch = words()[2]
     wrong_letters = y[:, 0] != np.asarray(batch.y)
     assert not wrong_letters[~np.asarray(batch.x.mask)].any(), "padding is kept"
     differ = 0
@@ -79,15 +93,15 @@ def test_sequence_negatives_against_all_words(name, reward, margin_distance):
 def test_n_best_words_are_the_lowest_of_all_but_y():
     """In order; where y has the lowest energy of all, the second best comes first."""
     _, model, batch = words()
-    y = np.asarray(jax.jit(lambda: sampler("n-best", at(STRINGS, conditional=True)).draw(KEY, (), model, batch)[0].y)())
+    drawer = sampler("n-best", context(STRINGS, conditional=True))
+    y = np.asarray(quick(lambda: drawer.draw(KEY, (), model, batch)[0].y)())
     assert y.shape[1] == 8
     for i, found in enumerate(y):
         energy, wrong = every_word(i)
-        x = jax.tree.map(lambda leaf, i=i: leaf[i], batch.x)
-        np.testing.assert_allclose(words_scored()(x, found), np.sort(energy[wrong > 0])[:8], rtol=1e-5, atol=1e-5)
-    assert (
-        y[:, 0] == jax.jit(lambda: sampler("most-offending", at(STRINGS)).draw(KEY, (), model, batch)[0].y)()[:, 0]
-    ).all()
+        lowest = np.sort(energy[wrong > 0])[:8]
+        np.testing.assert_allclose([energy[place(i, one)] for one in found], lowest, rtol=1e-5, atol=1e-5)
+        assert (found[:, ~np.asarray(batch.x.mask[i])] == 0).all()
+    np.testing.assert_array_equal(y[:, 0], searched()["most-offending", "constant"][0][:, 0])
 
 
 SMALL = {True: Strings(3, 4, fixed=True), False: Strings(3, 4, fixed=False)}
@@ -102,26 +116,30 @@ def small_energy(x, y):
 
 def small_batch(y, fixed):
     """Answers [B, 4], all to a question of three letters; or without one that tells their length, padded with -1."""
-    mask = jnp.broadcast_to(jnp.arange(4) < 3, y.shape)
-    return Batch(Word(jnp.zeros((len(y), 1)) if fixed else None, mask), jnp.where(mask, y, 0 if fixed else -1))
+    mask = np.broadcast_to(np.arange(4) < 3, y.shape)
+    letters = np.zeros((len(y), 1), np.float32) if fixed else None
+    return Batch(Word(letters, mask), np.where(mask, y, np.int32(0 if fixed else -1)))
 
 
 @pytest.mark.parametrize("fixed", [True, False])
 def test_gibbs_leaves_the_model_as_it_is_and_reaches_it(fixed):
     """Exact samples stay exact samples after one sweep; any start is forgotten after many, but for its length."""
     beta, size = 1.5, 8_000
-    energy = Energy(lambda *_: None, small_energy)
+    energy = Model(small_energy)
     every = np.array(list(product(range(3), repeat=3)))
-    padded = small_batch(jnp.asarray(np.pad(every, ((0, 0), (0, 1))), jnp.int32), fixed)
-    heights = np.asarray(jax.vmap(small_energy)(padded.x, padded.y), np.float64)
+    padded = small_batch(np.pad(every, ((0, 0), (0, 1))).astype(np.int32), fixed)
+    heights = np.asarray(quick(jax.vmap(small_energy))(padded.x, padded.y), np.float64)
     share = np.exp(-beta * heights) / np.exp(-beta * heights).sum()
     rng = np.random.default_rng(14)
 
+    @cache
+    def gibbs(sweeps):
+        setting = context(SMALL[fixed], beta, size=size, conditional=True)
+        drawer = sampler("gibbs", setting, negatives=1, chain_steps=sweeps)
+        return long(lambda batch: drawer.draw(KEY, (), energy, batch)[0].y)
+
     def after(start, sweeps):
-        batch = jax.tree.map(lambda leaf: leaf[start], padded)
-        values = {"negatives": 1, "chain_steps": sweeps}
-        drawer = sampler("gibbs", at(SMALL[fixed], beta, size=len(start), conditional=True), **values)
-        y = np.asarray(jax.jit(lambda: drawer.draw(KEY, (), energy, batch)[0].y)())[:, 0]
+        y = np.asarray(gibbs(sweeps)(jax.tree.map(lambda leaf: leaf[start], padded)))[:, 0]
         assert (y[:, 3] == SMALL[fixed].padding).all(), "the length stays"
         counts, expected = np.bincount(y[:, :3] @ [9, 3, 1], minlength=27), share * len(start)
         few = expected < 5  # a chi-square needs as many: such words together are one
@@ -133,17 +151,21 @@ def test_gibbs_leaves_the_model_as_it_is_and_reaches_it(fixed):
 
 
 @pytest.mark.parametrize("fixed", [True, False])
-def test_random_words(fixed):
+def test_random_words_are_even_and_their_density_sums_to_one(fixed):
     """Letters and lengths are even, log q sums to 1 over all words."""
     space, size = SMALL[fixed], 4_000
-    batch = small_batch(jnp.zeros((size, 4), jnp.int32), fixed)
-    drawer = sampler("uniform", at(space, size=size, conditional=True), negatives=2)
-    found, _ = drawer.draw(KEY, (), None, batch)
-    y = np.asarray(found.y).reshape(-1, 4)
-    question = jax.tree.map(lambda leaf: leaf[0], batch.x)
+    batch = small_batch(np.zeros((size, 4), np.int32), fixed)
+    drawer = sampler("uniform", context(space, size=size, conditional=True), negatives=2)
     lengths = [3] if fixed else [1, 2, 3, 4]
     every = [(*w, *[space.padding] * (4 - n)) for n in lengths for w in product(range(3), repeat=n)]
-    log_q = jax.vmap(partial(found.log_q, question))(jnp.array(every))
+
+    @quick
+    def draw():
+        found, _ = drawer.draw(KEY, (), None, jax.tree.map(jnp.asarray, batch))
+        question = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), batch.x)
+        return found.y.reshape(-1, 4), jax.vmap(partial(found.log_q, question))(jnp.array(every))
+
+    y, log_q = map(np.asarray, draw())
     np.testing.assert_allclose(np.exp(log_q).sum(), 1, rtol=1e-5)
     place = {word: i for i, word in enumerate(every)}
     counts = np.bincount([place[tuple(map(int, word))] for word in y], minlength=len(every))
@@ -155,12 +177,13 @@ def test_the_other_words_of_the_batch_are_as_long_as_y():
     _, model, batch = words()
     others = [[j % SIZE for j in range(i + 1, i + SIZE)] for i in range(SIZE)]
     y, mask = np.asarray(batch.y), np.asarray(batch.x.mask)
-    found = np.asarray(sampler("in-batch", at(STRINGS, conditional=True)).draw(KEY, (), model, batch)[0].y)
+    fixed, free = context(STRINGS, conditional=True), context(STRINGS._replace(fixed=False), conditional=True)
+    both = quick(lambda: [sampler("in-batch", space).draw(KEY, (), model, batch)[0].y for space in (fixed, free)])
+    found, unchanged = map(np.asarray, both())
     for i, j, k in product(range(SIZE), range(SIZE - 1), range(3)):
         other = others[i][j]
         assert found[i, j, k] == (y[other, k] if mask[i, k] and mask[other, k] else y[i, k])
-    free = at(STRINGS._replace(fixed=False), conditional=True)
-    np.testing.assert_array_equal(sampler("in-batch", free).draw(KEY, (), model, batch)[0].y, y[np.array(others)])
+    np.testing.assert_array_equal(unchanged, y[np.array(others)])
 
 
 def edits_of(word, space):
@@ -173,19 +196,28 @@ def edits_of(word, space):
     return changed | put_in | ({word[:t] + word[t + 1 :] for t in range(n)} if n > 1 else set())
 
 
+MANY = 3_000  # edits of one word, of which each is among them
+
+
+@cache
+def edited(fixed, edits):
+    """A program: batch -> words [MANY, 4]."""
+    drawer = sampler("corrupt", context(SMALL[fixed], size=MANY, conditional=True), negatives=1, edits=edits)
+    return quick(lambda batch: drawer.draw(KEY, (), None, batch)[0].y[:, 0])
+
+
 @pytest.mark.parametrize("fixed", [True, False])
 @pytest.mark.parametrize("start", ["0", "201", "2011"])
-def test_random_edits(start, fixed):
+def test_random_edits_make_every_word_that_they_can_and_no_other(start, fixed):
     """One edit gives every word that one edit makes, and no other; two edits those of these."""
-    space, size = SMALL[fixed], 3_000
-    padded = [*map(int, start), *[space.padding] * (4 - len(start))]
-    x = Word(None, jnp.broadcast_to(jnp.arange(4) < len(start), (size, 4)))
-    batch = Batch(x, jnp.broadcast_to(jnp.array(padded, jnp.int32), (size, 4)))
+    space = SMALL[fixed]
+    padded = np.array([*map(int, start), *[space.padding] * (4 - len(start))], np.int32)
+    x = Word(None, np.broadcast_to(np.arange(4) < len(start), (MANY, 4)))
+    batch = Batch(x, np.broadcast_to(padded, (MANY, 4)))
 
     def found(edits):
-        drawer = sampler("corrupt", at(space, size=size, conditional=True), negatives=1, edits=edits)
-        y = np.asarray(jax.jit(lambda: drawer.draw(KEY, (), None, batch)[0].y)())[:, 0]
-        lengths = [len(start)] * size if fixed else (y >= 0).sum(axis=1)
+        y = np.asarray(edited(fixed, edits)(batch))
+        lengths = [len(start)] * MANY if fixed else (y >= 0).sum(axis=1)
         spelled = {"".join(map(str, row[:n])) for row, n in zip(y, lengths, strict=True)}
         assert all((row[n:] == space.padding).all() for row, n in zip(y, lengths, strict=True))
         return spelled
