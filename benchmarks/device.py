@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,15 +32,19 @@ from cd import ALPHA, BATCH, CHAIN, RATE, STEP_SIZE
 from ours import EBM, machine, planned
 from peers import langevin, moons, network
 
+from ebmcli.training import devices
+
 BEGAN = time.monotonic()
 SIDE = 8192  # of the matrices whose product gives the card's rate
-NETS = {"cd, 2-128-128-1": 128, "cd, 2-512-512-1": 512}
-LANES = (1, 4, 16, 64, 256, 1024)
+LANES = (1, 8, 64, 256, 1024)
+FEW = (1, 64, 1024)
+NETS = {"cd, 2-128-128-1": (128, LANES), "cd, 2-512-512-1": (512, FEW)}
+ON_CPUS = 8  # lanes at most
 # What is trained on both: options of `ebm sweep`, and the largest relative difference that passes.
 TRAINED: Mapping[str, tuple[list[str], float]] = {
-    "hinge, uniform": (["--loss", "hinge,square-square", "--sampler", "uniform", "--steps", "200"], 1e-2),
+    "hinge, uniform": (["--loss", "hinge,square-square", "--sampler", "uniform", "--steps", "200"], 5e-2),
     "ml, infonce, langevin": (["--loss", "ml,infonce", "--sampler", "langevin", "--steps", "100"], 5e-2),
-    "nll, quadrature": (["--loss", "nll", "--sampler", "quadrature", "--steps", "100"], 1e-2),
+    "nll, quadrature": (["--loss", "nll", "--sampler", "quadrature", "--steps", "100"], 5e-2),
     "letters": (["--task", "letters", "--loss", "hinge,nll", "--steps", "40"], 5e-2),
     "words": (["--task", "words", "--loss", "hinge,nll", "--steps", "20"], 5e-2),
 }
@@ -61,8 +66,14 @@ def measures(options: argparse.Namespace) -> bool:
     print("| runs | largest difference | of | tolerance |\n| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for name, (arguments, tolerance) in TRAINED.items():
-            here, there = (_trained(arguments, Path(folder) / platform / name.replace(", ", "-"), platform)
-                           for platform in ("", "cpu"))  # fmt: skip
+            if not name.startswith(options.only or ""):
+                continue
+            with ThreadPoolExecutor() as pool:
+                trained = (
+                    pool.submit(_trained, arguments, Path(folder) / name.replace(", ", "-") / platform, platform)
+                    for platform in ("default", "cpu")
+                )
+                here, there = (future.result() for future in list(trained))
             worst, measure = max(_differences(here, there))
             figures[name] = {"difference": worst, "measure": measure, "tolerance": tolerance}
             print(f"| {name} | {worst:.1e} | {measure} | {tolerance:.0e} |", flush=True)
@@ -72,8 +83,8 @@ def measures(options: argparse.Namespace) -> bool:
 
 
 def _trained(arguments: list[str], results: Path, platform: str) -> dict[str, Mapping[str, Any]]:
-    """The measures of the runs of a sweep by id, trained on jax's default platform or on the one that is named."""
-    environment = os.environ | ({"JAX_PLATFORMS": platform} if platform else {})
+    """The measures of the runs of a sweep by id, trained on the CPUs or on jax's default platform."""
+    environment = os.environ | ({"JAX_PLATFORMS": platform} if platform == "cpu" else {})
     command = [*EBM, "sweep", *arguments, "--seeds", "0,1", "--results", str(results), "--name", "all", "--no-pictures"]
     done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if done.returncode:
@@ -105,14 +116,15 @@ def lanes(options: argparse.Namespace) -> bool:
     """Print a table for each net, of ours by lanes and of the others."""
     import jax
 
-    number = options.lanes or (LANES if jax.default_backend() != "cpu" else LANES[:2])
+    devices.start(1)
+    most = ON_CPUS if jax.default_backend() == "cpu" else max(LANES)
     peak, side = rate_of_products(options.seconds), _side()
     print(f"jax's product of two {side}-square float32 matrices: {peak / 1e12:.1f} TFLOP/s")
     figures: dict[str, Any] = {"matrix rate": peak, "device": str(jax.devices()[0].device_kind)}
-    for name, hidden in NETS.items():
+    for name, (hidden, counts) in NETS.items():
         print(f"\n| {name} | lanes | steps/s | energy evaluations/s | share of matrix rate | compile s | MiB |")
         print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
-        for contender, run in contenders(hidden, number).items():
+        for contender, run in contenders(hidden, [count for count in counts if count <= most]).items():
             figures[f"{name}: {contender}"] = found = _measured(partial(run, options.seconds), options.limit)
             steps = found.get("steps")
             if not steps:
@@ -125,7 +137,7 @@ def lanes(options: argparse.Namespace) -> bool:
                 flush=True,
             )
     print("\n| words, nll | lanes | steps/s | images/s | compile s | MiB |\n| --- | --- | --- | --- | --- | --- |")
-    for count in number:
+    for count in (count for count in FEW if count <= most):
         figures[f"words: ebm {count}"] = found = _measured(
             partial(ours, {"task": "words", "loss": "nll"}, {}, count, options.seconds), options.limit
         )
@@ -171,26 +183,26 @@ def _side() -> int:
     return SIDE if jax.default_backend() != "cpu" else SIDE // 4
 
 
-def contenders(hidden: int, number: tuple[int, ...]) -> dict[str, Callable[[float], dict[str, Any]]]:
+def contenders(hidden: int, counts: list[int]) -> dict[str, Callable[[float], dict[str, Any]]]:
     """By name, functions of seconds that return steps a second of all lanes, lanes, seconds to compile and memory."""
     net = {"hidden": hidden, "layers": 2, "batch_size": BATCH, "lr": RATE}
     chain = {"chain_steps": CHAIN, "step_size": STEP_SIZE, "alpha": ALPHA}
     axes = {"task": "moons", "loss": "ml", "sampler": "cd"}
-    own = {f"ebm {count}": lambda s, count=count: ours(axes, net | chain, count, s) for count in number}
-    lower = {f"ebm {number[-1]}, chains in bfloat16":
-             lambda s: ours(axes, net | chain | {"chain_precision": "bfloat16"}, number[-1], s)}  # fmt: skip
-    many = {f"PyTorch, {count} runs in batched products": lambda s, count=count: batched(hidden, count, s)
-            for count in number[1:]}  # fmt: skip
-    every = {f"ebm {number[-1]}, every loss": lambda s: ours(axes, net | chain, number[-1], s, every_loss=True)}
-    return {
-        **own,
-        **lower,
-        **every,
-        "PyTorch": lambda s: pytorch(hidden, s),
-        "PyTorch, compiled": lambda s: pytorch(hidden, s, compiled=True),
-        **many,
-        "TorchEBM": lambda s: torchebm(hidden, s),
+    most = counts[-1]
+    found = {f"ebm {count}": partial(ours, axes, net | chain, count) for count in counts}
+    found |= {
+        f"ebm {most}, chains in bfloat16": partial(ours, axes, net | chain | {"chain_precision": "bfloat16"}, most),
+        f"ebm {most}, every loss": partial(ours, axes, net | chain, most, every_loss=True),
+        "PyTorch": partial(pytorch, hidden),
+        "PyTorch, compiled": partial(compiled, hidden, 1, ""),
+        "PyTorch, compiled, CUDA graphs": partial(compiled, hidden, 1, "reduce-overhead"),
     }
+    found |= {
+        f"PyTorch, compiled, {count} runs in batched products": partial(compiled, hidden, count, "")
+        for count in counts
+        if count in FEW[1:]
+    }
+    return found | {"TorchEBM": partial(torchebm, hidden)}
 
 
 def ours(
@@ -249,90 +261,63 @@ def _timed(torch: Any, step: Callable[[], Any], count: int, seconds: float) -> d
     return {"steps": rate, "lanes": count, "compile": compiled, "MiB": memory}
 
 
-def pytorch(hidden: int, seconds: float, compiled: bool = False) -> dict[str, Any]:
-    """The loop as one writes it by hand, of one run."""
+def pytorch(hidden: int, seconds: float) -> dict[str, Any]:
+    """The loop of one run, as one writes it by hand."""
     torch = _on_card()
     net = network(torch, hidden, 2)
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE)
 
-    def loss(data: Any, y: Any) -> Any:
-        right, wrong = net(data), net(y)
-        return right.mean() - wrong.mean() + ALPHA * (right.square().mean() + wrong.square().mean())
-
-    objective = torch.compile(loss) if compiled else loss
-    # The chain's gradient is written by hand where it is compiled: torch.compile does not follow autograd.grad inside.
-    chain = torch.compile(_chain(torch, net)) if compiled else lambda y: langevin(torch, net, y, CHAIN, STEP_SIZE)
-
     def step() -> None:
         data = moons(torch, BATCH)
-        value = objective(data, chain(data.clone()))
+        y = langevin(torch, net, data.clone(), CHAIN, STEP_SIZE)
+        right, wrong = net(data), net(y)
+        loss = right.mean() - wrong.mean() + ALPHA * (right.square().mean() + wrong.square().mean())
         optimiser.zero_grad(set_to_none=True)
-        value.backward()
+        loss.backward()
         optimiser.step()
 
     return _timed(torch, step, 1, seconds)
 
 
-def _chain(torch: Any, net: Any) -> Callable[[Any], Any]:
-    """Langevin chains on an MLP of two hidden layers, its slope in y by hand."""
-    first, _, second, _, last = net
-    noise = (2 * STEP_SIZE) ** 0.5
-
-    def chain(y: Any) -> Any:
-        for _ in range(CHAIN):
-            y = y - STEP_SIZE * _slope(torch, y, first.weight.T, first.bias, second.weight.T, second.bias, last.weight)
-            y = y + noise * torch.randn_like(y)
-        return y
-
-    def without_gradient(y: Any) -> Any:
-        with torch.no_grad():
-            return chain(y)
-
-    return without_gradient
-
-
-def _slope(torch: Any, y: Any, first: Any, bias: Any, second: Any, other_bias: Any, last: Any) -> Any:
-    """The gradient in y of an MLP with two hidden layers of silu units; weights [in, out], last [1, hidden]."""
-    one = y @ first + bias
-    gate = torch.sigmoid(one)
-    two = one * gate @ second + other_bias
-    other_gate = torch.sigmoid(two)
-    back = (last * other_gate * (1 + two * (1 - other_gate))) @ second.mT
-    return (back * gate * (1 + one * (1 - gate))) @ first.mT
-
-
-def batched(hidden: int, count: int, seconds: float) -> dict[str, Any]:
-    """So many runs at once, their products batched, compiled, the slope of the chains by hand: the best we know."""
+def compiled(hidden: int, count: int, mode: str, seconds: float) -> dict[str, Any]:
+    """So many runs at once, their products batched, compiled; torch.compile does not follow autograd.grad, so the slope
+    of the chains is written by hand. mode: of torch.compile."""
     torch = _on_card()
-    noise = (2 * STEP_SIZE) ** 0.5
+    noise, silu = (2 * STEP_SIZE) ** 0.5, torch.nn.functional.silu
     weights = [
         (torch.randn(count, *shape) / shape[0] ** 0.5).requires_grad_(True)
         for shape in ((2, hidden), (1, hidden), (hidden, hidden), (1, hidden), (hidden, 1), (1, 1))
     ]
     optimiser = torch.optim.Adam(weights, lr=RATE, fused=torch.cuda.is_available())
+    first, bias, second, other_bias, last, level = weights
 
     def energy(y: Any) -> Any:
-        first, bias, second, other_bias, last, level = weights
-        silu = torch.nn.functional.silu
         return silu(silu(y @ first + bias) @ second + other_bias) @ last + level
 
-    @torch.compile
+    def slope(y: Any) -> Any:
+        one = y @ first + bias
+        gate = torch.sigmoid(one)
+        two = one * gate @ second + other_bias
+        other_gate = torch.sigmoid(two)
+        back = (last.mT * other_gate * (1 + two * (1 - other_gate))) @ second.mT
+        return (back * gate * (1 + one * (1 - gate))) @ first.mT
+
     def chain(y: Any) -> Any:
         with torch.no_grad():
-            first, bias, second, other_bias, last, _ = weights
             for _ in range(CHAIN):
-                y = y - STEP_SIZE * _slope(torch, y, first, bias, second, other_bias, last.mT)
-                y = y + noise * torch.randn_like(y)
+                y = y - STEP_SIZE * slope(y) + noise * torch.randn_like(y)
         return y
 
-    @torch.compile
     def loss(data: Any, y: Any) -> Any:
         right, wrong = energy(data), energy(y)
         return (right.mean((1, 2)) - wrong.mean((1, 2)) + ALPHA * (right**2 + wrong**2).mean((1, 2))).sum()
 
+    moved, objective = (torch.compile(function, mode=mode or None) for function in (chain, loss))
+
     def step() -> None:
+        torch.compiler.cudagraph_mark_step_begin()
         data = moons(torch, count * BATCH).reshape(count, BATCH, 2)
-        value = loss(data, chain(data))
+        value = objective(data, moved(data))
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         optimiser.step()
@@ -376,7 +361,7 @@ def main() -> None:
     parser.add_argument("what", choices=["measures", "lanes"])
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which nothing more is begun")
-    parser.add_argument("--lanes", type=lambda text: tuple(map(int, text.split(","))), help="numbers of runs at once")
+    parser.add_argument("--only", help="of `measures`: the runs whose name begins so")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     sys.exit(0 if {"measures": measures, "lanes": lanes}[options.what](options) else 1)

@@ -44,21 +44,27 @@ class Snapshot:
 
 
 def fitting(rate: Callable[[int], float], wanted: int) -> int:
-    """The lanes that train best side by side on a device: more and more, until memory or throughput says stop.
+    """The lanes that train best side by side on a device: more and more, until memory or throughput says stop; fewer
+    where not even the first ones have room.
 
     rate: lanes -> steps a second of all of them, or what jax raises where memory is short. wanted: there are no more.
     """
+
+    def rate_or_none(lanes: int) -> float | None:
+        try:
+            return rate(lanes)
+        except Exception as error:  # jax has no narrower one for this
+            if "RESOURCE_EXHAUSTED" not in str(error) or lanes == 1:
+                raise
+            return None
+
     lanes = min(FIRST_LANES, wanted)
-    best = rate(lanes)
+    while (best := rate_or_none(lanes)) is None:
+        wanted = lanes = max(1, lanes // LANE_GROWTH)
     while lanes < wanted:
         more = min(LANE_GROWTH * lanes, wanted)
-        try:
-            found = rate(more)
-        except Exception as error:  # jax has no narrower one for this
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            break
-        if found <= best:
+        found = rate_or_none(more)
+        if found is None or found <= best:
             break
         lanes, best = more, found
     return lanes
@@ -85,23 +91,40 @@ class Engine:
         return self.lanes * jax.device_count()
 
     def widen(self, configs: Sequence[Mapping[str, Any]]) -> None:
-        """Find how many of the runs that are to be launched a device trains best side by side, where it can."""
-        if vectorises():
-            self.lanes = fitting(partial(self._rate, configs), -(-len(configs) // jax.device_count()))
+        """Find how many of the runs that are to be launched a device trains best side by side, where it can.
 
-    def _rate(self, configs: Sequence[Mapping[str, Any]], lanes: int) -> float:
+        There every lane computes every loss of the switch, so the program keeps those of these runs alone.
+        """
+        if vectorises():
+            losses = {config["loss"] for config in configs}
+            kept = tuple(unit for unit in self.program.losses if unit.name in losses)
+            self.program = replace(self.program, losses=kept)
+            self.lanes = fitting(partial(self._try, configs), -(-len(configs) // jax.device_count()))
+
+    def _try(self, configs: Sequence[Mapping[str, Any]], lanes: int) -> float:
         """Steps a second of a launch with so many lanes on a device, if these can be evaluated there, too."""
         self.lanes = lanes
         fine = self._put(self.task.targets(True), everywhere=True)
-        split = self._lanes([*configs, *[configs[-1]] * self.width][: self.width])
-        state, times = self._run("init", (split,), (self.data,)), []
-        for stop in (TRIAL, 2 * TRIAL):  # the first one compiles
-            began = time.monotonic()
-            state, _ = jax.block_until_ready(self._run("advance", (split, state, self._until(stop)), (self.data,)))
-            times.append(time.monotonic() - began)
+        split = self._full(configs)
+        self._compile_for(split, fine)
+        state = self._run("init", (split,), (self.data,))
         jax.block_until_ready(self._run("probe_sampler", (split, state), (self.data,)))
         jax.block_until_ready(self._run("probe_task", (split, state), (self.data, fine)))
-        return self.width * TRIAL / times[-1]
+        return self.rate(configs, TRIAL)
+
+    def rate(self, configs: Sequence[Mapping[str, Any]], steps: int) -> float:
+        """Steps a second of all lanes of a full launch: `steps` of training alone, timed after as many to warm up."""
+        split = self._full(configs)
+        state, seconds = self._run("init", (split,), (self.data,)), 0.0
+        for stop in (steps, 2 * steps):
+            began = time.monotonic()
+            state, _ = jax.block_until_ready(self._run("advance", (split, state, self._until(stop)), (self.data,)))
+            seconds = time.monotonic() - began
+        return self.width * steps / seconds
+
+    def _full(self, configs: Sequence[Mapping[str, Any]]) -> Any:
+        """The array halves of as many configurations as a launch has lanes, the last one repeated."""
+        return self._lanes([*configs, *[configs[-1]] * self.width][: self.width])
 
     def launch(self, configs: Sequence[Mapping[str, Any]]) -> Iterator[Snapshot]:
         """Train the runs side by side, at most `width` of them; yields before training and at every chunk end.

@@ -11,6 +11,7 @@ from ebmcli.core.lazy import jax, jnp
 from ebmcli.core.registry import find
 from ebmcli.core.types import Model, bind
 from ebmcli.storage import store
+from ebmcli.training.devices import PRECISION
 
 
 def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]:
@@ -18,7 +19,12 @@ def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]
     trained = model(config, params)
     single = jax.jit(jax.vmap(trained.apply))
     without = jax.jit(jax.vmap(lambda y: trained.apply(None, y)))
-    return lambda x, y: without(jnp.asarray(y)) if x is None else single(jax.tree.map(jnp.asarray, x), jnp.asarray(y))
+
+    def energies(x: Any, y: Any) -> Any:
+        with jax.default_matmul_precision(PRECISION):
+            return without(jnp.asarray(y)) if x is None else single(jax.tree.map(jnp.asarray, x), jnp.asarray(y))
+
+    return energies
 
 
 def model(config: Mapping[str, Any], params: Path) -> Model:
