@@ -10,117 +10,124 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-# The fault, what happens, the functions that provoke it (a file of tests/, its functions).
-FAULTS: Sequence[tuple[str, str, Mapping[str, str]]] = (
+# The fault, what happens, the functions that provoke it, without their `test_`.
+FAULTS: Sequence[tuple[str, str, str]] = (
     ("unknown loss, sampler, task, energy, format", "2, the nearest name and the list",
-     {"test_cli": "wrong_turns_end_with_a_sentence_and_exit_code_2",
-      "test_config": "bad_values_are_answered_with_a_sentence"}),
+     "wrong_turns_end_with_a_sentence_and_exit_code_2 "
+     "bad_values_are_answered_with_a_sentence"),
     ("`--lr nan`, `inf`, `-1`, `1e-400`; `--margin nan`", "2, one line with the range",
-     {"test_config": "bad_values_are_answered_with_a_sentence"}),
-    ("`--steps 5.0`, `0`, `10**22`", "2", {"test_config": "bad_values_are_answered_with_a_sentence"}),
+     "bad_values_are_answered_with_a_sentence"),
+    ("`--steps 5.0`, `0`, `10**22`", "2",
+     "bad_values_are_answered_with_a_sentence"),
     ("experiment file: unknown or double key, wrong type, BOM, empty, a folder, not UTF-8",
      "2 with file, line and key; nothing is created",
-     {"test_config": "faults_of_a_file_name_file_line_and_key a_missing_file_and_a_folder",
-      "test_cli": "wrong_turns_end_with_a_sentence_and_exit_code_2"}),
+     "faults_of_a_file_name_file_line_and_key "
+     "a_missing_file_and_a_folder "
+     "wrong_turns_end_with_a_sentence_and_exit_code_2"),
     ("a grid with duplicates, with an empty list, of a million cells",
      "duplicates dropped with a note; 2; refused without `--yes`",
-     {"test_config": "lists_and_ranges_multiply_and_duplicates_are_dropped bad_values_are_answered_with_a_sentence",
-      "test_faults": "a_grid_of_a_million_cells_is_refused_with_its_size"}),
-    ("seeds `0,0`, negative, above 2^32", "2", {"test_config": "bad_values_are_answered_with_a_sentence"}),
+     "lists_and_ranges_multiply_and_duplicates_are_dropped "
+     "bad_values_are_answered_with_a_sentence "
+     "a_grid_of_a_million_cells_is_refused_with_its_size"),
+    ("seeds `0,0`, negative, above 2^32", "2",
+     "bad_values_are_answered_with_a_sentence"),
     ("kill -9 of a worker", "those of its launch are `killed`, the rest goes on, 3; the same command runs only them",
-     {"test_faults": "a_killed_worker_costs_its_launch_and_the_next_command_runs_only_that"}),
+     "a_killed_worker_costs_its_launch_and_the_next_command_runs_only_that"),
     ("kill -9 of the parent", "the worker ends within 2 s; the same command goes on, nothing to unlock",
-     {"test_faults": "a_worker_dies_with_its_parent_within_two_seconds "
-                     "twenty_kills_of_parent_or_worker_and_the_same_command_after_each",
-      "test_interruption": "kill_9_and_ctrl_c_lose_nothing",
-      "test_store": "the_kernel_frees_the_lock_of_a_killed_process"}),
+     "a_worker_dies_with_its_parent_within_two_seconds "
+     "twenty_kills_of_parent_or_worker_and_the_same_command_after_each "
+     "kill_9_and_ctrl_c_lose_nothing "
+     "the_kernel_frees_the_lock_of_a_killed_process"),
     ("death, ENOSPC or EIO between any two system calls of the write path",
      "the same command: every cell once, the report byte-equal",
-     {"test_faults": "a_death_or_an_error_at_any_point_of_the_write_path_loses_and_doubles_nothing "
-                     "the_same_of_the_real_command"}),
+     "a_death_or_an_error_at_any_point_of_the_write_path_loses_and_doubles_nothing "
+     "the_same_of_the_real_command"),
     ("Ctrl-C, once and twice", "once: the chunk ends, the table, 130; twice: at once, the store intact",
-     {"test_interruption": "kill_9_and_ctrl_c_lose_nothing",
-      "test_faults": "a_second_signal_ends_at_once_and_leaves_the_store_intact"}),
+     "kill_9_and_ctrl_c_lose_nothing "
+     "a_second_signal_ends_at_once_and_leaves_the_store_intact"),
     ("SIGTERM, SIGHUP, `ebm report \\| head`", "as Ctrl-C; no traceback",
-     {"test_faults": "sigterm_and_sighup_end_after_the_chunk_with_the_table",
-      "test_cli": "a_plain_locale_and_a_closed_pipe_do_no_harm"}),
+     "sigterm_and_sighup_end_after_the_chunk_with_the_table "
+     "a_plain_locale_and_a_closed_pipe_do_no_harm"),
     ("two sweeps on one folder", "the second says so and waits; no cell twice",
-     {"test_interruption": "a_second_sweep_waits_for_the_first_and_runs_no_cell_twice"}),
+     "a_second_sweep_waits_for_the_first_and_runs_no_cell_twice"),
     ("another grid into the same folder", "a superset extends it; any other is refused with the keys that differ",
-     {"test_sweep": "the_same_plan_again_does_nothing_and_a_new_seed_runs_only_itself "
-                    "a_conflicting_plan_is_refused_and_says_where_it_differs"}),
+     "the_same_plan_again_does_nothing_and_a_new_seed_runs_only_itself "
+     "a_conflicting_plan_is_refused_and_says_where_it_differs"),
     ("disk full (a tmpfs of 256 KiB)", "1, one line names the file; after room is made the same command goes on",
-     {"test_damage": "a_full_disk_is_named_and_after_room_is_made_the_same_command_goes_on"}),
+     "a_full_disk_is_named_and_after_room_is_made_the_same_command_goes_on"),
     ("folder read-only, removed or moved in a sweep", "1, one line; a moved sweep goes on where it is",
-     {"test_damage": "a_read_only_folder_is_one_line "
-                     "a_folder_that_goes_away_in_a_sweep_is_one_line_and_a_moved_one_goes_on"}),
+     "a_read_only_folder_is_one_line "
+     "a_folder_that_goes_away_in_a_sweep_is_one_line_and_a_moved_one_goes_on"),
     ("a record cut at any byte, with a flipped bit, zeros, JSON of another type",
      "`damaged`, set aside, run again; the report comes and counts it",
-     {"test_damage": "whatever_is_cut_or_corrupted_nothing_breaks_and_the_cell_is_run_again "
-                     "the_report_of_a_damaged_sweep_comes_and_counts_it",
-      "test_store": "a_damaged_result_is_no_result a_damaged_manifest_is_a_sentence"}),
+     "whatever_is_cut_or_corrupted_nothing_breaks_and_the_cell_is_run_again "
+     "the_report_of_a_damaged_sweep_comes_and_counts_it "
+     "a_damaged_result_is_no_result "
+     "a_damaged_manifest_is_a_sentence"),
     ("a record of a newer version, of an older one", "newer: read as far as known, never written; older: read",
-     {"test_damage": "a_sweep_of_the_first_schema_is_read_reported_extended_and_not_run_again "
-                     "a_newer_record_is_read_and_a_newer_sweep_never_written"}),
+     "a_sweep_of_the_first_schema_is_read_reported_extended_and_not_run_again "
+     "a_newer_record_is_read_and_a_newer_sweep_never_written"),
     ("a loss that raises, of a wrong shape; that diverges", "`failed` or `diverged` with the step; the rest goes on",
-     {"test_sweep": "losses_that_raise_or_return_a_wrong_shape_fail_alone "
-                    "divergence_is_a_result_with_its_step_and_leaves_the_neighbour_alone"}),
+     "losses_that_raise_or_return_a_wrong_shape_fail_alone "
+     "divergence_is_a_result_with_its_step_and_leaves_the_neighbour_alone"),
     ("a run that never ends, takes all memory, crashes the process",
      "`timeout`, `oom`, `crashed` with the signal; tried once more alone; the rest goes on",
-     {"test_faults": "a_crash_a_hang_and_a_lack_of_memory_are_named_tried_again_once_and_the_rest_goes_on "
-                     "the_first_failure_ends_a_sweep_that_is_told_so"}),
+     "a_crash_a_hang_and_a_lack_of_memory_are_named_tried_again_once_and_the_rest_goes_on "
+     "the_first_failure_ends_a_sweep_that_is_told_so"),
     ("clock set back; two runs in one moment", "durations are monotonic; ids are not made of time",
-     {"test_damage": "a_clock_that_is_set_back_changes_no_duration "
-                     "ids_are_not_made_of_time_and_two_folders_of_one_moment_differ"}),
+     "a_clock_that_is_set_back_changes_no_duration "
+     "ids_are_not_made_of_time_and_two_folders_of_one_moment_differ"),
     ("no git, no repository, dirty tree", "the provenance says so",
-     {"test_damage": "provenance_without_git_outside_a_repository_and_of_a_dirty_tree"}),
+     "provenance_without_git_outside_a_repository_and_of_a_dirty_tree"),
     ("code or machine changed between two halves", "a warning at the top of the report",
-     {"test_damage": "code_that_changed_between_two_halves_is_warned_of",
-      "test_report": "mixed_provenance_is_warned_of"}),
+     "code_that_changed_between_two_halves_is_warned_of "
+     "mixed_provenance_is_warned_of"),
     ("report of an empty sweep, one seed, equal seeds, all failed; names with a pipe, `=1+1`, `<script>`",
      "no nan, escaped, twice the same bytes",
-     {"test_report": "an_empty_an_all_failed_and_an_all_refused_sweep_have_a_report "
-                     "a_report_is_the_same_twice_and_has_no_nan "
-                     "one_seed_has_no_rank_and_the_best_of_others_is_not_called_so "
-                     "text_stays_text_in_markdown_and_latex "
-                     "csv_has_a_line_a_row_with_bounds_and_runs_and_no_formulas"}),
+     "an_empty_an_all_failed_and_an_all_refused_sweep_have_a_report "
+     "a_report_is_the_same_twice_and_has_no_nan "
+     "one_seed_has_no_rank_and_the_best_of_others_is_not_called_so "
+     "text_stays_text_in_markdown_and_latex "
+     "csv_has_a_line_a_row_with_bounds_and_runs_and_no_formulas"),
     ("no terminal, a plain locale, `--json` with progress", "no control codes; JSON alone on stdout",
-     {"test_cli": "output_without_a_terminal_has_no_control_codes a_plain_locale_and_a_closed_pipe_do_no_harm "
-                  "json_alone_is_on_stdout_and_its_records_have_the_promised_keys"}),
+     "output_without_a_terminal_has_no_control_codes "
+     "a_plain_locale_and_a_closed_pipe_do_no_harm "
+     "json_alone_is_on_stdout_and_its_records_have_the_promised_keys"),
     ("no home, spaces in paths, unknown XLA flags, no GPU, a broken plugin", "one line each; the plugin is skipped",
-     {"test_damage": "jax_that_does_not_start_is_one_line "
-                     "a_home_that_is_not_there_spaces_in_paths_and_a_broken_plugin"}),
+     "jax_that_does_not_start_is_one_line "
+     "a_home_that_is_not_there_spaces_in_paths_and_a_broken_plugin"),
 )  # fmt: skip
 
 
-def functions(row: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(file, function) of each test of a row."""
-    return [(file, f"test_{name}") for file, names in row.items() for name in names.split()]
+Cases = Mapping[str, Sequence[tuple[str, str]]]  # (file, passed or failed or skipped) of each case, by function
 
 
-def outcomes(paths: Sequence[Path]) -> dict[tuple[str, str], list[str]]:
-    """By (file, function): passed, failed or skipped, once a case; of several files the last that has it."""
-    found: dict[tuple[str, str], list[str]] = {}
+def outcomes(paths: Sequence[Path]) -> dict[str, list[tuple[str, str]]]:
+    """The cases of each function; of several files of pytest the last that has it."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for path in paths:
-        here: dict[tuple[str, str], list[str]] = {}
+        here: dict[str, list[tuple[str, str]]] = {}
         for case in xml.parse(path).getroot().iter("testcase"):
-            key = case.get("classname", "").rpartition(".")[2], case.get("name", "").partition("[")[0]
+            file, function = case.get("classname", "").rpartition(".")[2], case.get("name", "").partition("[")[0]
             bad = [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
-            here.setdefault(key, []).append("skipped" if bad == ["skipped"] else "failed" if bad else "passed")
+            how = "skipped" if bad == ["skipped"] else "failed" if bad else "passed"
+            here.setdefault(function, []).append((file, how))
         found |= here
     return found
 
 
-def table(found: Mapping[tuple[str, str], Sequence[str]]) -> str:
+def table(found: Cases) -> str:
     """The document."""
     lines = ["# Faults", "", "What was done to sweeps, and what happened (written by `docs/faults.py` from the tests).",
              "Numbers alone are exit codes.", "",
              "| # | fault | what happens | tests | of them passed |", "|---|---|---|---|---|"]  # fmt: skip
-    for number, (fault, happens, row) in enumerate(FAULTS, start=1):
-        cases = [case for key in functions(row) for case in found.get(key, ["not run"])]
-        others = sorted({case for case in cases if case != "passed"})
-        passed = f"{cases.count('passed')} of {len(cases)}" + (f" ({', '.join(others)})" if others else "")
-        lines.append(f"| {number} | {fault} | {happens} | {', '.join(f'`{file}`' for file in row)} | {passed} |")
+    for number, (fault, happens, names) in enumerate(FAULTS, start=1):
+        cases = [case for name in names.split() for case in found.get(f"test_{name}", [("", "not run")])]
+        files = ", ".join(f"`{file}`" for file in dict.fromkeys(file for file, _ in cases if file))
+        hows = [how for _, how in cases]
+        others = ", ".join(sorted({how for how in hows if how != "passed"}))
+        passed = f"{hows.count('passed')} of {len(hows)}" + (f" ({others})" if others else "")
+        lines.append(f"| {number} | {fault} | {happens} | {files} | {passed} |")
     return "\n".join(lines) + "\n"
 
 

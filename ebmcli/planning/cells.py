@@ -52,19 +52,20 @@ def cells(grid: Grid, limit: int | None = None) -> tuple[list[Cell], int]:
 
     Raises UsageError above the limit, or where a setting is a hyperparameter of no run.
     """
+    choices = list(_choices(grid))
+    total = sum(len(one.seeds) * len(one.configs) for one in _resolved(grid, choices))
+    if limit and total > limit:
+        raise UsageError(
+            f"the grid has {total:,} runs, at {USUAL} seconds each {total * USUAL / 3600:,.0f} hours on a core; "
+            f"more than {limit:,} runs are not begun without --yes"
+        )
     found: dict[str, Cell] = {}
-    count = 0
-    each = _resolved_cells(grid)
-    for count, one in enumerate(each, start=1):
-        found[one.id] = one
-        if limit and count > limit:
-            total = count + sum(1 for _ in each)
-            raise UsageError(
-                f"the grid has {total:,} runs, at {USUAL} seconds each {total * USUAL / 3600:,.0f} hours on a core; "
-                f"more than {limit:,} runs are not begun without --yes"
-            )
+    for one in _resolved(grid, choices):
+        for seed, config in itertools.product(one.seeds, one.configs):
+            made = cell(one.units, {**one.names, "seed": seed, **config}, one.origins)
+            found[made.id] = made
     _check_use(grid, list(found.values()))
-    return list(found.values()), count - len(found)
+    return list(found.values()), total - len(found)
 
 
 def _check_use(grid: Grid, found: Sequence[Cell]) -> None:
@@ -89,11 +90,6 @@ class _Choice(NamedTuple):
     units: Combination
     origins: dict[str, str]
     distance: Given | None  # what was asked for as margin_distance; None where the margin cannot grow
-
-
-def _resolved_cells(grid: Grid) -> Iterator[Cell]:
-    for choice in _choices(grid):
-        yield from _resolved(grid, choice)
 
 
 def _choices(grid: Grid) -> Iterator[_Choice]:
@@ -164,8 +160,23 @@ def _distance(units: Combination, asked: Given | None) -> Given:
 # --- hyperparameters -------------------------------------------------------------------------------------------------
 
 
-def _resolved(grid: Grid, choice: _Choice) -> Iterator[Cell]:
-    """The product over all hyperparameters that a combination has, and over the seeds."""
+class _Resolved(NamedTuple):
+    """Cells that differ in the seed, and in what the task repeats, alone: the product of both."""
+
+    units: Combination
+    names: dict[str, str]  # of the units
+    seeds: list[Any]
+    configs: list[dict[str, Any]]
+    origins: dict[str, str]
+
+
+def _resolved(grid: Grid, choices: Sequence[_Choice]) -> Iterator[_Resolved]:
+    for choice in choices:
+        yield from _with_values(grid, choice)
+
+
+def _with_values(grid: Grid, choice: _Choice) -> Iterator[_Resolved]:
+    """The product over all hyperparameters that a combination has."""
     four = choice.units
     owners: list[Unit[Any] | None] = [None, four.task, four.energy, four.sampler, four.loss]
     axes: Table = {}
@@ -177,9 +188,8 @@ def _resolved(grid: Grid, choice: _Choice) -> Iterator[Cell]:
     told, raised = {name: given.origin for name, given in axes.items()}, versions(four)
     origins = choice.origins | {"seed": seeds.origin} | told | dict.fromkeys(raised, "version of the unit")
     for chosen in itertools.product(*(given.values for given in axes.values())):
-        values = dict(zip(axes, chosen, strict=True))
-        for seed, config in itertools.product(seeds.values, _every(four.task, values)):
-            yield cell(four, {**names, "seed": seed, **config, **raised}, origins)
+        configs = [one | raised for one in _every(four.task, dict(zip(axes, chosen, strict=True)))]
+        yield _Resolved(four, names, seeds.values, configs, origins)
 
 
 def _axis(grid: Grid, choice: _Choice, owner: Unit[Any] | None, parameter: Parameter) -> Given:

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from ebmcli.cli import app
+from ebmcli.execution import launch
 from ebmcli.execution.executors import executor
-from ebmcli.execution.launch import carry_out
 from ebmcli.storage import store
+from ebmcli.training.devices import vectorises
+from ebmcli.training.engine import Engine
 
 ROOT = Path(__file__).parents[1]  # of the tests
 SMALL = ["--steps", "20", "--batch-size", "8", "--set", "hidden=4", "--set", "layers=1", "--set", "negatives=4"]
+SWEEP = ["sweep", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x"]  # that small, named x
 PATIENCE = 240  # seconds after which a command of this file is called stuck
 
 
@@ -24,12 +28,33 @@ PATIENCE = 240  # seconds after which a command of this file is called stuck
 
 @executor
 def here():
-    """Train in this process, which has jax already: what is tested is not the worker."""
-    return lambda work: carry_out(work.cells, work.folder, work.watcher, work.options.pictures, work.stop)
+    """Train in this process, which has jax already: what is tested is neither the worker nor the engine."""
+    return _train
+
+
+def _train(work):
+    with patch.object(launch, "Engine", _engine):
+        launch.carry_out(work.cells, work.folder, work.watcher, work.options.pictures, work.stop)
+
+
+_engines = {}  # by program, each with that program, whose functions must live as long as their ids count
+
+
+def _engine(program):
+    """The engine of a program, which is traced and compiled once for all commands of this process."""
+    if vectorises():  # it is made for its runs then
+        return Engine(program)
+    units = (program.task, program.energy, program.sampler, *program.losses)
+    key = (program.static, program.needs, *((unit.name, id(unit.function)) for unit in units))
+    if key not in _engines:
+        for oldest in list(_engines)[:-3]:  # executables hold memory maps
+            del _engines[oldest]
+        _engines[key] = Engine(program), program
+    return _engines[key][0]
 
 
 def run_here(folder, *arguments, code=0):
-    """Run a command in this process, its runs too, as if in that folder: (stdout, stderr). It must end with the code."""
+    """Run a command in this process, its runs too, as if in that folder: (stdout, stderr). It must end so."""
     trains = arguments[0] in ("run", "sweep") and "--executor" not in arguments and "--repeat" not in arguments
     told = [*arguments, *(["--executor", "here"] if trains else [])]
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
@@ -52,7 +77,7 @@ def train_sweep(folder, *arguments):
     """A small sweep named x, trained here."""
     folder.mkdir(parents=True, exist_ok=True)
     asked = arguments or ("--loss", "hinge,log", "--seeds", "0,1")
-    return run_here(folder, "sweep", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x", *asked)
+    return run_here(folder, *SWEEP, *asked)
 
 
 # --- as real processes -----------------------------------------------------------------------------------------------
@@ -83,12 +108,12 @@ def ebm(folder, *arguments, code=0, **environment):
 
 def trained(folder, *arguments, **more):
     """A small sweep named x, by a real command."""
-    return ebm(folder, "sweep", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x", *arguments, **more)
+    return ebm(folder, *SWEEP, *arguments, **more)
 
 
-def until(condition, process):
-    """Wait; the process, if one is named, must not end before."""
-    end = time.monotonic() + PATIENCE
+def until(condition, process, within=PATIENCE):
+    """Wait, at most so many seconds; the process, if one is named, must not end before."""
+    end = time.monotonic() + within
     while not condition():
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < end, "nothing happened"
@@ -101,11 +126,6 @@ def workers(process):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         return [int(one) for one in children if b"execution.worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
     return []
-
-
-def started(pid):
-    """Whether a worker has come as far as to import jax."""
-    return "jaxlib" in Path(f"/proc/{pid}/maps").read_text()
 
 
 def alive(pid):

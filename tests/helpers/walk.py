@@ -1,4 +1,4 @@
-"""Walks a small sweep's writing, without training, through a fault at every point of the write path (atomic.point).
+"""Walks a small sweep's writing, without training, through a fault at every point of the write path (atomic.failpoint).
 
 Run as a program: jax is not there, so that each fault is a fork of milliseconds. Prints how many faults were tried.
 """
@@ -13,27 +13,29 @@ from pathlib import Path
 
 import numpy as np
 
-from ebmcli.execution import sweep
-from ebmcli.planning import config, plan
+from ebmcli.execution.resume import prepare
+from ebmcli.planning.grid import grid
+from ebmcli.planning.plan import resolve
 from ebmcli.storage import atomic, store
+from ebmcli.storage.atomic import hold_lock
+from ebmcli.storage.records import Record
 
 ACTIONS = ("kill", "ENOSPC", "EIO")
+PLAN = resolve(grid({"loss": "hinge", "seed": "0,1"}, {}))  # read by all forks, which would each import all units
 
 
 def write(folder):
-    """What a command writes for two runs, in the order of sweep._launch and sweep._save."""
-    planned = plan.plan(config.grid({"loss": "hinge", "seed": "0,1"}, {}))
-    with store.locked(folder / "lock"):
-        for cell in sweep.prepare(planned, folder, "ebm test"):
+    """What a command writes for two runs, in the order of launch._launch and launch._save."""
+    with hold_lock(folder / "lock"):
+        for cell in prepare(PLAN, folder, "ebm test"):
             run = store.claim(folder, cell.id, cell.config)
-            with store.locked(run / "lock"):
+            with hold_lock(run / "lock"):
                 store.clear(run, cell.config)
                 for step in range(3):
                     store.append_curve(run, {"step": step, "kl": cell.config["seed"] + 0.5**step})
                 for name in ("arrays.npz", "params.npz"):
                     store.save_arrays(run / name, {"x": np.arange(9.0) * cell.config["seed"]})
-                record = {"id": cell.id, "status": "done", "config": cell.config, "metrics": {"kl": 0.25}}
-                store.save_result(run, record | {"seconds": {}, "provenance": {}})
+                store.save_result(run, Record(cell.id, "done", cell.config, {"kl": 0.25}))
 
 
 def forked(folder, fault=""):
@@ -59,8 +61,8 @@ def content(folder):
     for run in sorted((folder / "runs").iterdir()):
         assert not (run / "failure.json").exists()
         arrays = [{k: v.tolist() for k, v in store.arrays(run, n).items()} for n in ("arrays.npz", "params.npz")]
-        found[run.name] = [store.result(run), store.curves(run), arrays]
-    return json.dumps([found, store.records(folder)])
+        found[run.name] = [store.result(run).to_json(), store.curves(run), arrays]
+    return json.dumps([found, [record.to_json() for record in store.records(folder)]])
 
 
 def main():

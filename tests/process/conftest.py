@@ -1,0 +1,45 @@
+"""What tests of processes share: a plugin of a stranger, whose samplers misbehave."""
+
+import pytest
+
+# Each misbehaves as soon as its program is built, in a program of its own. What hangs says so by a file.
+PLUGIN = """
+import os, signal, time
+from ebmcli.plugin import SamplerContext, sampler
+
+@sampler(continuous="negatives")
+def hangs(context: SamplerContext):
+    \"\"\"never ends\"\"\"
+    open("hanging", "w").close()
+    time.sleep(10_000)
+
+@sampler(continuous="negatives")
+def crashes(context: SamplerContext):
+    \"\"\"dies of a signal\"\"\"
+    print("about to crash", flush=True)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+@sampler(continuous="negatives")
+def eats(context: SamplerContext):
+    \"\"\"takes all memory of its group of processes\"\"\"
+    if group := os.environ.get("GROUP"):
+        with open(group + "/cgroup.procs", "w") as file:
+            file.write(str(os.getpid()))
+    else:
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+    hoard = []
+    while True:
+        hoard.append(bytearray(os.urandom(2**20)) * 64)
+"""
+
+
+@pytest.fixture
+def strange(tmp_path):
+    """A folder with the plugin installed in it, for the commands that are started there."""
+    site = tmp_path / "site" / "strange-1.dist-info"
+    site.mkdir(parents=True)
+    (tmp_path / "site" / "strange.py").write_text(PLUGIN)
+    (site / "METADATA").write_text("Name: strange\nVersion: 1\n")
+    (site / "entry_points.txt").write_text("[ebmcli.plugins]\nx = strange\n")
+    return tmp_path
