@@ -6,12 +6,13 @@ word is never registered.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_type_hints
 
 from ebmcli.core import registry
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.margins import Margin
-from ebmcli.core.needs import Need, Source
+from ebmcli.core.needs import Answers, Need, Source
 from ebmcli.core.needs import answers as kind_of_answer
 from ebmcli.core.needs import needs as named_needs
 from ebmcli.core.parameters import parameters_of
@@ -31,6 +32,8 @@ from ebmcli.core.units import (
 )
 
 OF_A_LOSS: tuple[Source, ...] = ("negatives", "energy", "answers")  # whose gifts a loss may ask for
+FIELDS = tuple(field.name for field in fields(Column) if field.name != "name")  # with which a measure is described
+BETTER = get_args(get_type_hints(Column)["better"])
 OF_AN_ENERGY: tuple[Source, ...] = ("energy", "computation")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -236,11 +239,24 @@ def measure(*columns: Column, when: Callable[[Any], bool] = lambda e: True, **si
 
     Args:
         when: (evaluation) -> whether there is a figure at all.
+
+    Raises:
+        UsageError: A word is wrong, or the argument of the function has no annotation.
     """
 
     def decorate(function: Function) -> Function:
-        filled = columns or (Column(function.__name__, **single),)
-        of = next(iter(get_type_hints(function).values()))
+        name = function.__name__
+        for word in single:
+            if word not in FIELDS:
+                raise UsageError(f"measure {name}: {unknown('field', word, FIELDS)}")
+        filled = columns or (Column(name, **single),)
+        for described in filled:
+            if described.better not in BETTER:
+                raise UsageError(f"measure {name}: {unknown('word for better', described.better, map(repr, BETTER))}")
+        hints = {argument: kind for argument, kind in get_type_hints(function).items() if argument != "return"}
+        if not hints:
+            raise UsageError(f"measure {name}: annotate its argument with the evaluation that it looks at")
+        of = next(iter(hints.values()))
         registry.add_measure(Measure(function, get_args(of) or (of,), filled, when))
         return function
 
@@ -267,7 +283,11 @@ def _registered(
         if not formula:
             raise UsageError(f"{kind} {name} has no docstring: its first line is the formula that users read")
         made = traits(f"{kind} {name}")
-        unit = Unit(kind, name, function, formula, reference, parameters_of(function), made, version)
+        try:
+            parameters = parameters_of(function)
+        except UsageError as error:
+            raise UsageError(f"{kind} {name}: {error}") from None
+        unit = Unit(kind, name, function, formula, reference, parameters, made, version)
         check(unit)
         registry.add(unit)
         return function
@@ -281,7 +301,14 @@ def _need(word: str, unit: str) -> Need:
 
 
 def _gives(gives: Mapping[str, str], unit: str, *sources: Source) -> Gives:
-    return {kind_of_answer(kind, unit): named_needs(words, unit, *sources) for kind, words in gives.items()}
+    found = {}
+    for kind, words in gives.items():
+        if kind not in list(Answers):
+            raise UsageError(f"{unit}: {unknown('argument or kind of answer', kind, Answers)}")
+        if not isinstance(words, str):
+            raise UsageError(f"{unit}: {kind}={words!r}: name needs in a string, separated by blanks")
+        found[Answers(kind)] = named_needs(words, unit, *sources)
+    return found
 
 
 def _has(unit: Unit[Any], names: Iterable[str], told: str) -> None:

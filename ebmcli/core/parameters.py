@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from annotated_types import Ge, Le
@@ -67,7 +68,7 @@ class Parameter:
         """True if it defines replicates, as the seed does, rather than a different setting."""
         return Repeat in self._marks
 
-    @property
+    @cached_property
     def before(self) -> Before | None:
         """The value that stands for the time before this hyperparameter existed; None where it always did."""
         return next((mark for mark in self._marks if isinstance(mark, Before)), None)
@@ -110,12 +111,27 @@ def _either(choices: Iterable[str]) -> str:
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
-    """The hyperparameters of a function: its arguments that have a default."""
-    return {
+    """The hyperparameters of a function: its arguments that have a default.
+
+    Raises UsageError for one without a type, or whose default its annotation forbids.
+    """
+    found = {
         one.name: Parameter(one.name, one.default, one.annotation)
         for one in inspect.signature(function, eval_str=True).parameters.values()
         if one.default is not inspect.Parameter.empty
     }
+    for parameter in found.values():
+        if parameter.type not in (float, int, str):
+            raise UsageError(
+                f"{parameter.name}: its annotation must be float, int, str or a Literal of names, or an Annotated one "
+                f"of them such as ebmcli.plugin.Positive; found {_spelled(parameter.annotation)}"
+            )
+        parameter.validate(parameter.default)
+    return found
+
+
+def _spelled(annotation: Any) -> str:
+    return "none" if annotation is inspect.Parameter.empty else getattr(annotation, "__name__", str(annotation))
 
 
 def arguments_for(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:

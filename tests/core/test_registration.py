@@ -10,7 +10,7 @@ from ebmcli.core.decorators import OF_A_LOSS, OF_AN_ENERGY, energy, loss, measur
 from ebmcli.core.errors import UsageError
 from ebmcli.core.margins import Margin
 from ebmcli.core.needs import Answers, Need
-from ebmcli.core.types import Cost, NonNegative
+from ebmcli.core.types import Cost, NonNegative, Positive
 from ebmcli.core.units import KINDS, Column
 
 DECORATORS = {"loss": loss, "sampler": sampler, "energy": energy, "task": task}
@@ -110,12 +110,14 @@ def test_a_kind_of_answer_is_understood_and_one_without_a_letter_refused_with_it
         wrong = answers[:place] + answers[place + 1 :]
         good, bad = ({"answers": word} if kind == "task" else {word: ""} for word in (answers, wrong))
         register(kind, **good)
-        assert f"unknown kind of answer '{wrong}': did you mean {answers}?" in refusal(kind, **bad)
+        told = "kind of answer" if kind == "task" else "argument or kind of answer"
+        assert f"unknown {told} '{wrong}': did you mean {answers}?" in refusal(kind, **bad)
 
 
 @pytest.mark.parametrize("kind", ["sampler", "energy"])
 def test_an_argument_that_a_decorator_does_not_have_is_no_kind_of_answer(kind):
-    assert "unknown kind of answer 'conditonal'" in refusal(kind, conditonal=True)
+    assert "unknown argument or kind of answer 'conditonal'" in refusal(kind, conditonal=True)
+    assert "continuous=True: name needs in a string" in refusal(kind, continuous=True)
 
 
 @pytest.mark.parametrize(
@@ -318,9 +320,19 @@ def test_a_field_that_a_column_does_not_have_leaves_no_measure():
         return 1.0
 
     before = everything()
-    with pytest.raises(TypeError, match="beter"):
+    with pytest.raises(UsageError, match="measure goodness: unknown field 'beter': did you mean better"):
         measure(beter="higher")(goodness)
+    with pytest.raises(UsageError, match="measure goodness: unknown word for better 'highr'"):
+        measure(better="highr")(goodness)
     assert everything() == before
+
+
+def test_a_measure_says_what_it_looks_at():
+    def goodness(e) -> float:
+        return 1.0
+
+    with pytest.raises(UsageError, match="measure goodness: annotate its argument"):
+        measure()(goodness)
 
 
 def test_the_first_measure_that_describes_a_column_does():
@@ -332,3 +344,44 @@ def test_the_first_measure_that_describes_a_column_does():
         measure(**described)(goodness)
     assert registry.columns()["goodness"].heading == "first"
     assert len([one for one in registry.measures() if one.columns[0].name == "goodness"]) == 3
+
+
+# --- hyperparameters -------------------------------------------------------------------------------------------------
+
+
+def plain(e, scale=1.0):
+    """scale F"""
+
+
+def text_for_a_number(e, scale: Positive = "1"):
+    """scale F"""
+
+
+def below_its_range(e, scale: Positive = -1.0):
+    """scale F"""
+
+
+def a_list(e, scale: list = ()):
+    """scale F"""
+
+
+def none_of_the_choices(e, head: Literal["free", "square"] = "cube"):
+    """F"""
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (plain, "must be float, int, str or a Literal of names, or .*; found none"),
+        (a_list, "found list"),
+        (text_for_a_number, "scale: must be a number, found '1'"),
+        (below_its_range, "scale: must be at least"),
+        (none_of_the_choices, "head: must be 'free' or 'square', found 'cube'"),
+    ],
+)
+def test_a_hyperparameter_has_a_type_and_a_default_that_it_allows(function, told):
+    before = everything()
+    name = function.__name__.replace("_", "-")
+    with pytest.raises(UsageError, match=f"loss {name}: .*{told}"):
+        loss(promised="none")(function)
+    assert everything() == before
