@@ -150,8 +150,9 @@ RUN = ["run", "--loss", "hinge"]
         ([*RUN, "--executor", "mars", "--name", "x"], ["unknown --executor 'mars'", "dask", "slurm"]),
         ([*RUN, "--executor", "local", "--scheduler", "tcp://127.0.0.1:1"], ["--scheduler", "--executor dask"]),
         ([*RUN, "--executor", "local", "--job", "a=1", "--name", "x"], ["--job", "--executor slurm"]),
-        ([*RUN, "--executor", "slurm", "--job", "a"], ["--job a", "NAME=VALUE"]),
-        ([*RUN, "--executor", "slurm", "--job", "a=", "--name", "x"], ["--job a", "NAME=VALUE"]),
+        ([*RUN, "--executor", "slurm", "--job", "a"], ["--job 'a'", "NAME=VALUE"]),
+        ([*RUN, "--executor", "slurm", "--job", "a=", "--name", "x"], ["--job 'a='", "NAME=VALUE"]),
+        ([*RUN, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:1"], ["no Dask scheduler answers there"]),
         ([*RUN, "--timeout", "0"], ["--timeout"]),
         ([*RUN, "--devices", "0"], ["--devices"]),
         (["run", "--repeat", "nobody"], ["nobody"]),
@@ -172,6 +173,13 @@ def test_wrong_turns_end_with_a_sentence_and_exit_code_2(tmp_path, arguments, wo
     assert out == ""
     for word in words:
         assert word in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_slurm_is_a_sentence_that_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    _, err = run_here(tmp_path, *RUN, "--executor", "slurm", code=2)
+    assert "--executor slurm: no sbatch here" in err
     assert list(tmp_path.iterdir()) == []
 
 

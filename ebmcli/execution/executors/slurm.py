@@ -1,5 +1,6 @@
 """Jobs of a SLURM cluster, by submitit: one array, one job a launch, logs in the sweep's folder `jobs`."""
 
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
@@ -22,8 +23,10 @@ def slurm(job: Job = None, cluster: str = "slurm") -> Trainer:
     job: settings of submitit, as NAME=VALUE. cluster: `local` stands in for SLURM in tests. Where this process is
     stopped the jobs are cancelled; where it is killed they go on, and what they save counts.
     """
-    submitit = _jobs.require("submitit", "slurm")
-    return partial(_train, submitit, _settings(job or []), cluster)
+    submitit, settings = _jobs.require("submitit", "slurm"), _settings(job or [])
+    if cluster == "slurm" and not shutil.which("sbatch"):
+        raise UsageError("--executor slurm: no sbatch here; say it on a machine that hands jobs to SLURM")
+    return partial(_train, submitit, settings, cluster)
 
 
 def _train(submitit: Any, settings: Mapping[str, Any], cluster: str, work: Work) -> None:
@@ -36,7 +39,7 @@ def _train(submitit: Any, settings: Mapping[str, Any], cluster: str, work: Work)
         executor.update_parameters(**{**usual, **settings})
         with executor.batch():
             handed = [executor.submit(_jobs.launch, *arguments) for _, arguments in asked]
-    except Exception as error:  # submitit raises bare ones: no sbatch here, a setting that it does not know
+    except Exception as error:  # submitit raises bare ones, as for a setting that it does not know
         raise UsageError(f"--executor slurm: {(str(error).splitlines() or [type(error).__name__])[0]}") from None
     followed = [_jobs.Job(cells, one.done, partial(_fault, one)) for (cells, _), one in zip(asked, handed, strict=True)]
     try:
@@ -49,8 +52,8 @@ def _train(submitit: Any, settings: Mapping[str, Any], cluster: str, work: Work)
 
 def _settings(job: list[str]) -> dict[str, Any]:
     pairs = [text.partition("=") for text in job]
-    if wrong := [name for name, equals, value in pairs if not (name and equals and value)]:
-        raise UsageError(f"--job {wrong[0]}: write it as NAME=VALUE, as in slurm_partition=cpu")
+    if wrong := [text for text, (name, _, value) in zip(job, pairs, strict=True) if not (name and value)]:
+        raise UsageError(f"--job {wrong[0]!r}: write it as NAME=VALUE, as in slurm_partition=cpu")
     return {name: parse(value) for name, _, value in pairs}
 
 
