@@ -18,6 +18,7 @@ from ours import EBM
 
 from ebmcli.core.registry import units
 from ebmcli.storage import store
+from ebmcli.storage.records import Listed, Manifest, Record
 
 RUNS, SEEDS, CALLS = 1_000, 5, 5
 NAMES = ("kl", "kl_beta_star", "nll", "nll_beta_star", "tv", "spurious_mass", "mse_log_density", "auroc", "gap_growth")
@@ -25,34 +26,26 @@ NAMES += tuple(f"{kind}_q{at}" for kind in ("gap", "train_gap") for at in ("01",
 NAMES += ("violation_rate", "active_share", "train_loss", "energy_level", "energy_spread", "energy_evaluations")
 
 
-def made_up(folder: Path) -> None:
+def make_up(folder: Path) -> None:
     """A sweep of made-up records."""
     draw, cells = random.Random(0), []
     losses, samplers = list(units("loss"))[:20], list(units("sampler"))[:10]
+    provenance = {"versions": {}, "code": "x", "machine": "m", "devices": "2 x cpu"}
+    folder.mkdir()
     for number in range(RUNS):
         loss, sampler = losses[number // SEEDS % 20], samplers[number // SEEDS // 20]
         config = {"task": "moons", "loss": loss, "sampler": sampler, "energy": "mlp", "seed": number % SEEDS, "lr": 0.1}
         metrics = {name: draw.random() for name in NAMES} | {"verdict": "healthy", "verdict_reason": "auroc 0.95"}
-        record = {
-            "id": f"run-{number}",
-            "status": "done",
-            "config": config,
-            "metrics": metrics,
-            "seconds": {"train": 1.0},
-        }
-        path = folder / "runs" / record["id"]
-        path.mkdir(parents=True)
-        (path / "config.json").write_text(store.dumps(config))
-        versions = {"provenance": {"versions": {}, "code": "x", "machine": "m", "devices": "2 x cpu"}}
-        store.save_result(path, {**record, **versions})
-        cells.append({"id": record["id"], "config": config, "refused": ""})
-    store.save_manifest(folder, {"created": "2026-01-01T00:00:00Z", "command": "ebm sweep x.toml", "cells": cells})
+        run = store.claim(folder, f"run-{number}", config)
+        store.save_result(run, Record(run.name, "done", config, metrics, {"train": 1.0}, provenance))
+        cells.append(Listed(run.name, config))
+    store.save_manifest(folder, Manifest("2026-01-01T00:00:00Z", "ebm sweep x.toml", cells))
 
 
 def main() -> None:
     """Print a row a format."""
     with tempfile.TemporaryDirectory() as root:
-        made_up(Path(root) / "many")
+        make_up(Path(root) / "many")
         print("| format | seconds | range | processor |\n| --- | --- | --- | --- |")
         for arguments in (["md"], ["html"], ["latex"], ["csv"], ["md", "--baseline", "hinge"]):
             times, busy = [], []

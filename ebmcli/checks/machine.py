@@ -41,16 +41,16 @@ def examine(results: Path, devices: int | None, cache: bool) -> Iterator[Check]:
 
 
 def _versions() -> Check:
-    found = versions()
-    missing = [name for name in PACKAGES if name not in found]
+    installed = versions()
+    missing = [name for name in PACKAGES if name not in installed]
     python = ".".join(map(str, sys.version_info[:3]))
-    text = ", ".join(f"{name} {version}" for name, version in {**found, "python": python}.items())
+    text = ", ".join(f"{name} {version}" for name, version in {**installed, "python": python}.items())
     return Check("versions", not missing, text, f"not installed: {', '.join(missing)}; pip install ebmcli")
 
 
 def _cores() -> Check:
-    mine, there, load = machine_devices.cores(), os.cpu_count() or 1, os.getloadavg()[0]
-    text = f"{mine} of {there} cores of {cpu()[0]}, load {load:.1f}"
+    mine, present, load = machine_devices.cores(), os.cpu_count() or 1, os.getloadavg()[0]
+    text = f"{mine} of {present} cores of {cpu()[0]}, load {load:.1f}"
     advice = f"other processes take {load:.1f} cores: wait, or say fewer --devices; figures stay right, times do not"
     return Check("cores", load < mine + 1, text, advice)
 
@@ -120,22 +120,22 @@ def _renames(place: Path) -> str:
 
 def _jax(devices: int | None, cache: bool) -> Iterator[Check]:
     """Two processes that compile the same program: the second must find it in the cache."""
-    told = json.dumps([devices, cache])
-    first, second = (_child([sys.executable, "-P", "-m", "ebmcli.checks.machine", told]) for _ in range(2))
+    arguments = json.dumps([devices, cache])
+    first, second = (_child([sys.executable, "-P", "-m", "ebmcli.checks.machine", arguments]) for _ in range(2))
     if second.returncode or first.returncode:
         words = (second.stderr or first.stderr).strip().splitlines()[-1:] or ["it ended without a word"]
         yield Check("devices", False, f"jax does not start: {words[0]}", "look at JAX_PLATFORMS and XLA_FLAGS")
         return
-    found = json.loads(second.stdout)
-    yield Check("devices", True, found["devices"])
+    report = json.loads(second.stdout)
+    yield Check("devices", True, report["devices"])
     if not cache:
         yield Check("cache", True, "off (--no-compile-cache)")
-    elif found["folder"] is None:
+    elif report["folder"] is None:
         yield Check("cache", False, "no folder for compiled programs", "set HOME or XDG_CACHE_HOME")
     else:
-        text = "a second process finds" if found["hits"] else "a second process does not find"
+        text = "a second process finds" if report["hits"] else "a second process does not find"
         advice = "every command compiles anew: look whether that folder can be written and has room"
-        yield Check("cache", bool(found["hits"]), f"{text} compiled programs in {found['folder']}", advice)
+        yield Check("cache", bool(report["hits"]), f"{text} compiled programs in {report['folder']}", advice)
 
 
 def _child(command: list[str]) -> subprocess.CompletedProcess[str]:

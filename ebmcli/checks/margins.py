@@ -77,7 +77,7 @@ def surface(unit: LossUnit) -> Callable[[Array, Array], tuple[Array, Array]]:
     would pin the level of the energies and make the value on a flat energy depend on it; the margin would be the same.
     """
     traced = [parameter.name for parameter in unit.parameters.values() if parameter.traced]
-    fixed = {name: one.default for name, one in unit.parameters.items() if name not in traced}
+    fixed = {name: parameter.default for name, parameter in unit.parameters.items() if name not in traced}
 
     def loss(energies: Array, values: Array) -> Array:
         named = fixed | dict(zip(traced, values, strict=True))
@@ -124,17 +124,17 @@ def survey(unit: LossUnit) -> tuple[list[Surface], np.ndarray]:
     grid = np.stack(np.meshgrid(right, wrong), axis=-1).reshape(-1, 2)
     level = np.arange(int(low * LEVELS), int(high * LEVELS) + 1) / LEVELS
     points = np.concatenate([grid, np.stack([level, level], axis=1)])
-    defaults = {one.name: one.default for one in unit.parameters.values() if one.traced}
-    found, flat, size = [], level, len(grid)
+    defaults = {parameter.name: parameter.default for parameter in unit.parameters.values() if parameter.traced}
+    surfaces, flat, size = [], level, len(grid)
     with jax.enable_x64(True):
         evaluate = surface(unit)
         for m in MARGINS if "margin" in unit.parameters else (1.0,):
             values = [m if name == "margin" else value for name, value in defaults.items()]
             loss, slopes = map(np.asarray, evaluate(jnp.asarray(points), jnp.asarray(values, float)))
             _finite(points, loss, slopes[:size])
-            found.append(Surface(m, grid[:, 0], grid[:, 1], loss[:size], slopes[:size]))
+            surfaces.append(Surface(m, grid[:, 0], grid[:, 1], loss[:size], slopes[:size]))
             flat = np.stack([level, loss[size:]], axis=1) if m == 1 else flat
-    return found, flat
+    return surfaces, flat
 
 
 def _finite(points: np.ndarray, loss: np.ndarray, slopes: np.ndarray) -> None:
@@ -145,35 +145,35 @@ def _finite(points: np.ndarray, loss: np.ndarray, slopes: np.ndarray) -> None:
             raise ValueError(f"its {what} at F+ = {right:g}, F- = {wrong:g} is {value}")
 
 
-def largest_margin(one: Surface) -> float:
+def largest_margin(surface: Surface) -> float:
     """The largest margin for which condition 3 holds: the smallest gap at which the loss is at its lowest over R.
 
     (It holds just when all of the lowest points lie in HP1.) Infinite where the loss still pushes up at each of them:
     they lie at the edge of R, or in a tail that has underflowed.
     """
-    lowest = one.loss <= one.loss.min() + ROUNDING * np.ptp(one.loss)
-    rest = lowest & ~one.pushed
-    margin = one.gap[rest if rest.any() else lowest].min() - STEP / 2
+    lowest = surface.loss <= surface.loss.min() + ROUNDING * np.ptp(surface.loss)
+    rest = lowest & ~surface.pushed
+    margin = surface.gap[rest if rest.any() else lowest].min() - STEP / 2
     return float(margin if rest.any() or margin < STEP else np.inf)
 
 
-def gradient_test(one: Surface) -> str:
+def gradient_test(surface: Surface) -> str:
     """True if a step narrows the violation everywhere in the open HP2, no slope underflowing; by F+: by F+ alone."""
-    slopes = one.slopes[one.gap < one.m]
+    slopes = surface.slopes[surface.gap < surface.m]
     if not (slopes @ [1, -1] > 0).all():
         return "no"
     return "yes" if slopes[:, 1].any() else "by F+"
 
 
-def support(one: Surface) -> tuple[str, float]:
+def support(surface: Surface) -> tuple[str, float]:
     """(where F- is pushed up, its bound): never, up to any gap, up to a `gap`, or up to a `level` of its own."""
-    if not one.pushed.any():
+    if not surface.pushed.any():
         return "never", -np.inf
-    gap = one.gap[one.pushed].max()
-    if gap == one.gap.max():
+    gap = surface.gap[surface.pushed].max()
+    if gap == surface.gap.max():
         return "any gap", np.inf
-    level = one.wrong[one.pushed].max() + STEP / 2
-    if ((one.wrong < level) == one.pushed).all():
+    level = surface.wrong[surface.pushed].max() + STEP / 2
+    if ((surface.wrong < level) == surface.pushed).all():
         return "level", float(level)
     return "gap", float(gap + STEP / 2)
 
@@ -225,48 +225,52 @@ def judge(unit: LossUnit) -> Finding:
         known = "its F- is a sample of the model" if sampled else "sees no pair of answers" if blind else ""
         return Finding(*head, reason=known or "declares that it has none")
     try:
-        found, flat = survey(unit)
+        surfaces, flat = survey(unit)
     except Exception as error:  # a stranger's code
         lines = str(error).strip().splitlines() or ["no message"]
         return Finding(*head, agrees=False, reason=f"it fails on two energies: {type(error).__name__}: {lines[0]}")
-    described = _described(found)
+    described = _described(surfaces)
     agrees = described["found"] == promised.text()
-    why = None if agrees else _why(found, described["push_up"])
+    why = None if agrees else _why(surfaces, described["push_up"])
     value, levels = lowest_flat(flat)
     return Finding(*head, **described, flat=value, flat_at=levels, box=reach(unit), agrees=agrees, reason=why)
 
 
-def _described(found: Sequence[Surface]) -> Mapping[str, str]:
+def _described(surfaces: Sequence[Surface]) -> Mapping[str, str]:
     """Describe what the surfaces at all margins have in common, in the words of the registry."""
-    margins = [largest_margin(one) for one in found]
-    kinds, bounds = zip(*map(support, found), strict=True)
+    margins = [largest_margin(surface) for surface in surfaces]
+    kinds, bounds = zip(*map(support, surfaces), strict=True)
     kind = kinds[0] if len(set(kinds)) == 1 else "gap"
-    margin = "none" if kind == "never" or min(margins) <= -STEP else _bound(found, margins)
+    margin = "none" if kind == "never" or min(margins) <= -STEP else _bound(surfaces, margins)
     good, what = margin not in ("none", "0"), "F-" if kind == "level" else "gap"
-    tests = {gradient_test(one) for one in found}
+    tests = {gradient_test(surface) for surface in surfaces}
     return {
         "found": f"{margin}, absolute" if good and kind == "level" else margin,
         "condition_3": "no" if not good else "yes" if margin == "infinite" else f"below {margin}",
         "gradient_test": tests.pop() if len(tests) == 1 else "no",
-        "push_up": kind if kind in ("never", "any gap") else f"{what} < {_bound(found, bounds)}",
+        "push_up": kind if kind in ("never", "any gap") else f"{what} < {_bound(surfaces, bounds)}",
     }
 
 
-def _bound(found: Sequence[Surface], bounds: Sequence[float]) -> str:
+def _bound(surfaces: Sequence[Surface], bounds: Sequence[float]) -> str:
     """One word for the bounds found at each m: m where they follow it, else a number."""
     if min(bounds) == np.inf:
         return "infinite"
     if max(bounds) - min(bounds) < STEP:
         return f"{bounds[0]:g}"
-    follows = all(abs(bound - one.m) < STEP for one, bound in zip(found, bounds, strict=True))
+    follows = all(abs(bound - surface.m) < STEP for surface, bound in zip(surfaces, bounds, strict=True))
     return "m" if follows else ", ".join(f"{bound:g}" for bound in bounds)
 
 
-def _why(found: Sequence[Surface], push_up: str) -> str:
+def _why(surfaces: Sequence[Surface], push_up: str) -> str:
     """Say what the numbers show where they contradict the promise."""
-    gaps = [f"{largest_margin(one):g}".replace("inf", "as wide as the box") for one in found]
+    gaps = [f"{largest_margin(surface):g}".replace("inf", "as wide as the box") for surface in surfaces]
     until = gaps[0] if len(set(gaps)) == 1 else ", ".join(gaps)
-    at = f"at m = {', '.join(f'{one.m:g}' for one in found)}" if len(found) > 1 else "it has no hyperparameter margin;"
+    where = (
+        f"at m = {', '.join(f'{surface.m:g}' for surface in surfaces)}"
+        if len(surfaces) > 1
+        else "it has no hyperparameter margin;"
+    )
     whole = {"never": "never pushes F- up", "any gap": "pushes F- up at any gap"}
     pushes = whole.get(push_up) or f"pushes F- up where {push_up.replace('gap', 'F- - F+')}"
-    return f"{at} its loss falls until the gap F- - F+ is {until}, and it {pushes}"
+    return f"{where} its loss falls until the gap F- - F+ is {until}, and it {pushes}"

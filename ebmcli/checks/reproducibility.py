@@ -45,8 +45,10 @@ class Repetition:
 
     def to_json(self) -> dict[str, Any]:
         """The repetition as JSON has it."""
-        found = asdict(self)
-        return found if self.first else {name: value for name, value in found.items() if name not in ("then", "now")}
+        content = asdict(self)
+        return (
+            content if self.first else {name: value for name, value in content.items() if name not in ("then", "now")}
+        )
 
     def sentence(self) -> str:
         """The outcome in words."""
@@ -107,7 +109,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     for verdict, test in tests.items():
         for name in [*old, *(name for name in new if name not in old)]:
             if name not in old or name not in new or not test(old[name], new[name]):
-                then, now = (_printable(one.get(name)) for one in (old, new))
+                then, now = (_printable(record.get(name)) for record in (old, new))
                 return {"verdict": verdict, "figures": len(old), "first": name, "then": then, "now": now}
     return {"verdict": "identical", "figures": len(old)}
 

@@ -27,24 +27,24 @@ def check(names: Sequence[str], as_json: bool) -> ExitCode:
     chosen = [find("loss", name) for name in dict.fromkeys(names)] or list(units("loss").values())
     findings = [judge(unit) for unit in chosen]
     if as_json:
-        print(dumps([one.to_json() for one in findings]))
+        print(dumps([finding.to_json() for finding in findings]))
     for table in [] if as_json else tables(findings):
         print_table(table, console())
-    broken = [one for one in findings if one.agrees is False]
-    for one in broken:
-        console(stderr=True).print(f"ebm: {one.sentence()}", markup=False, soft_wrap=True)
+    broken = [finding for finding in findings if finding.agrees is False]
+    for finding in broken:
+        console(stderr=True).print(f"ebm: {finding.sentence()}", markup=False, soft_wrap=True)
     return ExitCode.UNFINISHED if broken else ExitCode.OK
 
 
 def tables(findings: Sequence[Finding]) -> list[Table]:
     """The judged losses, and those to which margins do not apply."""
-    judged = [[_cell(getattr(one, name)) for name in COLUMNS] for one in findings if one.agrees is not None]
-    others = [[one.loss, "-", one.reason or ""] for one in findings if one.agrees is None]
-    shown = [
+    judged = [[_cell(getattr(finding, name)) for name in COLUMNS] for finding in findings if finding.agrees is not None]
+    others = [[finding.loss, "-", finding.reason or ""] for finding in findings if finding.agrees is None]
+    candidates = [
         Table(HEADING, list(COLUMNS.values()), judged),
         Table("no margin to judge", ["loss", "promised", "reason"], others),
     ]
-    return [table for table in shown if table.rows]
+    return [table for table in candidates if table.rows]
 
 
 def _cell(value: Any) -> str:

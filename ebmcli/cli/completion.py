@@ -32,8 +32,8 @@ def sweeps(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of runs, those of the newest sweep first."""
-    found = [run.name for sweep in store.sweeps(_root(ctx)) for run in sorted((sweep / "runs").glob("[!.]*"))]
-    return _starting(dict.fromkeys(found), incomplete)
+    names = [run.name for sweep in store.sweeps(_root(ctx)) for run in sorted((sweep / "runs").glob("[!.]*"))]
+    return _starting(dict.fromkeys(names), incomplete)
 
 
 def one_of(names: Callable[[], Iterable[str]]) -> Offer:

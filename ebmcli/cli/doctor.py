@@ -12,14 +12,14 @@ from ebmcli.storage.atomic import dumps
 def doctor(results: Path, devices: int | None, cache: bool, as_json: bool) -> ExitCode:
     """Print one line per check."""
     out, checks, began = console(), [], time.monotonic()
-    for one in examine(results, devices, cache):
-        checks.append(one)
+    for check in examine(results, devices, cache):
+        checks.append(check)
         if not as_json:
-            advice = "" if one.good else f": {one.advice}"
-            out.print(f"{'ok ' if one.good else 'BAD'}  {one.name:9} {one.found}{advice}", markup=False)
-    good = all(one.good for one in checks)
+            advice = "" if check.good else f": {check.advice}"
+            out.print(f"{'ok ' if check.good else 'BAD'}  {check.name:9} {check.found}{advice}", markup=False)
+    good = all(check.good for check in checks)
     if as_json:
-        print(dumps([one._asdict() | {"advice": "" if one.good else one.advice} for one in checks]))
+        print(dumps([check._asdict() | {"advice": "" if check.good else check.advice} for check in checks]))
     elif good:
         out.print(f"all is well ({time.monotonic() - began:.0f} s)")
     return ExitCode.OK if good else ExitCode.MACHINE

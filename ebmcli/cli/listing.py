@@ -43,23 +43,23 @@ def _print_table(table: Table, format: str) -> None:
         print_table(table, console())
 
 
-def _print_units(found: Sequence[Mapping[str, Any]], format: str) -> None:
+def _print_units(units: Sequence[Mapping[str, Any]], format: str) -> None:
     if format == "json":
-        print(json.dumps(found, indent=1))
+        print(json.dumps(units, indent=1))
         return
     out = console()
-    for one in found:
-        out.print(f"[bold]{one['name']}[/]   ", one["formula"].replace("[", r"\["), sep="")
-        for label, value in list(one.items())[2:]:
-            shown = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
-            if shown:
-                out.print(f"    {label}: {shown}".replace("[", r"\["))
+    for unit in units:
+        out.print(f"[bold]{unit['name']}[/]   ", unit["formula"].replace("[", r"\["), sep="")
+        for label, value in list(unit.items())[2:]:
+            text = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
+            if text:
+                out.print(f"    {label}: {text}".replace("[", r"\["))
 
 
 def describe_unit(unit: Unit[Any]) -> dict[str, Any]:
     """A unit as `ebm list` shows it: name and formula first, then what its kind declares."""
     head = {"name": unit.name, "formula": unit.formula, **_declared(unit.traits)}
-    parameters = {one.name: one.default for one in unit.parameters.values()}
+    parameters = {parameter.name: parameter.default for parameter in unit.parameters.values()}
     return head | {"hyperparameters": parameters, "source": unit.reference}
 
 

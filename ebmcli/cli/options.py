@@ -76,10 +76,10 @@ class GridCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
-        told = {option.name: option for option in GRID}
+        options = {option.name: option for option in GRID}
         for parameter in self.params:
-            if parameter.name in told:
-                parameter.help = option_help(told[parameter.name])  # type: ignore[union-attr, attr-defined]
+            if parameter.name in options:
+                parameter.help = option_help(options[parameter.name])  # type: ignore[union-attr, attr-defined]
         super().format_help(ctx, formatter)
 
 
@@ -87,7 +87,7 @@ def option_help(option: GridOption) -> str:
     """The help of an option, with the choices and defaults of the hyperparameter of its name."""
     if option.name == "task":
         return f"{option.help} [default: {default_task()}]"
-    if option.name not in {one.name for one in HYPERPARAMETERS}:
+    if option.name not in {parameter.name for parameter in HYPERPARAMETERS}:
         return option.help
     owners = {
         unit.name: unit.parameters[option.name]
@@ -95,8 +95,8 @@ def option_help(option: GridOption) -> str:
         for unit in units(kind).values()
         if option.name in unit.parameters
     }
-    choices = _grouped({name: ", ".join(one.choices) for name, one in owners.items()})
-    defaults = _grouped({name: str(one.default) for name, one in owners.items()})
+    choices = _grouped({name: ", ".join(parameter.choices) for name, parameter in owners.items()})
+    defaults = _grouped({name: str(parameter.default) for name, parameter in owners.items()})
     overridden = any(option.name in unit.traits.defaults for unit in units("task").values())
     default = "by task" if overridden else defaults or str(SETTINGS[option.name].default)
     followed = any(option.name in _followers(unit.traits) for unit in units("energy").values())
@@ -151,30 +151,31 @@ def _table() -> list[tuple[str, Any, Any]]:
         rows.append((name, Annotated[str | None, typer.Option(flag, help=text, autocompletion=offer)], None))
     known = executors()
     where = f"Who trains the runs: {', '.join(known)}."
-    executor = Annotated[str, typer.Option("--executor", metavar="WHERE", help=where)]
-    rows += [*WHOLE, ("executor", executor, next(iter(sorted(known, key=lambda name: name != "local"))))]
-    for one in known.values():
-        for flag, (metavar, text) in one.flags.items():
-            kind: Any = list[str] | None if flag in one.many else str | None
-            option = typer.Option(f"--{flag}", metavar=metavar, help=f"--executor {one.name}: {text}")
+    choice = Annotated[str, typer.Option("--executor", metavar="WHERE", help=where)]
+    rows += [*WHOLE, ("executor", choice, next(iter(sorted(known, key=lambda name: name != "local"))))]
+    for executor in known.values():
+        for flag, (metavar, text) in executor.flags.items():
+            kind: Any = list[str] | None if flag in executor.many else str | None
+            option = typer.Option(f"--{flag}", metavar=metavar, help=f"--executor {executor.name}: {text}")
             rows.append((flag, Annotated[kind, option], None))
     return rows
 
 
 def with_grid(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a grid; it receives them as keywords, for `Asked`."""
-    own = [one for one in inspect.signature(command).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    """Give a command the options of a grid; it receives them as keywords, for `Request`."""
+    arguments = inspect.signature(command).parameters.values()
+    own = [argument for argument in arguments if argument.kind is not argument.VAR_KEYWORD]
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, annotation, default in _table()
     ]
     command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
-    command.__annotations__ = {one.name: one.annotation for one in [*own, *shared]}
+    command.__annotations__ = {argument.name: argument.annotation for argument in [*own, *shared]}
     return command
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """The options of run and sweep, read."""
 
     said: Mapping[str, Any]
@@ -236,5 +237,5 @@ class Asked:
 
     def trainer(self) -> Trainer:
         """The executor's function that trains the runs. Raises UsageError."""
-        flags = {flag: self.said[flag] or None for one in executors().values() for flag in one.flags}
+        flags = {flag: self.said[flag] or None for executor in executors().values() for flag in executor.flags}
         return select(self.said["executor"], flags)

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Sequence
 from types import TracebackType
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from ebmcli.planning.cells import Cell
+
+if TYPE_CHECKING:  # rich takes a while to import, and not every command prints
+    from rich.console import Console
 
 SILENCE = 5.0  # seconds after which a log gets a line
 
@@ -15,7 +16,9 @@ SILENCE = 5.0  # seconds after which a log gets a line
 class Bar:
     """Watches a sweep (see events.Watcher)."""
 
-    def __init__(self, console: Console, quiet: bool = False):
+    def __init__(self, console: "Console", quiet: bool = False):
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         self.console = console
         self.quiet = quiet
         self.total = self.finished = 0

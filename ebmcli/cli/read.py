@@ -90,8 +90,8 @@ def report(
     chosen = format_of("json" if json else format)
     if output and not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}")
-    asked: list[str | None] = [*(sweeps or [])] or [None]
-    folders = list(dict.fromkeys(find.sweep(name, results) for name in asked))
+    names: list[str | None] = [*(sweeps or [])] or [None]
+    folders = list(dict.fromkeys(find.sweep(name, results) for name in names))
     pages = _pages(folders, output is not None) if pictures and chosen.pictures else {}
     text = render(Report(folders, Wanted(baseline, measure, iqm), pages), chosen.name, output)
     if output is None:
@@ -105,8 +105,7 @@ def _pages(folders: Sequence[Path], draw: bool) -> dict[str, list[Path]]:
     """The pages of `ebm plot` by task: those that are newer than every result that they show, or else drawn now."""
     from ebmcli.figures.page import draw_pages, file_of
 
-    found: dict[str, list[Path]] = {}
-    err = console(stderr=True)
+    pages: dict[str, list[Path]] = {}
     for folder in folders:
         records = [record for record in store.records(folder) if record.status == "done"]
         tasks = list(dict.fromkeys(record.task for record in records))
@@ -116,11 +115,11 @@ def _pages(folders: Sequence[Path], draw: bool) -> dict[str, list[Path]]:
             except UsageError as error:
                 notes = [f"no pictures of {folder.name}: {error}"]
             for note in notes:
-                err.print(note, markup=False, soft_wrap=True)
+                console(stderr=True).print(note, markup=False, soft_wrap=True)
         for task in tasks:
             if _is_fresh(folder, task, records):
-                found.setdefault(task, []).append(file_of(folder, None, task, 1))
-    return found
+                pages.setdefault(task, []).append(file_of(folder, None, task, 1))
+    return pages
 
 
 def _is_fresh(folder: Path, task: str, records: Sequence[Record]) -> bool:
@@ -184,8 +183,8 @@ def status(sweep: Sweep = None, json: Json = False, results: Results = ROOT) -> 
     """Print how far a sweep is: runs by state, how long the rest will take, the last error."""
     from ebmcli.report.status import sentences, standing, table
 
-    found = standing(find.sweep(sweep, results))
-    _print_parts([table(found), *sentences(found)], found if json else None)
+    counts = standing(find.sweep(sweep, results))
+    _print_parts([table(counts), *sentences(counts)], counts if json else None)
 
 
 RunName = Annotated[
@@ -240,11 +239,13 @@ def compare(
     from ebmcli.report import compare as comparing
 
     folders = [find.sweep(name, results) for name in (first, second)]
-    found = comparing.compare(*(store.records(folder) for folder in folders))
+    comparison = comparing.compare(*(store.records(folder) for folder in folders))
     names = (folders[0].name, folders[1].name)
-    tables = [comparing.table(found, names if names[0] != names[1] else (first, second))] if found.changes else []
-    _print_parts([*tables, *comparing.sentences(found)], comparing.to_json(found) if json else None)
-    raise typer.Exit(ExitCode.UNFINISHED if fail_on_worse and found.worse else ExitCode.OK)
+    tables = (
+        [comparing.table(comparison, names if names[0] != names[1] else (first, second))] if comparison.changes else []
+    )
+    _print_parts([*tables, *comparing.sentences(comparison)], comparing.to_json(comparison) if json else None)
+    raise typer.Exit(ExitCode.UNFINISHED if fail_on_worse and comparison.worse else ExitCode.OK)
 
 
 To = Annotated[

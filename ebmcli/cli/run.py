@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from rich.console import Console
 
 from ebmcli.cli import completion
 from ebmcli.cli.console import console, print_table
 from ebmcli.cli.exit_codes import ExitCode
-from ebmcli.cli.options import Asked, with_grid
+from ebmcli.cli.options import Request, with_grid
 from ebmcli.cli.progress import Bar
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.execution.events import Interrupted, StopFlag
@@ -31,6 +30,9 @@ from ebmcli.planning.programs import programs
 from ebmcli.storage import find, store
 from ebmcli.storage.atomic import dumps, hold_lock, is_locked
 from ebmcli.storage.records import FINISHED, Record
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SHOWN_REFUSALS = 3
 
@@ -61,18 +63,18 @@ def run(repeat: Repeat = None, **said: Any) -> None:
 
         ebm run --loss hinge,log --seeds 0..4 --margin 0.5,1,2
     """
-    asked = Asked(said)
+    request = Request(said)
     if repeat:
-        raise typer.Exit(_repeat(repeat, asked))
-    plan = resolve(asked.grid, asked.yes)
+        raise typer.Exit(_repeat(repeat, request))
+    plan = resolve(request.grid, request.yes)
     _check_runs(plan)
-    named = _named_folder(asked)
-    work = _prepared(asked)
+    named = _named_folder(request)
+    work = _prepared(request)
     if named:
-        raise typer.Exit(_carry_out(plan, named, asked, work, asked.command))
+        raise typer.Exit(_carry_out(plan, named, request, work, request.command))
     words = readable(plan.runs[0].config)
-    folder = _new_folder(asked.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
-    raise typer.Exit(_carry_out(plan, folder, asked, work, f"{asked.command} --name {folder.name}"))
+    folder = _new_folder(request.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
+    raise typer.Exit(_carry_out(plan, folder, request, work, f"{request.command} --name {folder.name}"))
 
 
 @with_grid
@@ -84,36 +86,36 @@ def sweep(file: File = None, dry_run: DryRun = False, **said: Any) -> None:
 
         ebm sweep experiments/first.toml
     """
-    asked = Asked(said)
-    grid = asked.grid.over(experiment_file.load(file)) if file else asked.grid
-    plan = resolve(grid, asked.yes)
-    folder = _named_folder(asked) or asked.results / (file.stem if file else f"sweep-{plan.digest}")
+    request = Request(said)
+    grid = request.grid.over(experiment_file.load(file)) if file else request.grid
+    plan = resolve(grid, request.yes)
+    folder = _named_folder(request) or request.results / (file.stem if file else f"sweep-{plan.digest}")
     if dry_run:
-        _show_plan(plan, folder, asked)
+        _show_plan(plan, folder, request)
         raise typer.Exit(ExitCode.OK)
     _check_runs(plan)
-    raise typer.Exit(_carry_out(plan, folder, asked, _prepared(asked), asked.command))
+    raise typer.Exit(_carry_out(plan, folder, request, _prepared(request), request.command))
 
 
-def _repeat(name: str, asked: Asked) -> ExitCode:
+def _repeat(name: str, request: Request) -> ExitCode:
     """Train a recorded run again and say whether the same comes out."""
     from ebmcli.checks.reproducibility import recorded_devices, repeat
 
-    if asked.grid != Grid() or asked.name:
+    if request.grid != Grid() or request.name:
         raise UsageError("--repeat takes everything from the recorded run: leave the other flags of the run out")
-    folder = find.run(name, asked.results)
-    devices = asked.options.devices or recorded_devices(folder)
+    folder = find.run(name, request.results)
+    devices = request.options.devices or recorded_devices(folder)
     try:
-        with Bar(console(stderr=True), quiet=asked.json) as bar, stoppable() as stop:
+        with Bar(console(stderr=True), quiet=request.json) as bar, stoppable() as stop:
             bar.begin(1, 0)
-            found = repeat(folder, replace(asked.options, devices=devices, pictures=False), bar, stop)
+            comparison = repeat(folder, replace(request.options, devices=devices, pictures=False), bar, stop)
     except Interrupted:
         return ExitCode.INTERRUPTED
-    if asked.json:
-        print(dumps(found.to_json()))
+    if request.json:
+        print(dumps(comparison.to_json()))
     else:
-        console().print(found.sentence(), markup=False, soft_wrap=True)
-    return ExitCode.UNFINISHED if found.verdict == "different" else ExitCode.OK
+        console().print(comparison.sentence(), markup=False, soft_wrap=True)
+    return ExitCode.UNFINISHED if comparison.verdict == "different" else ExitCode.OK
 
 
 def _check_runs(plan: Plan) -> None:
@@ -123,15 +125,15 @@ def _check_runs(plan: Plan) -> None:
         raise UsageError(f"nothing to run: {'; '.join(reasons)}")
 
 
-def _named_folder(asked: Asked) -> Path | None:
+def _named_folder(request: Request) -> Path | None:
     """The folder that --name says."""
-    if asked.name is None:
+    if request.name is None:
         return None
-    if not re.fullmatch(r"\w[\w.+-]{0,99}", asked.name):
+    if not re.fullmatch(r"\w[\w.+-]{0,99}", request.name):
         raise UsageError(
-            f"--name {asked.name!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
+            f"--name {request.name!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
         )
-    return asked.results / asked.name
+    return request.results / request.name
 
 
 def _new_folder(root: Path, name: str) -> Path:
@@ -153,16 +155,16 @@ class _Prepared(NamedTuple):
     retry: list[str]  # the kinds of --retry
 
 
-def _prepared(asked: Asked) -> _Prepared:
+def _prepared(request: Request) -> _Prepared:
     """Look at the flags of the executor, and at --retry. Raises UsageError."""
-    kinds = [one.strip() for one in asked.retry.split(",")]
-    for one in kinds:
-        if one not in (*RETRY, "none"):
-            raise unknown("--retry", one, [*RETRY, "none"])
-    return _Prepared(asked.trainer(), [one for one in kinds if one != "none"])
+    kinds = [kind.strip() for kind in request.retry.split(",")]
+    for kind in kinds:
+        if kind not in (*RETRY, "none"):
+            raise unknown("--retry", kind, [*RETRY, "none"])
+    return _Prepared(request.trainer(), [kind for kind in kinds if kind != "none"])
 
 
-def _carry_out(plan: Plan, folder: Path, asked: Asked, work: _Prepared, resume: str) -> ExitCode:
+def _carry_out(plan: Plan, folder: Path, request: Request, work: _Prepared, resume: str) -> ExitCode:
     """Train what is missing; print the table, or the records. resume: the command that goes on when interrupted."""
     err = console(stderr=True)
     for line in _remarks(plan):
@@ -172,25 +174,25 @@ def _carry_out(plan: Plan, folder: Path, asked: Asked, work: _Prepared, resume: 
         err.print(f"another ebm works in {folder}: waiting for it to end")
     stop = StopFlag()
     try:
-        with hold_lock(folder / "lock") as lock, Bar(err, quiet=asked.json) as bar:
-            missing = prepare(plan, folder, asked.command, work.retry)
+        with hold_lock(folder / "lock") as lock, Bar(err, quiet=request.json) as bar:
+            missing = prepare(plan, folder, request.command, work.retry)
             finished = len(plan.runs) - len(missing)
             if finished:
-                there = f"{finished} of {len(plan.runs)} runs are already in {folder}"
-                err.print(there + ("" if missing else ": all there"))
+                already = f"{finished} of {len(plan.runs)} runs are already in {folder}"
+                err.print(already + ("" if missing else ": all there"))
             bar.begin(len(plan.runs), finished)
             with stoppable() as stop:
-                work.train(Work(missing, folder, asked.options, bar, stop, lock))
+                work.train(Work(missing, folder, request.options, bar, stop, lock))
     except (Interrupted, KeyboardInterrupt):  # the latter while it waits
         stop.set("signal")
-    return _conclude(plan, folder, asked, resume, stop, err)
+    return _conclude(plan, folder, request, resume, stop, err)
 
 
-def _conclude(plan: Plan, folder: Path, asked: Asked, resume: str, stop: StopFlag, err: Console) -> ExitCode:
+def _conclude(plan: Plan, folder: Path, request: Request, resume: str, stop: StopFlag, err: "Console") -> ExitCode:
     """Print what is there now, and why it is not all."""
     wanted = {cell.id for cell in plan.cells}
     records = [record for record in store.records(folder) if record.id in wanted]
-    _print_results(records, folder, asked)
+    _print_results(records, folder, request)
     left = [record for record in records if record.status not in (*FINISHED, "refused")]
     if left and stop.reason == "signal":
         err.print(f"interrupted: what is finished is saved, `{resume}` goes on from there", markup=False)
@@ -218,10 +220,10 @@ def _duplicates(plan: Plan) -> str:
     return f"what stands twice in the grid is run once ({plan.duplicates} left out)"
 
 
-def _print_results(records: Sequence[Record], folder: Path, asked: Asked) -> None:
+def _print_results(records: Sequence[Record], folder: Path, request: Request) -> None:
     from ebmcli.report import rows
 
-    if asked.json:
+    if request.json:
         print(dumps([record.to_json() for record in records]))
         return
     out = console()
@@ -244,13 +246,13 @@ def _print_results(records: Sequence[Record], folder: Path, asked: Asked) -> Non
         )
 
 
-def _show_plan(plan: Plan, folder: Path, asked: Asked) -> None:
+def _show_plan(plan: Plan, folder: Path, request: Request) -> None:
     """The dry run: one line per kind of cell with its judgement, the number of programs, a rough estimate."""
     from ebmcli.report.blocks import Table
     from ebmcli.report.formatting import duration
     from ebmcli.training.devices import cores
 
-    if asked.json:
+    if request.json:
         cells = [
             {"id": c.id, "config": c.config, "verdict": c.judgement.verdict, "reason": c.judgement.reason}
             for c in plan.cells
@@ -270,10 +272,10 @@ def _show_plan(plan: Plan, folder: Path, asked: Asked) -> None:
     print_table(table, out)
     if plan.duplicates:
         out.print(_duplicates(plan))
-    lanes, runs = asked.options.devices or cores(), plan.runs
+    lanes, runs = request.options.devices or cores(), plan.runs
     missing = [cell for cell in runs if store.status(folder / "runs" / cell.id) not in FINISHED]
-    there = f"{len(runs) - len(missing)} of them already in {folder}, " if len(missing) < len(runs) else ""
+    already = f"{len(runs) - len(missing)} of them already in {folder}, " if len(missing) < len(runs) else ""
     out.print(
-        f"{len(runs)} runs in {len(programs(runs))} programs, {there}{len(plan.refused)} refused; "
+        f"{len(runs)} runs in {len(programs(runs))} programs, {already}{len(plan.refused)} refused; "
         f"roughly {duration(estimate(missing, lanes))} on {lanes} cores at the default sizes"
     )

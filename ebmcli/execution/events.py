@@ -118,5 +118,5 @@ def to_json(event: Event) -> str:
 def from_json(line: str) -> Event:
     """Read the line."""
     content = json.loads(line)
-    found: Event = EVENTS[content.pop("event")](**content)
-    return found
+    event: Event = EVENTS[content.pop("event")](**content)
+    return event

@@ -106,12 +106,12 @@ class _Run:
 
     def note(self, snapshot: Snapshot, lane: int) -> None:
         """Measure a snapshot; a chunk in which no step was done adds nothing."""
-        found = evaluate.measure(self.task, self.cell.config, snapshot, lane)
+        measures = evaluate.measure(self.task, self.cell.config, snapshot, lane)
         if snapshot.fine:
-            self.final = found
-        elif found and (not self.history or self.history[-1]["step"] != found["step"]):
-            self.history.append(found)
-            store.append_curve(self.folder, found | {"seconds": round(snapshot.seconds, 3)})
+            self.final = measures
+        elif measures and (not self.history or self.history[-1]["step"] != measures["step"]):
+            self.history.append(measures)
+            store.append_curve(self.folder, measures | {"seconds": round(snapshot.seconds, 3)})
 
 
 def _launch(machine: Engine, cells: Sequence[Cell], shared: _Sweep) -> None:

@@ -49,15 +49,15 @@ def _manifest(plan: Plan, command: str, created: str) -> Manifest:
     places: dict[tuple[tuple[str, str], ...], int] = {}
     origins: list[Mapping[str, str]] = []
     listed = []
-    seen: dict[int, int] = {}  # cells of one combination share the same mapping
+    known: dict[int, int] = {}  # cells of one combination share the same mapping
     for cell in plan.cells:
-        if id(cell.origins) not in seen:
+        if id(cell.origins) not in known:
             key = tuple(cell.origins.items())
             if key not in places:
                 places[key] = len(origins)
                 origins.append(cell.origins)
-            seen[id(cell.origins)] = places[key]
-        listed.append(Listed(cell.id, cell.config, cell.judgement.refusal, seen[id(cell.origins)]))
+            known[id(cell.origins)] = places[key]
+        listed.append(Listed(cell.id, cell.config, cell.judgement.refusal, known[id(cell.origins)]))
     created = created or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return Manifest(created, command, listed, origins, versions())
 
@@ -71,11 +71,11 @@ def _origins_known(old: Manifest, new: Manifest) -> tuple[Sequence[Listed], Sequ
 def _wanted(run: Path, retry: Sequence[str]) -> bool:
     """True if a run is to be done, or done again. A result that is not wanted any more is set aside."""
     status = store.status(run)
-    asked = any(status in RETRY[one] for one in retry)
-    if status in FINISHED and asked:
+    retried = any(status in RETRY[kind] for kind in retry)
+    if status in FINISHED and retried:
         store.set_aside(run)
     ended = status in FINISHED or bool(store.failure(run) and status in (*RETRY["failed"], *RETRY["killed"]))
-    return asked or not ended
+    return retried or not ended
 
 
 def cells_of(sweep: Path, runs: Sequence[str]) -> list[Cell]:
@@ -91,7 +91,7 @@ def _difference(old: Manifest, plan: Plan) -> str:
     def seen(configs: Sequence[Config]) -> dict[str, set[str]]:
         return {name: {str(config.get(name)) for config in configs} for name in {n for c in configs for n in c}}
 
-    before, now = (seen([{**unsaid(cell.config), **cell.config} for cell in one.cells]) for one in (old, plan))
+    before, now = (seen([{**unsaid(cell.config), **cell.config} for cell in sweep.cells]) for sweep in (old, plan))
     names = sorted(name for name in before if before[name] - now.get(name, before[name]))
     return f"; they differ in {', '.join(names)}" if names else ""
 

@@ -239,11 +239,11 @@ def _listen(
     stop: StopFlag,
 ) -> None:  # fmt: skip
     """Hear a worker out, to its end or that of its time."""
-    told = False
+    stopped = False
     while True:
-        if stop and not told:
+        if stop and not stopped:
             worker.tell("stop")
-            told = True
+            stopped = True
         if options.timeout and progress.launch and time.monotonic() - progress.began > options.timeout:
             progress.late = True
             return

@@ -80,8 +80,10 @@ def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) 
         devices.start(orders.devices, devices.cache_folder() if orders.cache else None)
         jax.devices()
     except Exception as error:  # whatever its backends raise: no run can be blamed
-        asked = ", ".join(f"{name}={os.environ[name]}" for name in ("JAX_PLATFORMS", "XLA_FLAGS") if name in os.environ)
-        return _broken(error, f"jax does not start{asked and f' with {asked}'}: ")
+        settings = ", ".join(
+            f"{name}={os.environ[name]}" for name in ("JAX_PLATFORMS", "XLA_FLAGS") if name in os.environ
+        )
+        return _broken(error, f"jax does not start{settings and f' with {settings}'}: ")
     try:
         carry_out(cells_of(folder, orders.runs), folder, reporter, orders.pictures, stop)
     except Interrupted:

@@ -27,9 +27,9 @@ class RowKey:
     varied: Mapping[str, Any] = field(default_factory=dict)  # the settings beyond these that take several values
 
     @classmethod
-    def of(cls, record: Record, varied: Iterable[str]) -> "RowKey":
+    def of(cls, record: Record, varied: Sequence[str]) -> "RowKey":
         """The key of a run, where these settings vary."""
-        said = settings(record)
+        said = settings(record) if varied else {}
         return cls(record.task, record.loss, record.sampler, {name: said.get(name) for name in varied})
 
     @property

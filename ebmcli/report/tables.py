@@ -1,5 +1,6 @@
 """The tables of one task: margin, collapse, accuracy with ranks, and the main measure by loss and negatives."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,13 +76,13 @@ def present(shown: Sequence[Row]) -> list[str]:
 
 def by_replicate(shown: Sequence[Row], name: str) -> np.ndarray:
     """[rows, replicates] of a measure, over seeds and folds; NaN where there is none."""
-    replicates = dict.fromkeys(replicate(member) for row in shown for member in row.members)
-    places = {one: place for place, one in enumerate(replicates)}
+    replicates = [[replicate(member) for member in row.members] for row in shown]
+    places = {one: place for place, one in enumerate(dict.fromkeys(one for row in replicates for one in row))}
     found = np.full((len(shown), len(places)), np.nan)
-    for line, row in zip(found, shown, strict=True):
-        for member in row.members:
+    for line, row, its in zip(found, shown, replicates, strict=True):
+        for member, one in zip(row.members, its, strict=True):
             value = member.metrics.get(name) if member.status == "done" else None
-            line[places[replicate(member)]] = np.nan if value is None else value
+            line[places[one]] = np.nan if value is None else value
     return found
 
 
@@ -140,13 +141,16 @@ def matrix(records: Sequence[Record], shown: Sequence[Row], average: Average, ma
     """The main measure by loss (down) and negatives (across), with what was refused, failed or never asked for."""
     losses, samplers = (in_order(records, name) for name in ("loss", "sampler"))
     best = contest(shown, main).best
+    asked = Counter((record.loss, record.sampler) for record in records)
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, row in enumerate(shown):
+        places.setdefault((row.key.loss, row.key.sampler), []).append(place)
     lines: list[list[Cell]] = []
     for loss in losses:
         cells = []
         for sampler in samplers:
-            places = [i for i, row in enumerate(shown) if (row.key.loss, row.key.sampler) == (loss, sampler)]
-            asked = sum((record.loss, record.sampler) == (loss, sampler) for record in records)
-            cells.append(_square([shown[i] for i in places], average, main, best in places, asked))
+            here = places.get((loss, sampler), [])
+            cells.append(_square([shown[i] for i in here], average, main, best in here, asked[loss, sampler]))
         lines.append([loss, *cells])
     return Table(f"{heading(main, True)} by loss and negatives", ["loss", *samplers], lines)
 

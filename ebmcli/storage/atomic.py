@@ -20,13 +20,15 @@ _passed: Counter[str] = Counter()
 
 def to_plain(value: Any) -> Any:
     """The value as JSON has it: numpy scalars become numbers, what is not finite becomes null."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):  # as numpy's float64 is
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): to_plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(one) for one in value]
-    if hasattr(value, "item"):  # a scalar of numpy
-        return to_plain(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return to_plain(value.item()) if hasattr(value, "item") else value  # a scalar of numpy
 
 
 def dumps(value: Any, indent: int | None = 1) -> str:

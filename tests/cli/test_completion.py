@@ -1,4 +1,4 @@
-"""What a shell offers where a name is asked for, without the wait for jax."""
+"""What a shell offers where a name is asked for, without the wait for jax or for other heavy modules."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def offered(words):
     os.environ |= {"_EBM_COMPLETE": "complete_bash", "COMP_WORDS": f"ebm {words}", "COMP_CWORD": place}
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         app.app(prog_name="ebm")
-    heavy = [name for name in ("jax", "pandas", "matplotlib") if name in sys.modules]
+    heavy = [name for name in ("jax", "pandas", "matplotlib", "rich") if name in sys.modules]
     return [out.getvalue().split(), heavy]
 print(json.dumps({words: offered(words) for words in json.loads(sys.argv[1])}))
 """
@@ -54,7 +54,7 @@ def answers(tmp_path_factory):
 
 
 @pytest.mark.parametrize("words", OFFERED)
-def test_names_are_completed_without_jax(answers, words):
+def test_names_are_completed_without_what_is_slow_to_import(answers, words):
     offered, heavy = answers[words]
     assert offered == OFFERED[words]
     assert heavy == []

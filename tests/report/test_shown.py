@@ -8,8 +8,10 @@ import shutil
 import subprocess
 
 import pytest
-from helpers.made_up import written
-from test_report import RECORDS, REFUSED, of
+from helpers.awkward import RECORDS, REFUSED, report_of
+from helpers.made_up import record, written
+
+from ebmcli.core.registry import units
 
 pytestmark = pytest.mark.shown
 PROBE = """<script>
@@ -24,7 +26,7 @@ found.width = window.innerWidth; found.wide = document.documentElement.scrollWid
 found.scrolls = [...document.querySelectorAll(".wide")].some((one) => one.scrollWidth > one.clientWidth);
 found.back = getComputedStyle(document.body).backgroundColor;
 found.text = getComputedStyle(document.querySelector("td")).color;
-found.maths = document.querySelector("math").getBoundingClientRect().height;
+found.formulas = [...document.querySelectorAll("dd code")].map((one) => one.getBoundingClientRect().height);
 found.picture = document.querySelector("img").naturalWidth;
 found.requests = performance.getEntriesByType("resource").filter((one) => !one.name.startsWith("data:")).length;
 parent.postMessage(JSON.stringify(found), "*");
@@ -53,7 +55,7 @@ def page(tmp_path_factory):
     place = tmp_path_factory.mktemp("shown")
     folder = written(place / "x", RECORDS, REFUSED)
     FigureCanvasAgg(Figure(figsize=(20, 2))).figure.savefig(folder / "grid-moons.png", dpi=100)
-    text = of(folder, "html", {"moons": [folder / "grid-moons.png"]})
+    text = report_of(folder, "html", {"moons": [folder / "grid-moons.png"]})
     (place / "report.html").write_text(text.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
     return place / "report.html"
 
@@ -92,7 +94,7 @@ def test_a_page_can_be_read_and_sorted_on_any_screen(seen):
     assert found["names"] == sorted(found["names"])
     assert not found["wide"], "the page itself is never wider than the screen, its tables scroll"
     assert found["scrolls"]
-    assert found["maths"] > 10
+    assert min(found["formulas"]) > 10
     assert found["picture"] == 2000
     assert found["requests"] == 0
     brightness = [sum(map(int, re.findall(r"\d+", found[name])[:3])) for name in ("back", "text")]
@@ -100,9 +102,12 @@ def test_a_page_can_be_read_and_sorted_on_any_screen(seen):
     assert abs(brightness[0] - brightness[1]) > 450
 
 
-def test_latex_compiles_and_its_tables_fit_the_page(tmp_path):
-    folder = written(tmp_path / "x", RECORDS, REFUSED)
-    text = of(folder, "latex", baseline="hinge")
+EVERY_LOSS = [record(name, "none", 0, kl=0.1) for name in units("loss")]
+
+
+@pytest.mark.parametrize("what", [(RECORDS, REFUSED), (EVERY_LOSS,)], ids=["awkward", "the formulas of every loss"])
+def test_latex_compiles_and_what_it_says_fits_the_page(tmp_path, what):
+    text = report_of(written(tmp_path / "x", *what), "latex", baseline="hinge")
     packages = re.findall(r"^% (\\usepackage.*)$", text, re.MULTILINE)
     (tmp_path / "report.tex").write_text(text, encoding="utf-8")
     whole = ["\\documentclass{article}", *packages, "\\begin{document}", "\\input{report}", "\\end{document}"]

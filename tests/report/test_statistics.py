@@ -48,6 +48,15 @@ def test_interquartile_means_are_scipys_trimmed_means():
 DRAWS = {"normal": lambda rng, n: rng.normal(3.0, 2.0, n), "exponential": lambda rng, n: rng.exponential(1.0, n) + 2.0}
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """A fifth of the resamples: how often an interval covers does not depend on their number, its cost does."""
+    monkeypatch.setattr(statistics, "RESAMPLES", 999)
+    statistics._resamples.cache_clear()
+    yield
+    statistics._resamples.cache_clear()
+
+
 def coverage(average, draw, n, trials):
     """How often the interval holds the true mean, 3."""
     rng = np.random.default_rng(n)
@@ -64,11 +73,13 @@ def coverage(average, draw, n, trials):
         ("exponential", 3, 0.88), ("exponential", 10, 0.90), ("exponential", 20, 0.915),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("quick")
 def test_the_interval_of_the_mean_covers_as_often_as_it_says(draw, n, expected):
     trials = 4000 if n < 20 else 1500
     assert coverage(statistics.mean, draw, n, trials) == pytest.approx(expected, abs=4 * np.sqrt(0.05 * 0.95 / trials))
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_bootstrap_of_few_runs_covers_too_little():
     """Which is why there is none below 20."""
     rng, hits = np.random.default_rng(0), 0
@@ -79,6 +90,7 @@ def test_a_bootstrap_of_few_runs_covers_too_little():
 
 
 @pytest.mark.parametrize("n", [4, 8, 20])
+@pytest.mark.usefixtures("quick")
 def test_the_interval_of_the_interquartile_mean_covers_as_often_as_it_says(n):
     assert coverage(statistics.interquartile, "normal", n, 1500) == pytest.approx(0.94, abs=0.03)
 

@@ -57,11 +57,11 @@ def executor(function: Function) -> Function:
     """Register an executor under the name of its function."""
     arguments = inspect.signature(function, eval_str=True).parameters.values()
     flags = {
-        one.name: next(mark for mark in one.annotation.__metadata__ if isinstance(mark, Flag))
-        for one in arguments
-        if hasattr(one.annotation, "__metadata__")
+        argument.name: next(mark for mark in argument.annotation.__metadata__ if isinstance(mark, Flag))
+        for argument in arguments
+        if hasattr(argument.annotation, "__metadata__")
     }
-    many = frozenset(one.name for one in arguments if list in _origins(one.annotation))
+    many = frozenset(argument.name for argument in arguments if list in _origins(argument.annotation))
     name = function.__name__.replace("_", "-")
     _executors[name] = Executor(name, function, flags, many)
     return function
@@ -69,8 +69,9 @@ def executor(function: Function) -> Function:
 
 def _origins(annotation: Any) -> set[Any]:
     """list where an annotation allows a list."""
-    parts = [annotation, *get_args(annotation), *(part for one in get_args(annotation) for part in get_args(one))]
-    return {getattr(part, "__origin__", None) for part in parts}
+    parts = get_args(annotation)
+    every = [annotation, *parts, *(inner for part in parts for inner in get_args(part))]
+    return {getattr(part, "__origin__", None) for part in every}
 
 
 def executors() -> dict[str, Executor]:
@@ -91,6 +92,6 @@ def select(name: str, flags: Mapping[str, Any]) -> Trainer:
     own = known[name]
     for flag, value in flags.items():
         if value is not None and flag not in own.flags:
-            owner = next(one.name for one in known.values() if flag in one.flags)
+            owner = next(executor.name for executor in known.values() if flag in executor.flags)
             raise UsageError(f"--{flag} belongs to another executor: say --executor {owner} with it")
     return own.prepared(**{flag: value for flag, value in flags.items() if flag in own.flags and value is not None})

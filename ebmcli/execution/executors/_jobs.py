@@ -48,7 +48,7 @@ class _Silent:
 def launch(folder: str, runs: Sequence[str], options: Mapping[str, Any]) -> None:
     """Do what a job does, wherever it runs; twice is as good as once."""
     sweep = Path(folder)
-    cells = [one for one in cells_of(sweep, runs) if not _finished(sweep, one)]
+    cells = [cell for cell in cells_of(sweep, runs) if not _finished(sweep, cell)]
     supervisor.train(cells, sweep, RunOptions(**options), _Silent(), StopFlag())
 
 
@@ -64,16 +64,16 @@ def orders(work: Work) -> Iterator[tuple[Sequence[Cell], tuple[Any, ...]]]:
 
 def follow(jobs: Sequence[Job], work: Work) -> None:
     """Wait for jobs; what they left in the store is told as it comes. Raises Interrupted where the work is stopped."""
-    open_jobs, told = list(jobs), set[str]()
+    open_jobs, announced = list(jobs), set[str]()
     while open_jobs:
         ended = [job for job in open_jobs if job.done()]
         open_jobs = [job for job in open_jobs if job not in ended]
-        for cell in [cell for job in (*ended, *open_jobs) for cell in job.cells if cell.id not in told]:
+        for cell in [cell for job in (*ended, *open_jobs) for cell in job.cells if cell.id not in announced]:
             if _finished(work.folder, cell):
-                told.add(cell.id)
+                announced.add(cell.id)
                 work.watcher.end(cell, store.status(work.folder / "runs" / cell.id), "")
         for job in ended:
-            for cell in [cell for cell in job.cells if cell.id not in told]:
+            for cell in [cell for cell in job.cells if cell.id not in announced]:
                 _lost(cell, job.fault(), work)
         if work.stop:
             raise Interrupted

@@ -30,24 +30,26 @@ def slurm(job: Job = None, cluster: str = "slurm") -> Trainer:
 
 
 def _train(submitit: Any, settings: Mapping[str, Any], cluster: str, work: Work) -> None:
-    asked = list(_jobs.orders(work))
-    if not asked:
+    orders = list(_jobs.orders(work))
+    if not orders:
         return
     usual = {"name": "ebm", "cpus_per_task": work.options.devices or cores()}
     try:
         executor = submitit.AutoExecutor(folder=work.folder.resolve() / "jobs", cluster=cluster)
         executor.update_parameters(**{**usual, **settings})
         with executor.batch():
-            handed = [executor.submit(_jobs.launch, *arguments) for _, arguments in asked]
+            handed = [executor.submit(_jobs.launch, *arguments) for _, arguments in orders]
     except Exception as error:  # submitit raises bare ones, as for a setting that it does not know
         raise UsageError(f"--executor slurm: {(str(error).splitlines() or [type(error).__name__])[0]}") from None
-    followed = [_jobs.Job(cells, one.done, partial(_fault, one)) for (cells, _), one in zip(asked, handed, strict=True)]
+    followed = [
+        _jobs.Job(cells, job.done, partial(_fault, job)) for (cells, _), job in zip(orders, handed, strict=True)
+    ]
     try:
         _jobs.follow(followed, work)
     finally:
-        for one in handed:
-            if not one.done():
-                one.cancel()
+        for job in handed:
+            if not job.done():
+                job.cancel()
 
 
 def _settings(job: list[str]) -> dict[str, Any]:

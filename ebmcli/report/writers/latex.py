@@ -53,9 +53,8 @@ def _block(block: Block, task: str, link: Link) -> str:
             image = f"\\includegraphics[width=\\linewidth]{{{link(path)}}}"
             return _float("figure", image, caption)
         case Formulas(lines):
-            return _listed(
-                "description", [f"\\item[{escape(name)}] \\texttt{{{escape(formula)}}}" for name, formula in lines]
-            )
+            items = [f"\\item[{escape(name)}] \\texttt{{{escape(formula)}}}" for name, formula in lines]
+            return _listed("description", [r"\raggedright", *items])  # blanks of code do not stretch
 
 
 def _listed(kind: str, lines: Sequence[str]) -> str:
