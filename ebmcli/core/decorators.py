@@ -78,9 +78,9 @@ def loss(
     """
 
     def traits(name: str) -> LossTraits:
-        asked = named_needs(needs, name, *OF_A_LOSS)
+        needed = named_needs(needs, name, *OF_A_LOSS)
         wanted = named_needs(wants, name, *OF_A_LOSS)
-        return LossTraits(asked, wanted, Margin.parse(promised, name), flat, penalty, Cost(evaluations, gradients))
+        return LossTraits(needed, wanted, Margin.parse(promised, name), flat, penalty, Cost(evaluations, gradients))
 
     def check(unit: LossUnit) -> None:
         _has(unit, [penalty] if penalty else [], "penalty")
@@ -119,9 +119,9 @@ def sampler(
     """
 
     def traits(name: str) -> SamplerTraits:
-        asked = named_needs(needs, name, "computation")
+        needed = named_needs(needs, name, "computation")
         dear = named_needs(costly, name, "negatives")
-        return SamplerTraits(_gives(gives, name, "negatives"), asked, dear, conditional, defaults or {}, cost)
+        return SamplerTraits(_gives(gives, name, "negatives"), needed, dear, conditional, defaults or {}, cost)
 
     return _registered("sampler", traits, lambda unit: None, reference, version)
 
@@ -160,7 +160,9 @@ def energy(
 
     def traits(name: str) -> EnergyTraits:
         rule = nonnegative if isinstance(nonnegative, bool) else {k: tuple(v.split()) for k, v in nonnegative.items()}
-        following = {key: {_need(word, name): at for word, at in by.items()} for key, by in (follows or {}).items()}
+        following = {
+            key: {_need(word, name): value for word, value in by.items()} for key, by in (follows or {}).items()
+        }
         served = {_need(word, name): settings for word, settings in (only or {}).items()}
         offers = _gives(gives, name, *OF_AN_ENERGY)
         return EnergyTraits(offers, rule, following, served, conditional, question, defaults or {}, seconds)
@@ -282,12 +284,12 @@ def _registered(
         formula = (function.__doc__ or "").strip().partition("\n")[0].strip()
         if not formula:
             raise UsageError(f"{kind} {name} has no docstring: its first line is the formula that users read")
-        made = traits(f"{kind} {name}")
+        declared = traits(f"{kind} {name}")
         try:
             parameters = parameters_of(function)
         except UsageError as error:
             raise UsageError(f"{kind} {name}: {error}") from None
-        unit = Unit(kind, name, function, formula, reference, parameters, made, version)
+        unit = Unit(kind, name, function, formula, reference, parameters, declared, version)
         check(unit)
         registry.add(unit)
         return function
@@ -296,34 +298,34 @@ def _registered(
 
 
 def _need(word: str, unit: str) -> Need:
-    (found,) = named_needs([word], unit, *OF_A_LOSS, "computation")
-    return found
+    (need,) = named_needs([word], unit, *OF_A_LOSS, "computation")
+    return need
 
 
 def _gives(gives: Mapping[str, str], unit: str, *sources: Source) -> Gives:
-    found = {}
+    given = {}
     for kind, words in gives.items():
         if kind not in list(Answers):
             raise UsageError(f"{unit}: {unknown('argument or kind of answer', kind, Answers)}")
         if not isinstance(words, str):
             raise UsageError(f"{unit}: {kind}={words!r}: name needs in a string, separated by blanks")
-        found[Answers(kind)] = named_needs(words, unit, *sources)
-    return found
+        given[Answers(kind)] = named_needs(words, unit, *sources)
+    return given
 
 
-def _has(unit: Unit[Any], names: Iterable[str], told: str) -> None:
+def _has(unit: Unit[Any], names: Iterable[str], argument: str) -> None:
     """Raise UsageError where a unit speaks of a hyperparameter that it does not have."""
     for name in names:
         if name not in unit.parameters:
             near = unknown("hyperparameter", name, list(unit.parameters) or ["none"])
-            raise UsageError(f"{unit.kind} {unit.name}: {told}: {near}")
+            raise UsageError(f"{unit.kind} {unit.name}: {argument}: {near}")
 
 
-def _can_have(unit: Unit[Any], settings: Iterable[tuple[str, Any]], told: str) -> None:
+def _can_have(unit: Unit[Any], settings: Iterable[tuple[str, Any]], argument: str) -> None:
     """Raise UsageError where a unit speaks of a hyperparameter or of a value that it does not have."""
     for name, value in settings:
-        _has(unit, [name], told)
+        _has(unit, [name], argument)
         try:
             unit.parameters[name].validate(value)
         except UsageError as error:
-            raise UsageError(f"{unit.kind} {unit.name}: {told}: {error}") from None
+            raise UsageError(f"{unit.kind} {unit.name}: {argument}: {error}") from None

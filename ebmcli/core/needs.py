@@ -76,11 +76,11 @@ def needs(words: str | Iterable[str], unit: str, *sources: Source) -> Needs:
     """The needs named by `words`, which are separated by blanks. Raises UsageError for a word that does not exist, or
     that does not come from one of `sources`; unit: who said it, for the message."""
     legal = [need for need in Need if need.source in sources]
-    found = words.split() if isinstance(words, str) else list(words)
-    for word in found:
+    named = words.split() if isinstance(words, str) else list(words)
+    for word in named:
         if word not in legal:
             raise UsageError(f"{unit}: {unknown('need', word, legal)}")
-    return frozenset(map(Need, found))
+    return frozenset(map(Need, named))
 
 
 def answers(word: str, unit: str) -> Answers:

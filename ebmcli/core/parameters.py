@@ -86,9 +86,9 @@ class Parameter:
 
     def validate(self, value: Any) -> Any:
         """The value, if it is of the right type and in the range; raises UsageError otherwise."""
-        asked = self._fault(value)
-        if asked:
-            raise UsageError(f"{self.name}: must be {asked}, found {value!r}")
+        fault = self._fault(value)
+        if fault:
+            raise UsageError(f"{self.name}: must be {fault}, found {value!r}")
         return float(value) if self.type is float else value
 
     def _fault(self, value: Any) -> str:
@@ -106,7 +106,7 @@ class Parameter:
 
 
 def _either(choices: Iterable[str]) -> str:
-    quoted = [f"'{one}'" for one in choices]
+    quoted = [f"'{choice}'" for choice in choices]
     return " or ".join([*([", ".join(quoted[:-1])] if quoted[:-1] else []), quoted[-1]])
 
 
@@ -115,19 +115,19 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
 
     Raises UsageError for one without a type, or whose default its annotation forbids.
     """
-    found = {
-        one.name: Parameter(one.name, one.default, one.annotation)
-        for one in inspect.signature(function, eval_str=True).parameters.values()
-        if one.default is not inspect.Parameter.empty
+    parameters = {
+        argument.name: Parameter(argument.name, argument.default, argument.annotation)
+        for argument in inspect.signature(function, eval_str=True).parameters.values()
+        if argument.default is not inspect.Parameter.empty
     }
-    for parameter in found.values():
+    for parameter in parameters.values():
         if parameter.type not in (float, int, str):
             raise UsageError(
                 f"{parameter.name}: its annotation must be float, int, str or a Literal of names, or an Annotated one "
                 f"of them such as ebmcli.plugin.Positive; found {_spelled(parameter.annotation)}"
             )
         parameter.validate(parameter.default)
-    return found
+    return parameters
 
 
 def _spelled(annotation: Any) -> str:

@@ -40,18 +40,18 @@ _plugins = False
 
 def add(unit: Unit[Any]) -> None:
     """Register a unit. Raises UsageError where another module has registered its name."""
-    there = _units[unit.kind].get(unit.name)
-    if there and there.function.__module__ != unit.function.__module__:
-        raise UsageError(f"{unit.kind} {unit.name} is already registered by {there.function.__module__}")
+    registered = _units[unit.kind].get(unit.name)
+    if registered and registered.function.__module__ != unit.function.__module__:
+        raise UsageError(f"{unit.kind} {unit.name} is already registered by {registered.function.__module__}")
     _units[unit.kind][unit.name] = unit
 
 
 def add_measure(measure: Measure) -> None:
     """Register a measure. Of several that fill one column, the first that describes it does."""
     _measures.append(measure)
-    for one in measure.columns:
-        if one.name not in _columns or _columns[one.name] == Column(one.name):
-            _columns[one.name] = one
+    for column in measure.columns:
+        if column.name not in _columns or _columns[column.name] == Column(column.name):
+            _columns[column.name] = column
 
 
 # --- looking up ------------------------------------------------------------------------------------------------------
@@ -134,7 +134,8 @@ def default_task() -> str:
 def replicate_settings(task: str) -> frozenset[str]:
     """The settings that tell replicates apart: the seed and, for some tasks, the part of the data that was held out."""
     unit = find_or_none("task", task)
-    return frozenset({"seed"} | ({one.name for one in unit.parameters.values() if one.repeats} if unit else set()))
+    parameters = unit.parameters.values() if unit else ()
+    return frozenset({"seed", *(parameter.name for parameter in parameters if parameter.repeats)})
 
 
 def measures() -> list[Measure]:

@@ -40,8 +40,8 @@ def two_branch(space: Space, hidden: Count = 64, code: Count = 8) -> Energy:
     net = _network(hidden, code)
 
     def init(key: Key, x: Any, y: Any) -> Any:
-        one, two = jax.random.split(key)
-        return {"question": net.init(one, jnp.ravel(x)), "answer": net.init(two, answer(y, space))}
+        first, second = jax.random.split(key)
+        return {"question": net.init(first, jnp.ravel(x)), "answer": net.init(second, answer(y, space))}
 
     def apply(params: Any, x: Any, y: Any) -> Array:
         return _squared_distance(
@@ -62,10 +62,10 @@ def autoencoder(space: Space, hidden: Count = 64, bottleneck: Count = 16) -> Ene
         return inner if x is None else jnp.concatenate([jnp.ravel(x), inner])
 
     def init(key: Key, x: Any, y: Array) -> Any:
-        one, two = jax.random.split(key)
+        first, second = jax.random.split(key)
         encoder, decoder = nets(y)
         inner = jnp.zeros(bottleneck)
-        return {"encoder": encoder.init(one, y), "decoder": decoder.init(two, beside(x, inner))}
+        return {"encoder": encoder.init(first, y), "decoder": decoder.init(second, beside(x, inner))}
 
     def reconstruct(params: Any, x: Any, y: Array) -> Array:
         encoder, decoder = nets(y)

@@ -99,11 +99,11 @@ def n_best(unary: Array, transition: Array, mask: Array, y: Array, count: int, r
         energies, answers = state  # [count, T, C], [count, T]: of y and of what was taken
         lowest = jnp.argmin(energies)
         parent, leaves, other = jnp.unravel_index(lowest, energies.shape)
-        there = energies.ravel()[lowest] < jnp.inf
-        found = jnp.where(there, _completion(transition, mask, best, answers[parent], leaves, other), y)
+        finite = energies.ravel()[lowest] < jnp.inf
+        answer = jnp.where(finite, _completion(transition, mask, best, answers[parent], leaves, other), y)
         energies = energies.at[parent, leaves, other].set(jnp.inf)
-        energies = energies.at[row].set(jnp.where(there, sets(found, leaves), jnp.inf), mode="drop")
-        return (energies, answers.at[row].set(found, mode="drop")), found
+        energies = energies.at[row].set(jnp.where(finite, sets(answer, leaves), jnp.inf), mode="drop")
+        return (energies, answers.at[row].set(answer, mode="drop")), answer
 
     untaken = jnp.full((count, *unary.shape), jnp.inf, local.dtype).at[0].set(sets(y, -1))
     return jax.lax.scan(take, (untaken, jnp.tile(y, (count, 1))), 1 + jnp.arange(count))[1]
@@ -152,9 +152,9 @@ def _chain(labels: int, scorer: Scorer, head: ChainHead, order: int) -> Energy:
         return Scanned(above(-scorer.apply(params["letter"], x.letters)), x.mask)
 
     def tables(params: Any, x: Word | Scanned) -> tuple[Array, Array, Array]:
-        seen = x if isinstance(x, Scanned) else encode(params, x)
+        scanned = x if isinstance(x, Scanned) else encode(params, x)
         free = params["transition"] if order else jnp.zeros((labels, labels))
-        return seen.unary, above(-free), seen.mask
+        return scanned.unary, above(-free), scanned.mask
 
     def init(key: Key, x: Word, y: Array) -> Any:
         params = {"letter": scorer.init(key, x.letters)}

@@ -101,8 +101,8 @@ def _sums_over_paths(topology: Topology, beta: Array) -> Search:
 
     def n_best(x: Scanned, y: Array, count: int) -> Array:
         words, energies = paths.best_words(x.table, x.windows, topology, count + 1 + SEARCHED, len(y))
-        there = energies < paths.FAR / 2
-        energies = jnp.where(there, jax.vmap(energy, (None, 0))(x, words), paths.FAR)
+        reached = energies < paths.FAR / 2
+        energies = jnp.where(reached, jax.vmap(energy, (None, 0))(x, words), paths.FAR)
         words, energies = (leaf[jnp.argsort(energies)] for leaf in (words, energies))
         return paths.others(words, energies, y)[:count]
 
@@ -128,24 +128,24 @@ def _energy(
         return x if isinstance(x, Scanned) else encode(params, x)
 
     def free(params: Any, x: Any, beta: Array) -> Array:
-        seen = scanned(params, x)
-        return paths.all_words(beta * seen.table, seen.windows, topology, soft=True) / beta
+        strip = scanned(params, x)
+        return paths.all_words(beta * strip.table, strip.windows, topology, soft=True) / beta
 
     def best_different(params: Any, x: Any, y: Array, reward: Array | None) -> Array:
-        seen = scanned(params, x)
+        strip = scanned(params, x)
         if reward is None:
-            return search.n_best(seen, y, 1)[0]
-        words = search.n_best(seen, y, AUGMENTED)
-        return _violating(y, words, jax.vmap(search.energy, (None, 0))(seen, words), reward)
+            return search.n_best(strip, y, 1)[0]
+        words = search.n_best(strip, y, AUGMENTED)
+        return _violating(y, words, jax.vmap(search.energy, (None, 0))(strip, words), reward)
 
     def sample(params: Any, key: Key, x: Any, beta: Array, count: int) -> Array:
-        seen = scanned(params, x)
-        return paths.sample(key, beta * seen.table, seen.windows, topology, count, length)
+        strip = scanned(params, x)
+        return paths.sample(key, beta * strip.table, strip.windows, topology, count, length)
 
     def align(params: Any, x: Any, y: Array) -> Alignment:
-        seen = scanned(params, x)
-        column = STRIDE * jnp.arange(len(seen.table)) + WINDOW / 2
-        return Alignment(seen.table, paths.best_path(seen.table, seen.windows, y, topology), column)
+        strip = scanned(params, x)
+        column = STRIDE * jnp.arange(len(strip.table)) + WINDOW / 2
+        return Alignment(strip.table, paths.best_path(strip.table, strip.windows, y, topology), column)
 
     no_word = jnp.full(length, -2)  # of which every word is different
 

@@ -38,17 +38,19 @@ class Page:
 
     def hidden(self) -> str:
         """A note where several runs fall on a cell: the settings that tell them apart, and which run is shown."""
-        seen: dict[str, list[str]] = {}
+        seen_values: dict[str, list[str]] = {}
         first: dict[str, list[str]] = {}
         for members in self.cells.values():
             shared = [name for name in members[0].config if all(name in member.config for member in members)]
             for name in shared:
                 values = _distinct(_text(member.config[name]) for member in members)
                 if len(values) > 1:
-                    seen[name] = _distinct([*seen.get(name, []), *values])
+                    seen_values[name] = _distinct([*seen_values.get(name, []), *values])
                     first[name] = _distinct([*first.get(name, []), values[0]])
-        told = [f"{label(name)} {_listed(first[name], ' or ')} (of {_listed(seen[name])})" for name in seen]
-        return f"several runs fall on a cell, shown is the first: {', '.join(told)}" if told else ""
+        parts = [
+            f"{label(name)} {_listed(first[name], ' or ')} (of {_listed(seen_values[name])})" for name in seen_values
+        ]
+        return f"several runs fall on a cell, shown is the first: {', '.join(parts)}" if parts else ""
 
 
 class Mark(NamedTuple):
@@ -130,10 +132,10 @@ def _page(records: Sequence[Record], task: str | None, rows: str, columns: str, 
 
 def _groups(records: Iterable[Record]) -> dict[str, list[Record]]:
     """The records of each task."""
-    found: dict[str, list[Record]] = {}
+    by_task: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(record.task, []).append(record)
-    return found
+        by_task.setdefault(record.task, []).append(record)
+    return by_task
 
 
 def _values(records: Iterable[Record], name: str) -> list[Any]:
@@ -147,10 +149,10 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
 
 def _ordered(values: Sequence[Any]) -> list[Any]:
     """Numbers rise, names keep their order; None comes last."""
-    found = [value for value in values if value is not None]
-    if all(isinstance(value, int | float) for value in found):
-        found.sort()
-    return found + [None] * (None in values)
+    present = [value for value in values if value is not None]
+    if all(isinstance(value, int | float) for value in present):
+        present.sort()
+    return present + [None] * (None in values)
 
 
 def label(name: str) -> str:

@@ -28,9 +28,9 @@ def draw(figure: Any, config: Config, arrays: Arrays) -> None:
 def _words(figure: Any, arrays: Arrays) -> None:
     """Words from the smallest gap to the largest: what is read, and beneath it the right letter where that is another,
     or where the most offending answer differs; that answer is what was read where a word is wrong."""
-    shown, gaps = arrays["shown"], arrays["offending"] - arrays["right"]
+    places, gaps = arrays["shown"], arrays["offending"] - arrays["right"]
     longest = int(arrays["length"].max())
-    for axes, row, packed in zip(figure.subplots(len(shown), 1), shown, arrays["pixels"], strict=True):
+    for axes, row, packed in zip(figure.subplots(len(places), 1), places, arrays["pixels"], strict=True):
         length = arrays["length"][row]
         pixels = np.unpackbits(packed[:length], axis=-1).reshape(length, 16, 8)
         strip = np.pad(pixels, ((0, 0), (1, 1), (2, 2))).transpose(1, 0, 2).reshape(18, -1)
@@ -63,8 +63,8 @@ def _confusion(axes: Any, arrays: Arrays) -> None:
     shares = confusion_shares(arrays)
     np.fill_diagonal(shares, np.nan)
     top = max(np.nanmax(shares, initial=0.0), 1e-3)
-    shown = axes.imshow(100 * shares, cmap="Reds", vmin=0, vmax=100 * top)
-    axes.figure.colorbar(shown, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
+    picture = axes.imshow(100 * shares, cmap="Reds", vmin=0, vmax=100 * top)
+    axes.figure.colorbar(picture, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
     axes.set_title("% of a letter read as another", fontsize=9)
     axes.set_xlabel("read", fontsize=8)
     axes.set_ylabel("right", fontsize=8)

@@ -30,7 +30,7 @@ SHARPEST, PIXELS, LONGEST = 150, 36e6, 20_000  # of a .png: dots an inch, all, a
 
 
 @dataclass(frozen=True)
-class Shown:
+class FilledPage:
     """A page with what its cells show. places: by (row, column)."""
 
     page: Page
@@ -52,25 +52,25 @@ def draw_pages(
     records = store.records(folder)
     if not records:
         raise UsageError(f"{folder}: this sweep is empty, there is nothing to draw")
-    pages = [load(folder, one) for one in cells.pages(records, *cells.axes(grid, records), task, seed)]
-    full = [one for one in pages if one.panels]
+    pages = [load(folder, page) for page in cells.pages(records, *cells.axes(grid, records), task, seed)]
+    full = [page for page in pages if page.panels]
     if not full:
         raise UsageError(_nothing(folder, pages))
     written, notes = [], []
-    for shown in pages:
-        name = shown.page.task or "tasks"
-        if shown.panels:
+    for filled in pages:
+        name = filled.page.task or "tasks"
+        if filled.panels:
             written.append(file_of(folder, output, name, len(full)))
-            write(written[-1], to_bytes(figure(shown, folder.name), written[-1].suffix.lower()))
-            notes += [f"{name}: {note}" for note in (shown.page.hidden(), _lacking(shown)) if note]
+            write(written[-1], to_bytes(figure(filled, folder.name), written[-1].suffix.lower()))
+            notes += [f"{name}: {note}" for note in (filled.page.hidden(), _lacking(filled)) if note]
         else:
             notes.append(f"{name}: no run has left anything to draw, no page")
     return written, notes
 
 
-def load(folder: Path, page: Page) -> Shown:
+def load(folder: Path, page: Page) -> FilledPage:
     """The page with the arrays of its runs."""
-    records, found, marks = page.shown(), {}, {}
+    records, drawn, marks = page.shown(), {}, {}
     for row in range(len(page.row_values)):
         for column in range(len(page.column_values)):
             place = row, column
@@ -79,20 +79,20 @@ def load(folder: Path, page: Page) -> Shown:
                 arrays = store.arrays(folder / "runs" / record.id) or {}
                 panel = Panel(record.config, arrays, record.metrics.get("verdict") == "healthy")
                 if panel.drawable:
-                    found[place] = panel
-            marks[place] = cells.mark(record, place in found)
-    return Shown(page, records, found, marks)
+                    drawn[place] = panel
+            marks[place] = cells.mark(record, place in drawn)
+    return FilledPage(page, records, drawn, marks)
 
 
-def _nothing(folder: Path, pages: list[Shown]) -> str:
-    done = sum(record.status == "done" for shown in pages for record in shown.records.values())
+def _nothing(folder: Path, pages: list[FilledPage]) -> str:
+    done = sum(record.status == "done" for filled in pages for record in filled.records.values())
     if done:
         return f"{folder}: its finished runs have no arrays.npz any more: remove their folders and run them again"
     return f"{folder}: no run of these has finished, there is nothing to draw yet (ebm report shows why)"
 
 
-def _lacking(shown: Shown) -> str:
-    lacking = sum(mark.word == "no arrays" for mark in shown.marks.values())
+def _lacking(filled: FilledPage) -> str:
+    lacking = sum(mark.word == "no arrays" for mark in filled.marks.values())
     return f"{lacking} finished runs have no arrays.npz any more, their cells say so" if lacking else ""
 
 
@@ -136,17 +136,17 @@ class _Layout:
     below: list[str]
 
 
-def _layout(shown: Shown, sweep: str, bars: int) -> _Layout:
-    page = shown.page
+def _layout(filled: FilledPage, sweep: str, bars: int) -> _Layout:
+    page = filled.page
     side = min(max(SIDE / max(len(page.row_values), len(page.column_values)), LEAST), MOST)
-    across, down = side + BETWEEN, side + UNDER + (TICKS if "gaps" in shown.kinds() else 0.0)
+    across, down = side + BETWEEN, side + UNDER + (TICKS if "gaps" in filled.kinds() else 0.0)
     letters = int((across - 0.1) / LETTER[HEADING])
     rows = [_broken(page.heading(page.rows, value), letters) for value in page.row_values]
     columns = [_broken(page.heading(page.columns, value), letters) for value in page.column_values]
     left = 1.6 * EDGE + LETTER[HEADING] * max(len(line) for text in rows for line in text.splitlines())
     width = left + across * len(columns) + BAR * bars + EDGE
-    above = textwrap.wrap(_subtitle(shown, sweep), int((width - 2 * EDGE) / LETTER[TEXT]))
-    below = textwrap.wrap(_caption(shown), int((width - 2 * EDGE) / LETTER[NOTE]))
+    above = textwrap.wrap(_subtitle(filled, sweep), int((width - 2 * EDGE) / LETTER[TEXT]))
+    below = textwrap.wrap(_caption(filled), int((width - 2 * EDGE) / LETTER[NOTE]))
     lines = 1 + max(text.count("\n") for text in columns)
     top = EDGE + _lines(1, TITLE) + _lines(len(above), TEXT) + _lines(lines, HEADING) + 0.45
     height = top + down * len(rows) + _lines(len(below), NOTE) + EDGE
@@ -179,38 +179,38 @@ class _Sheet:
         """Text, made smaller where it is wider than its room."""
         put = self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=size, **style)
         if room:
-            found = put.get_window_extent(self.figure.canvas.get_renderer()).width / self.figure.dpi
-            put.set_fontsize(size * min(1.0, room / found))
+            width = put.get_window_extent(self.figure.canvas.get_renderer()).width / self.figure.dpi
+            put.set_fontsize(size * min(1.0, room / width))
 
 
-def figure(shown: Shown, sweep: str) -> Any:
+def figure(filled: FilledPage, sweep: str) -> Any:
     """The page as a matplotlib figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    shared = panels.scales(list(shown.panels.values()))
-    at = _layout(shown, sweep, bool(len(shared.levels)) + bool(shared.labels))
-    sheet = _Sheet(Figure(figsize=(at.width, at.height)), at.width, at.height)
+    shared = panels.scales(list(filled.panels.values()))
+    layout = _layout(filled, sweep, bool(len(shared.levels)) + bool(shared.labels))
+    sheet = _Sheet(Figure(figsize=(layout.width, layout.height)), layout.width, layout.height)
     FigureCanvasAgg(sheet.figure)
-    sheet.text(EDGE, EDGE, shown.page.task or "all tasks", TITLE, weight="bold", va="top")
-    sheet.text(EDGE, EDGE + _lines(1, TITLE) + 0.05, "\n".join(at.above), TEXT, va="top", color=QUIET)
-    sheet.text(EDGE, at.height - EDGE, "\n".join(at.below), NOTE, va="bottom", color=QUIET)
-    for number, text in enumerate(at.columns):
-        middle, room = at.left + at.across * number + at.side / 2, at.across - 0.1
-        sheet.text(middle, at.top - 0.2, text, HEADING, room, weight="bold", ha="center", va="bottom")
-    for number, text in enumerate(at.rows):
-        middle, room = at.top + at.down * number + at.side / 2, at.left - 1.4 * EDGE
-        sheet.text(at.left - 0.6 * EDGE, middle, text, HEADING, room, weight="bold", ha="right", va="center")
-    for place in shown.marks:
-        _cell(sheet, shown, place, shared, at)
-    _bars(sheet, shown, shared, at)
+    sheet.text(EDGE, EDGE, filled.page.task or "all tasks", TITLE, weight="bold", va="top")
+    sheet.text(EDGE, EDGE + _lines(1, TITLE) + 0.05, "\n".join(layout.above), TEXT, va="top", color=QUIET)
+    sheet.text(EDGE, layout.height - EDGE, "\n".join(layout.below), NOTE, va="bottom", color=QUIET)
+    for number, text in enumerate(layout.columns):
+        middle, room = layout.left + layout.across * number + layout.side / 2, layout.across - 0.1
+        sheet.text(middle, layout.top - 0.2, text, HEADING, room, weight="bold", ha="center", va="bottom")
+    for number, text in enumerate(layout.rows):
+        middle, room = layout.top + layout.down * number + layout.side / 2, layout.left - 1.4 * EDGE
+        sheet.text(layout.left - 0.6 * EDGE, middle, text, HEADING, room, weight="bold", ha="right", va="center")
+    for place in filled.marks:
+        _cell(sheet, filled, place, shared, layout)
+    _bars(sheet, filled, shared, layout)
     return sheet.figure
 
 
-def _cell(sheet: _Sheet, shown: Shown, place: tuple[int, int], shared: Scales, at: _Layout) -> None:
+def _cell(sheet: _Sheet, filled: FilledPage, place: tuple[int, int], shared: Scales, layout: _Layout) -> None:
     """A cell with its mark and its figures; the gid of its axes says where it stands."""
-    x, y = at.left + at.across * place[1], at.top + at.down * place[0]
-    axes, mark, panel = sheet.axes(x, y, at.side, at.side), shown.marks[place], shown.panels.get(place)
+    x, y = layout.left + layout.across * place[1], layout.top + layout.down * place[0]
+    axes, mark, panel = sheet.axes(x, y, layout.side, layout.side), filled.marks[place], filled.panels.get(place)
     axes.set_gid(f"cell {place[0]} {place[1]}")
     middle = {"transform": axes.transAxes, "ha": "center", "va": "center"}
     if panel:
@@ -219,15 +219,15 @@ def _cell(sheet: _Sheet, shown: Shown, place: tuple[int, int], shared: Scales, a
             box = {"facecolor": ALARM, "edgecolor": "none", "pad": 4}
             axes.text(0.5, 1.0, mark.word, fontsize=TEXT, weight="bold", color="white", bbox=box, **middle)
     else:
-        axes.set(xticks=[], yticks=[], facecolor="0.94" if place in shown.records else "none")
+        axes.set(xticks=[], yticks=[], facecolor="0.94" if place in filled.records else "none")
         axes.text(0.5, 0.5, mark.word, fontsize=TEXT, color=ALARM if mark.alarm else QUIET, **middle)
     axes.spines[:].set(color=ALARM if mark.alarm else PALE, linewidth=4 if mark.alarm else 0.8)
     axes.spines[:].set_position(("outward", 2 if mark.alarm else 0))  # the frame covers nothing
-    axes.spines[:].set_visible(place in shown.records)
-    record = shown.records.get(place)
+    axes.spines[:].set_visible(place in filled.records)
+    record = filled.records.get(place)
     if record and record.status == "done":
-        below = y + at.side + 0.1 + (TICKS if panel and panel.kind == "gaps" else 0.0)
-        sheet.text(x + at.side / 2, below, _figures(record), FIGURE, at.across - 0.2, ha="center", va="top")
+        below = y + layout.side + 0.1 + (TICKS if panel and panel.kind == "gaps" else 0.0)
+        sheet.text(x + layout.side / 2, below, _figures(record), FIGURE, layout.across - 0.2, ha="center", va="top")
 
 
 def _figures(record: Record) -> str:
@@ -237,21 +237,21 @@ def _figures(record: Record) -> str:
     return f"{heading(main)} {value}\ngap {gap}"
 
 
-def _bars(sheet: _Sheet, shown: Shown, shared: Scales, at: _Layout) -> None:
+def _bars(sheet: _Sheet, filled: FilledPage, shared: Scales, layout: _Layout) -> None:
     """The colour scales, right of the cells."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm
 
-    x, height = at.left + at.across * len(at.columns), min(at.down * len(at.rows) - UNDER, 6.0)
+    x, height = layout.left + layout.across * len(layout.columns), min(layout.down * len(layout.rows) - UNDER, 6.0)
     if len(shared.levels):
-        axes = sheet.axes(x, at.top, 0.22, height)
+        axes = sheet.axes(x, layout.top, 0.22, height)
         scale = ScalarMappable(**panels.colours(shared))
         bar = sheet.figure.colorbar(scale, cax=axes, extend="max", ticks=shared.levels[::2])
         bar.set_label("energy F above the lowest", fontsize=FIGURE)
         bar.ax.tick_params(labelsize=TEXT)
         x += BAR
     if shared.labels:
-        axes = sheet.axes(x, at.top, 0.22, min(height, 0.4 * shared.labels))
+        axes = sheet.axes(x, layout.top, 0.22, min(height, 0.4 * shared.labels))
         tones = BoundaryNorm([number - 0.5 for number in range(shared.labels + 1)], shared.labels)
         colours = panels.label_colours(shared.labels)
         bar = sheet.figure.colorbar(ScalarMappable(tones, colours), cax=axes, ticks=range(shared.labels), alpha=0.5)
@@ -271,29 +271,29 @@ CAPTIONS = {
 }
 
 
-def _subtitle(shown: Shown, sweep: str) -> str:
-    page = shown.page
-    told = [f"rows: {cells.label(page.rows)}", f"columns: {cells.label(page.columns)}"]
+def _subtitle(filled: FilledPage, sweep: str) -> str:
+    page = filled.page
+    parts = [f"rows: {cells.label(page.rows)}", f"columns: {cells.label(page.columns)}"]
     for name in ("energy", "seed"):
-        values = {record.config[name] for record in shown.records.values()}
+        values = {record.config[name] for record in filled.records.values()}
         if len(values) == 1 and name not in (page.rows, page.columns):
-            told.append(f"{name} {values.pop()}")
-    return "; ".join([*told, f"sweep {sweep}"])
+            parts.append(f"{name} {values.pop()}")
+    return "; ".join([*parts, f"sweep {sweep}"])
 
 
-def _caption(shown: Shown) -> str:
+def _caption(filled: FilledPage) -> str:
     tasks: dict[str, dict[str, None]] = {}  # by how they are drawn
-    for panel in shown.panels.values():
+    for panel in filled.panels.values():
         tasks.setdefault(panel.kind, {})[panel.config["task"]] = None
     lines = [f"{' and '.join(names)}: {CAPTIONS[kind]}" for kind, names in tasks.items()]
     if len(tasks) == 1:
         lines = [_sentence(CAPTIONS[kind]) for kind in tasks]
     lines.append("Under a cell: its key measure, and the median gap on held-out data.")
-    if any(mark.alarm for mark in shown.marks.values()):
+    if any(mark.alarm for mark in filled.marks.values()):
         lines.append("Red frame: collapsed or failed, as the word says.")
-    if any(mark.word == cells.ABSENT for mark in shown.marks.values()):
+    if any(mark.word == cells.ABSENT for mark in filled.marks.values()):
         lines.append(f"{cells.ABSENT}: not in the sweep.")
-    hidden = shown.page.hidden()
+    hidden = filled.page.hidden()
     return " ".join([*lines, *([_sentence(f"{hidden}.")] if hidden else [])])
 
 

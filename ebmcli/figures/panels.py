@@ -71,7 +71,7 @@ class Scales:
 def scales(panels: Sequence[Panel]) -> Scales:
     """Scales on which the healthy cells can be read, or all where there are none: a collapsed energy is cut off."""
     lead = [panel for panel in panels if panel.healthy]
-    lead += [panel for panel in panels if panel.kind not in {one.kind for one in lead}]
+    lead += [panel for panel in panels if panel.kind not in {leader.kind for leader in lead}]
     energies = [panel for panel in lead if panel.kind in ("surface", "curve")]
     counted = [panel for panel in lead if panel.kind == "gaps"]
     edges = _edges([panel.gaps() for panel in counted]) if counted else np.zeros(0)
@@ -92,7 +92,7 @@ def _levels(panels: Sequence[Panel]) -> np.ndarray:
 
 def _edges(gaps: Sequence[np.ndarray]) -> np.ndarray:
     """Edges of bars for nearly all gaps; 0, where right turns to wrong, is one of them."""
-    ends = [np.quantile(np.clip(one, -1e30, 1e30), SHOWN) for one in gaps]
+    ends = [np.quantile(np.clip(values, -1e30, 1e30), SHOWN) for values in gaps]
     low, high = min(0.0, *(low for low, _ in ends)), max(0.0, *(high for _, high in ends))
     width = max(high - low, 1e-9) / BARS
     return width * np.arange(min(np.floor(low / width), -1), max(np.ceil(high / width), 1) + 1)
@@ -146,9 +146,9 @@ def _curve(axes: Any, panel: Panel, shared: Scales) -> None:
     axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", interpolation="nearest", **colours(shared))
     y = middles(box.low, box.high, above.shape[1])
     axes.plot(panel.arrays["x"][:, 0], panel.arrays["y"][:, 0], markersize=6.5, **POINTS)
-    seen = [Stroke(linewidth=2.4, foreground="black"), Normal()]  # white shows on no grey
+    outlined = [Stroke(linewidth=2.4, foreground="black"), Normal()]  # white shows on no grey
     question, answer = np.nonzero(inferred_answers(above))
-    axes.plot(x[question], y[answer], "w.", markersize=2, path_effects=seen)
+    axes.plot(x[question], y[answer], "w.", markersize=2, path_effects=outlined)
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
 
 

@@ -114,8 +114,8 @@ def _ticks(low: float, high: float) -> np.ndarray:
     """Round numbers between the two."""
     from matplotlib.ticker import MaxNLocator
 
-    found = np.asarray(MaxNLocator(7).tick_values(low, high))
-    return found[(low <= found) & (found <= high)]
+    ticks = np.asarray(MaxNLocator(7).tick_values(low, high))
+    return ticks[(low <= ticks) & (ticks <= high)]
 
 
 def _curve(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
@@ -125,8 +125,8 @@ def _curve(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
     above = np.minimum(energy - energy.min(axis=1, keepdims=True), ABOVE / config["beta"])
     axes = figure.subplots()
     extent = (x[0], x[-1], box.low, box.high)
-    shown = axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", cmap="viridis")
-    figure.colorbar(shown, ax=axes, label=f"F(x, y) above its lowest at that x, up to {above.max():.3g}")
+    picture = axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", cmap="viridis")
+    figure.colorbar(picture, ax=axes, label=f"F(x, y) above its lowest at that x, up to {above.max():.3g}")
     y = middles(box.low, box.high, energy.shape[1])
     question, answer = np.nonzero(inferred_answers(energy))
     axes.plot(x[question], y[answer], "w.", markersize=4, label="answers inferred")
@@ -188,9 +188,9 @@ def _levels(axes: Any, config: Config, curves: tuple[np.ndarray, ...], scale: fl
 
 def series(curves: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     """[N] one measure over training; nan where it is missing or not a finite number."""
-    found = [line.get(name) for line in curves]
-    sound = [isinstance(one, int | float) and abs(one) < LARGEST for one in found]
-    return np.array([float(one) if fine else np.nan for one, fine in zip(found, sound, strict=True)])  # type: ignore[arg-type]
+    values = [line.get(name) for line in curves]
+    sound = [isinstance(value, int | float) and abs(value) < LARGEST for value in values]
+    return np.array([float(value) if fine else np.nan for value, fine in zip(values, sound, strict=True)])  # type: ignore[arg-type]
 
 
 def _promised(config: Config) -> Margin:

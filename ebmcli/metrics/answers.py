@@ -136,8 +136,8 @@ def answer_error(e: BranchesEvaluation) -> float:
 )
 def branches_found(e: BranchesEvaluation) -> float:
     """The share of right answers that are near one that is inferred."""
-    found = (e.given & (np.abs(e.answers - e.right[:, None]) <= e.near)).any(axis=1)
-    return float(found.mean())
+    near = (e.given & (np.abs(e.answers - e.right[:, None]) <= e.near)).any(axis=1)
+    return float(near.mean())
 
 
 @measure()

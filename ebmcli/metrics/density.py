@@ -73,8 +73,8 @@ def cells_near(points: np.ndarray, box: tuple[float, float], cells: int, distanc
     """[G*G] bool: the cells whose middle lies within that distance of a point. points: [N, 2]."""
     from scipy.spatial import cKDTree
 
-    found, _ = cKDTree(points).query(grid(box, cells), distance_upper_bound=distance)
-    return np.isfinite(found)  # infinite where none is
+    distances, _ = cKDTree(points).query(grid(box, cells), distance_upper_bound=distance)
+    return np.isfinite(distances)  # infinite where none is
 
 
 def cell_area(box: tuple[float, float], cells: int) -> float:

@@ -25,8 +25,8 @@ class HasGaps(Protocol):
 
 def quantiles(gaps: np.ndarray, prefix: str = "gap") -> dict[str, float | None]:
     """The 1, 10, 50 and 90 % quantiles of the gaps F(y-) - F(y), by name."""
-    found = np.quantile(gaps, list(QUANTILES.values()))
-    return {f"{prefix}_{name}": float(value) for name, value in zip(QUANTILES, found, strict=True)}
+    values = np.quantile(gaps, list(QUANTILES.values()))
+    return {f"{prefix}_{name}": float(value) for name, value in zip(QUANTILES, values, strict=True)}
 
 
 @measure(

@@ -177,10 +177,10 @@ def exact_match_by_part(e: StripEvaluation) -> dict[str, float]:
 # --- how words are compared ------------------------------------------------------------------------------------------
 
 
-def read_segmented(found: np.ndarray, label: np.ndarray, length: np.ndarray) -> Reading:
+def read_segmented(answer: np.ndarray, label: np.ndarray, length: np.ndarray) -> Reading:
     """Count what is read wrong of segmented words [N, T]; length: [N]."""
-    exact = exact_share(found, label, length)
-    return Reading(character_error(found, label, length), 1 - exact, exact)
+    exact = exact_share(answer, label, length)
+    return Reading(character_error(answer, label, length), 1 - exact, exact)
 
 
 def read_strips(errors: np.ndarray, label: np.ndarray) -> Reading:

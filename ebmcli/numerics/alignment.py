@@ -111,9 +111,9 @@ def best_path(table: Array, windows: Array, y: Array, topology: Topology) -> Arr
     def forward(reach: Array, position: tuple[Array, Array]) -> tuple[Array, Array]:
         number, here = position
         ways = sources(reach, states.skip)
-        there = number < windows
-        onward = jnp.where(there, jnp.min(ways, axis=0) + here, reach)
-        return onward, jnp.where(there, jnp.argmin(ways, axis=0), 0)
+        inside = number < windows
+        onward = jnp.where(inside, jnp.min(ways, axis=0) + here, reach)
+        return onward, jnp.where(inside, jnp.argmin(ways, axis=0), 0)
 
     start = jnp.where(states.start, local[0], FAR)
     reach, back = jax.lax.scan(forward, start, (jnp.arange(1, len(local)), local[1:]))
@@ -256,9 +256,9 @@ def best_words(table: Array, windows: Array, topology: Topology, count: int, len
     start = _Words(energy, word, jnp.zeros((symbols, count), jnp.int32).at[:-1, 0].set(1))
     lists, _ = jax.lax.scan(step, start, (jnp.arange(1, len(table)), table[1:]))
     last = flat(lists) if topology is Topology.OPTIONAL else None
-    found = jax.tree.map(lambda leaf: leaf[-1], lists) if last is None else _distinct(last, count)
-    padded = jnp.pad(found.word.astype(jnp.int32), ((0, 0), (0, length - size)), constant_values=-1)
-    return jnp.where((found.energy < FAR / 2)[:, None], padded, -1), found.energy
+    best = jax.tree.map(lambda leaf: leaf[-1], lists) if last is None else _distinct(last, count)
+    padded = jnp.pad(best.word.astype(jnp.int32), ((0, 0), (0, length - size)), constant_values=-1)
+    return jnp.where((best.energy < FAR / 2)[:, None], padded, -1), best.energy
 
 
 def others(words: Array, energies: Array, y: Array) -> Array:

@@ -20,8 +20,8 @@ def least(energies: Array, soft: bool, axis: int = 0) -> Array:
 
 def sources(reach: Array, skip: Array) -> Array:
     """[3, S, ...]: the energies with which each state is entered from itself, from the one before and by a skip."""
-    one, two = (jnp.concatenate([jnp.full_like(reach[:n], FAR), reach[:-n]]) for n in (1, 2))
-    return jnp.stack([reach, one, jnp.where(skip, two, FAR)])
+    stay, step = (jnp.concatenate([jnp.full_like(reach[:n], FAR), reach[:-n]]) for n in (1, 2))
+    return jnp.stack([reach, stay, jnp.where(skip, step, FAR)])
 
 
 def path_sum(local: Array, windows: Array, start: Array, end: Array, skip: Array) -> Array:
@@ -93,8 +93,8 @@ def _side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
             leaf = leaf if on else jnp.broadcast_to(leaf, (size, *leaf.shape))
             return jnp.moveaxis(leaf, 0, -1).reshape(*leaf.shape[1:-1], -1)
 
-        found = wide(*map(join, arguments, mapped))
-        apart = jax.tree.map(lambda leaf: jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], -1, size), -1, 0), found)
+        joined = wide(*map(join, arguments, mapped))
+        apart = jax.tree.map(lambda leaf: jnp.moveaxis(leaf.reshape(*leaf.shape[:-1], -1, size), -1, 0), joined)
         return apart, jax.tree.map(lambda _: True, apart)
 
     return wide

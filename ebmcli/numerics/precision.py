@@ -48,8 +48,8 @@ def _applied(equation: Any, inputs: list[Array]) -> Sequence[Array]:
     if primitive.name == "dot_general" and _thick(params["dimension_numbers"], *(leaf.shape for leaf in inputs)):
         inputs = [leaf.astype(jnp.bfloat16) for leaf in inputs]
         params = params | {"preferred_element_type": jnp.dtype("float32")}
-    found = primitive.bind(*inputs, **params)
-    return found if primitive.multiple_results else [found]
+    outputs = primitive.bind(*inputs, **params)
+    return outputs if primitive.multiple_results else [outputs]
 
 
 def _thick(dimensions: Any, left: Sequence[int], right: Sequence[int]) -> bool:

@@ -69,23 +69,23 @@ class Report:
     @cached_property
     def records(self) -> list[Record]:
         """The records of all sweeps; a run that stands in several is taken once, finished rather than not."""
-        found: dict[str, Record] = {}
+        newest: dict[str, Record] = {}
         for folder in self.folders:
             for record in store.records(folder):
-                known = found.get(record.id)
+                known = newest.get(record.id)
                 if known is None or (record.finished and not known.finished):
-                    found[record.id] = record
-        return list(found.values())
+                    newest[record.id] = record
+        return list(newest.values())
 
     @cached_property
     def blocks(self) -> list[Block]:
         """The blocks of the report, in order."""
         title = Heading(1, " + ".join(folder.name for folder in self.folders))
-        shown: list[Block] = []
+        content: list[Block] = []
         for task in rows.in_order(self.records, "task"):
-            shown += _task([r for r in self.records if r.task == task], self.wanted, self.pictures.get(task, ()))
-        blocks: list[Block] = [title, *head(self.folders, self.records), *shown]
-        blocks += [*_reading_guide(shown, self.wanted), *_formulas(self.records)]
+            content += _task([r for r in self.records if r.task == task], self.wanted, self.pictures.get(task, ()))
+        blocks: list[Block] = [title, *head(self.folders, self.records), *content]
+        blocks += [*_reading_guide(content, self.wanted), *_formulas(self.records)]
         for table in rows.unfinished_tables(self.records):
             blocks += [Heading(2, table.heading), table]
         return blocks + _runs(self.records)
@@ -96,35 +96,35 @@ def check(records: Sequence[Record], wanted: Wanted) -> None:
     losses, samplers = (rows.in_order(records, name) for name in ("loss", "sampler"))
     if wanted.baseline:
         differences.check(wanted.baseline, losses, samplers)
-    there = [name for name in accuracies() if any(record.metrics.get(name) is not None for record in records)]
-    if wanted.measure and wanted.measure not in there:
-        if not there:
+    present = [name for name in accuracies() if any(record.metrics.get(name) is not None for record in records)]
+    if wanted.measure and wanted.measure not in present:
+        if not present:
             raise UsageError(f"--measure {wanted.measure}: no run of this sweep has any measure yet")
-        raise unknown("measure of this sweep", wanted.measure, there)
+        raise unknown("measure of this sweep", wanted.measure, present)
 
 
 def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -> list[Block]:
     task, ran = records[0].task, rows.without_refused(records)
-    shown = rows.rows(ran)
+    table_rows = rows.rows(ran)
     blocks: list[Block] = [Heading(2, task)]
-    measure = wanted.measure if wanted.measure and shown and wanted.measure in tables.present(shown) else None
+    measure = wanted.measure if wanted.measure and table_rows and wanted.measure in tables.present(table_rows) else None
     measure = measure or main_measure(task)
-    if shown:
+    if table_rows:
         blocks.append(rows.summary(task, ran, wanted.average))
-        found: list[Table | None] = [tables.margin(shown, wanted.average), tables.collapse(shown)]
-        found += [tables.accuracies(shown, wanted.average, measure), tables.by_part(shown, wanted.average)]
-        blocks += [block for table in found if table for block in (Heading(3, table.heading), table)]
-    table = tables.matrix(records, shown, wanted.average, measure)
+        main: list[Table | None] = [tables.margin(table_rows, wanted.average), tables.collapse(table_rows)]
+        main += [tables.accuracies(table_rows, wanted.average, measure), tables.by_part(table_rows, wanted.average)]
+        blocks += [block for table in main if table for block in (Heading(3, table.heading), table)]
+    table = tables.matrix(records, table_rows, wanted.average, measure)
     blocks += [Heading(3, table.heading), table]
-    if wanted.baseline and shown:
-        difference = differences.to_baseline(shown, measure, wanted.baseline)
+    if wanted.baseline and table_rows:
+        difference = differences.to_baseline(table_rows, measure, wanted.baseline)
         blocks += [Heading(3, difference.heading), difference] if isinstance(difference, Table) else [difference]
     return blocks + [Picture(path, f"{task}: the runs of {path.parent.name} side by side.") for path in pictures]
 
 
-def _reading_guide(shown: Sequence[Block], wanted: Wanted) -> list[Block]:
+def _reading_guide(content: Sequence[Block], wanted: Wanted) -> list[Block]:
     """The section on how to read these tables."""
-    columns = {column for block in shown if isinstance(block, Table) for column in block.columns}
+    columns = {column for block in content if isinstance(block, Table) for column in block.columns}
     if not columns:
         return []
     lines = [MIDDLE if wanted.interquartile else ALWAYS, RANKS]
@@ -141,14 +141,14 @@ def _formulas(records: Sequence[Record]) -> list[Block]:
 
 def _runs(records: Sequence[Record]) -> list[Block]:
     """The section that names the runs behind each row."""
-    shown = rows.rows(rows.without_refused(records))
-    if not shown:
+    table_rows = rows.rows(rows.without_refused(records))
+    if not table_rows:
         return []
     lines = []
-    for row in shown:
+    for row in table_rows:
         names = [m.id if m.status == "done" else f"{m.id} ({m.status})" for m in row.members]
         lines.append([row.key.task, *row.key.cells, " ".join(names)])
-    return [Heading(2, "Runs"), Text(TRACED), Table("Runs", ["task", *shown[0].key.heads, "runs"], lines)]
+    return [Heading(2, "Runs"), Text(TRACED), Table("Runs", ["task", *table_rows[0].key.heads, "runs"], lines)]
 
 
 # --- the head --------------------------------------------------------------------------------------------------------
@@ -159,9 +159,9 @@ def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
     if not records:
         return [Text("No runs.")]
     finished = [record.provenance for record in records if record.provenance]
-    where, codes = (list(dict.fromkeys(map(one, finished))) for one in (_machine, _code))
-    manifests = [found for folder in folders if (found := store.manifest(folder))]
-    begun = [one.created for one in manifests if one.created]
+    where, codes = (list(dict.fromkeys(map(manifest, finished))) for manifest in (_machine, _code))
+    manifests = [content for folder in folders if (content := store.manifest(folder))]
+    begun = [manifest.created for manifest in manifests if manifest.created]
     lines = f"{len(records)} runs: {rows.states(records)}."
     lines += f" Begun {', '.join(begun)}." if begun else ""
     blocks: list[Block] = [Text(lines)]
@@ -169,7 +169,7 @@ def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
         blocks.append(Text(f"On {'; '.join(where)}. Code {'; '.join(codes)}."))
     cost = _cost(records)
     blocks += [Text(cost)] if cost else []
-    blocks += [Command("Reproduce with", one.command) for one in manifests if one.command]
+    blocks += [Command("Reproduce with", manifest.command) for manifest in manifests if manifest.command]
     if len(codes) > 1 or len(where) > 1:
         blocks.append(
             Text(

@@ -21,19 +21,21 @@ def column(name: str) -> Column:
     known = registry.columns()
     if name in known:
         return known[name]
-    fitting = (one for one in known.values() if one.name.endswith("*") and name.startswith(one.name[:-1]))
+    fitting = (
+        wildcard for wildcard in known.values() if wildcard.name.endswith("*") and name.startswith(wildcard.name[:-1])
+    )
     return next(fitting, Column(name))
 
 
 def heading(name: str, arrow: bool = False) -> str:
     """The heading of a measure, with an arrow to where it is better."""
-    one = column(name)
-    return f"{one.label} {ARROWS[one.better]}".rstrip() if arrow else one.label
+    described = column(name)
+    return f"{described.label} {ARROWS[described.better]}".rstrip() if arrow else described.label
 
 
 def accuracies() -> list[str]:
     """The measures of accuracy, in the order in which they are registered."""
-    return [name for name, one in registry.columns().items() if one.accuracy]
+    return [name for name, described in registry.columns().items() if described.accuracy]
 
 
 def key_measures(task: str) -> tuple[str, ...]:
@@ -49,13 +51,13 @@ def main_measure(task: str) -> str:
 
 def accuracy(task: str, present: Iterable[str]) -> list[str]:
     """The measures of accuracy that these runs have, the main one first, then the others that the task names."""
-    there = set(present)
+    measured = set(present)
     names = dict.fromkeys([main_measure(task), *key_measures(task), *accuracies()])
-    return [name for name in names if name in there]
+    return [name for name in names if name in measured]
 
 
 def notes(headings: Iterable[str]) -> list[str]:
     """Notes on how to read tables with these headings."""
-    shown = {one.rstrip(" ↓↑") for one in headings}
-    found = [text for name, text in TABLE_NOTES.items() if name in shown]
-    return found + [one.note for one in registry.columns().values() if one.note and one.label in shown]
+    labels = {column.rstrip(" ↓↑") for column in headings}
+    texts = [text for name, text in TABLE_NOTES.items() if name in labels]
+    return texts + [column.note for column in registry.columns().values() if column.note and column.label in labels]

@@ -50,12 +50,12 @@ class Comparison:
 
     def counts(self) -> str:
         """Count the findings, in words."""
-        found: dict[str, int] = {}
+        numbers: dict[str, int] = {}
         for change in self.changes:
-            found[change.finding] = found.get(change.finding, 0) + 1
+            numbers[change.finding] = numbers.get(change.finding, 0) + 1
         order = ("worse", "better", "higher", "lower", "not significant", "equal")
-        told = sorted(found.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))
-        return ", ".join(f"{number} {word}" for word, number in told) or "nothing in common"
+        ordered = sorted(numbers.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
+        return ", ".join(f"{number} {word}" for word, number in ordered) or "nothing in common"
 
 
 def compare(first: Sequence[Record], second: Sequence[Record]) -> Comparison:
@@ -63,13 +63,13 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> Comparison:
     names = _telling(first, second)
     pairs = _rows(first, names), _rows(second, names)
     shared = [place for place in pairs[0] if place in pairs[1]]
-    found = [one for place in shared for one in _measured(pairs[0][place], pairs[1][place])]
-    adjusted = statistics.false_discovery(np.array([np.nan if d.p is None else d.p for *_, d in found], float))
+    measured = [line for place in shared for line in _measured(pairs[0][place], pairs[1][place])]
+    adjusted = statistics.false_discovery(np.array([np.nan if d.p is None else d.p for *_, d in measured], float))
     changes = []
-    for (row, measure, a, b, difference), p in zip(found, adjusted, strict=True):
+    for (row, measure, a, b, difference), p in zip(measured, adjusted, strict=True):
         known = None if np.isnan(p) else float(p)
-        told = finding(measure, difference, known)
-        changes.append(Change(row.key.text, row.key.task, measure, a, b, difference, known, told))
+        words = finding(measure, difference, known)
+        changes.append(Change(row.key.text, row.key.task, measure, a, b, difference, known, words))
     only = [[side[place].key.text for place in side if place not in shared] for side in pairs]
     lost = [line for place in shared for line in _lost(pairs[0][place], pairs[1][place])]
     return Comparison(changes, _differing(first, second, names), lost, (only[0], only[1]))
@@ -77,8 +77,8 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> Comparison:
 
 def _telling(first: Sequence[Record], second: Sequence[Record]) -> list[str]:
     """The settings that tell rows apart within a sweep; an energy or a head alone does not, it follows the loss."""
-    found = dict.fromkeys([*rows.varying(first), *rows.varying(second)])
-    return [name for name in found if name not in UNIMPORTANT or _several(first, name) or _several(second, name)]
+    names = dict.fromkeys([*rows.varying(first), *rows.varying(second)])
+    return [name for name in names if name not in UNIMPORTANT or _several(first, name) or _several(second, name)]
 
 
 def _several(records: Sequence[Record], name: str) -> bool:
@@ -89,31 +89,33 @@ def _several(records: Sequence[Record], name: str) -> bool:
 
 
 def _rows(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], Row]:
-    found: dict[tuple[str, ...], Row] = {}
+    by_place: dict[tuple[str, ...], Row] = {}
     for record in rows.without_refused(records):
         key = RowKey.of(record, names)
-        found.setdefault(key.place, Row(key, [])).members.append(record)
-    return found
+        by_place.setdefault(key.place, Row(key, [])).members.append(record)
+    return by_place
 
 
 def _measured(first: Row, second: Row) -> list[tuple[Row, str, statistics.Mean, statistics.Mean, Difference]]:
-    there = dict.fromkeys(n for one in [*first.done, *second.done] for n, value in one.items() if value is not None)
-    found = []
-    for name in [*accuracy(first.key.task, there), *(name for name in MARGIN if name in there)]:
+    measured = dict.fromkeys(
+        n for metrics in [*first.done, *second.done] for n, value in metrics.items() if value is not None
+    )
+    pairs = []
+    for name in [*accuracy(first.key.task, measured), *(name for name in MARGIN if name in measured)]:
         a, b = ([None if np.isnan(v) else float(v) for v in line] for line in by_replicate([first, second], name))
-        found.append((first, name, statistics.mean(a), statistics.mean(b), statistics.paired_difference(b, a)))
-    return found
+        pairs.append((first, name, statistics.mean(a), statistics.mean(b), statistics.paired_difference(b, a)))
+    return pairs
 
 
 def _lost(first: Row, second: Row) -> list[str]:
     """The runs that were healthy and are no more."""
     now = {rows.replicate(member): member for member in second.members}
-    found = []
+    lines = []
     for member in first.members:
         after = now.get(rows.replicate(member))
         if after and _state(member) == "healthy" and _state(after) != "healthy":
-            found.append(f"{first.key.task}: {first.key.text}, {rows.replicate_text(member)}: {_state(after)}")
-    return found
+            lines.append(f"{first.key.task}: {first.key.text}, {rows.replicate_text(member)}: {_state(after)}")
+    return lines
 
 
 def _state(record: Record) -> str:
@@ -123,49 +125,59 @@ def _state(record: Record) -> str:
 def _differing(first: Sequence[Record], second: Sequence[Record], names: Sequence[str]) -> list[str]:
     """The settings, and the code, that are constant in each sweep and not the same in both."""
     values = [
-        {name: {rows.setting(said.get(name)) for said in all_said} for said in all_said for name in said}
+        {
+            name: {rows.setting(settings.get(name)) for settings in all_said}
+            for settings in all_said
+            for name in settings
+        }
         for all_said in ([rows.settings(record) for record in records] for records in (first, second))
     ]
     repeats = frozenset().union(*(replicate_settings(task) for task in rows.in_order([*first, *second], "task")))
     apart = ("task", "loss", "sampler", *names, *repeats)
-    told = [
+    lines = [
         f"{name} {', '.join(sorted(values[0][name]))} → {', '.join(sorted(values[1][name]))}"
         for name in values[0]
         if name in values[1] and name not in apart and values[0][name] != values[1][name]
     ]
     codes = [sorted({str(r.provenance.get("code")) for r in records if r.provenance}) for records in (first, second)]
-    return told + ([f"code {', '.join(codes[0])} → {', '.join(codes[1])}"] if codes[0] != codes[1] else [])
+    return lines + ([f"code {', '.join(codes[0])} → {', '.join(codes[1])}"] if codes[0] != codes[1] else [])
 
 
-def table(found: Comparison, names: tuple[str, str]) -> Table:
+def table(comparison: Comparison, names: tuple[str, str]) -> Table:
     """The measures that changed, and the main one of every row."""
     lines: list[list[Cell]] = []
-    for change in found.changes:
+    for change in comparison.changes:
         moved = change.finding in ("better", "worse", "higher", "lower")
         if moved or (change.measure == main_measure(change.task) and change.finding != "equal"):
             figures = [
-                Value(formatting.text(one), one.mean) for one in (change.first, change.second, change.difference)
+                Value(formatting.text(figure), figure.mean)
+                for figure in (change.first, change.second, change.difference)
             ]
-            told = [change.task, change.row, heading(change.measure, True)]
-            lines.append([*told, *figures, Value(formatting.probability(change.p), change.p), change.finding])
+            cells = [change.task, change.row, heading(change.measure, True)]
+            lines.append([*cells, *figures, Value(formatting.probability(change.p), change.p), change.finding])
     return Table("Changes", ["task", "row", "measure", *names, "difference", "p", "finding"], lines)
 
 
-def sentences(found: Comparison) -> list[str]:
+def sentences(comparison: Comparison) -> list[str]:
     """Sentences that go with the table."""
-    lines = [f"{len(found.changes)} measures in all: {found.counts()}."]
-    lines += [f"Not the same in both: {'; '.join(found.settings)}."] if found.settings else []
-    lines += [f"No longer healthy: {line}" for line in found.lost]
-    for which, alone in zip(("first", "second"), found.only, strict=True):
+    lines = [f"{len(comparison.changes)} measures in all: {comparison.counts()}."]
+    lines += [f"Not the same in both: {'; '.join(comparison.settings)}."] if comparison.settings else []
+    lines += [f"No longer healthy: {line}" for line in comparison.lost]
+    for which, alone in zip(("first", "second"), comparison.only, strict=True):
         lines += [f"Only in the {which}: {'; '.join(alone)}."] if alone else []
     return lines
 
 
-def to_json(found: Comparison) -> dict[str, Any]:
+def to_json(comparison: Comparison) -> dict[str, Any]:
     """The comparison as JSON has it."""
     changes = [
         {name: value._asdict() if hasattr(value, "_asdict") else value for name, value in vars(change).items()}
-        for change in found.changes
+        for change in comparison.changes
     ]
-    rest = {"settings": found.settings, "lost": found.lost, "only": list(found.only), "worse": found.worse}
+    rest = {
+        "settings": comparison.settings,
+        "lost": comparison.lost,
+        "only": list(comparison.only),
+        "worse": comparison.worse,
+    }
     return {"changes": changes, **rest}

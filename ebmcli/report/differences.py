@@ -13,59 +13,59 @@ from ebmcli.report.statistics import Difference
 from ebmcli.report.tables import by_replicate
 
 
-def finding(name: str, found: Difference, adjusted: float | None) -> str:
+def finding(name: str, difference: Difference, adjusted: float | None) -> str:
     """Name a difference: better, worse, higher, lower, or why nothing can be said."""
-    if found.n == 0:
+    if difference.n == 0:
         return "no shared seeds"
-    if found.n == 1:
-        return "equal" if found.mean == 0 else "one shared seed, no test"
+    if difference.n == 1:
+        return "equal" if difference.mean == 0 else "one shared seed, no test"
     if adjusted is None:
-        return "equal" if found.mean == 0 else "the same in every seed, no test"
-    if adjusted >= 1 - statistics.LEVEL or found.mean is None:
+        return "equal" if difference.mean == 0 else "the same in every seed, no test"
+    if adjusted >= 1 - statistics.LEVEL or difference.mean is None:
         return "not significant"
     direction = column(name).better
     if not direction:
-        return "higher" if found.mean > 0 else "lower"
-    return "better" if (found.mean < 0) == (direction == "lower") else "worse"
+        return "higher" if difference.mean > 0 else "lower"
+    return "better" if (difference.mean < 0) == (direction == "lower") else "worse"
 
 
-def to_baseline(shown: Sequence[Row], name: str, baseline: str) -> Table | Text:
+def to_baseline(rows: Sequence[Row], name: str, baseline: str) -> Table | Text:
     """Each row's measure minus that of the baseline: `LOSS`, or `LOSS/NEGATIVES`.
 
     Of several rows of that loss the one that shares most settings with a row, the negatives before all, is taken.
     """
     loss, _, sampler = baseline.partition("/")
-    base = [i for i, row in enumerate(shown) if row.key.loss == loss and sampler in ("", row.key.sampler)]
-    task = shown[0].key.task
+    base = [i for i, row in enumerate(rows) if row.key.loss == loss and sampler in ("", row.key.sampler)]
+    task = rows[0].key.task
     if not base:
         return Text(f"No run of {baseline} on {task}: no differences to it.")
-    values = [[None if np.isnan(v) else float(v) for v in line] for line in by_replicate(shown, name)]
-    others = [i for i in range(len(shown)) if shown[i].key.loss != loss or (sampler and i not in base)]
-    nearest = {i: max(base, key=lambda j: _alike(shown[i], shown[j])) for i in others}
+    values = [[None if np.isnan(v) else float(v) for v in line] for line in by_replicate(rows, name)]
+    others = [i for i in range(len(rows)) if rows[i].key.loss != loss or (sampler and i not in base)]
+    nearest = {i: max(base, key=lambda j: _alike(rows[i], rows[j])) for i in others}
     if not others:
         return Text(f"Only {baseline} has run on {task}: no differences to it.")
-    found = {i: statistics.paired_difference(values[i], values[nearest[i]]) for i in others}
-    adjusted = dict(zip(others, statistics.holm([found[i].p for i in others]), strict=True))
+    pairs = {i: statistics.paired_difference(values[i], values[nearest[i]]) for i in others}
+    adjusted = dict(zip(others, statistics.holm([pairs[i].p for i in others]), strict=True))
     lines: list[list[Cell]] = [
         [
-            *shown[i].key.cells, shown[nearest[i]].key.text, Value(str(found[i].n), found[i].n),
-            Value(formatting.text(found[i]), found[i].mean), Value(formatting.probability(adjusted[i]), adjusted[i]),
-            finding(name, found[i], adjusted[i]) + _survivors(found[i], shown[i], shown[nearest[i]]),
+            *rows[i].key.cells, rows[nearest[i]].key.text, Value(str(pairs[i].n), pairs[i].n),
+            Value(formatting.text(pairs[i]), pairs[i].mean), Value(formatting.probability(adjusted[i]), adjusted[i]),
+            finding(name, pairs[i], adjusted[i]) + _survivors(pairs[i], rows[i], rows[nearest[i]]),
         ]
         for i in others
     ]  # fmt: skip
-    heads = [*shown[0].key.heads, "against", "shared seeds", "difference", "p", "finding"]
+    heads = [*rows[0].key.heads, "against", "shared seeds", "difference", "p", "finding"]
     return Table(f"Differences to {baseline} in {heading(name, True)}", heads, lines)
 
 
-def _survivors(found: Difference, *pair: Row) -> str:
-    return ", of the runs that survived" if found.n > 1 and not all(row.all_survived for row in pair) else ""
+def _survivors(difference: Difference, *pair: Row) -> str:
+    return ", of the runs that survived" if difference.n > 1 and not all(row.all_survived for row in pair) else ""
 
 
 def _alike(row: Row, base: Row) -> tuple[bool, int]:
     """Count what two rows have in common, the negatives first."""
-    one, other = row.key.as_settings(), base.key.as_settings()
-    return row.key.sampler == base.key.sampler, sum(one[name] == other[name] for name in one)
+    settings, other = row.key.as_settings(), base.key.as_settings()
+    return row.key.sampler == base.key.sampler, sum(settings[name] == other[name] for name in settings)
 
 
 def check(baseline: str, losses: Sequence[str], samplers: Sequence[str]) -> None:

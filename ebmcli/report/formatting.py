@@ -18,22 +18,22 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{min(max(0, digits - 1 - exponent), 6) if size else 0}f}"
 
 
-def text(found: Mean | Difference, digits: int = 3) -> str:
+def text(estimate: Mean | Difference, digits: int = 3) -> str:
     """`mean ± half`, rounded to the interval's two leading digits, or `mean [low, high]` where it is not symmetric; the
     mean alone, to so many digits, where there is no interval."""
-    if found.mean is None or found.low is None or found.high is None:
-        return number(found.mean, digits)
-    half = (found.high - found.low) / 2
-    if half <= ROUNDING * abs(found.mean):  # equal but for rounding
-        return f"{number(found.mean)} ± 0"
-    if max(abs(found.mean), half) >= 1e6 or half < 1e-6:
+    if estimate.mean is None or estimate.low is None or estimate.high is None:
+        return number(estimate.mean, digits)
+    half = (estimate.high - estimate.low) / 2
+    if half <= ROUNDING * abs(estimate.mean):  # equal but for rounding
+        return f"{number(estimate.mean)} ± 0"
+    if max(abs(estimate.mean), half) >= 1e6 or half < 1e-6:
         write, width = "{:.2e}".format, f"{half:.1e}"
     else:
         places = max(0, min(6, 1 - int(np.floor(np.log10(half)))))
         write, width = f"{{:,.{places}f}}".format, f"{half:,.{places}f}"
-    if abs(found.high + found.low - 2 * found.mean) <= 1e-6 * half:
-        return f"{write(found.mean)} ± {width}"
-    return f"{write(found.mean)} [{write(found.low)}, {write(found.high)}]"
+    if abs(estimate.high + estimate.low - 2 * estimate.mean) <= 1e-6 * half:
+        return f"{write(estimate.mean)} ± {width}"
+    return f"{write(estimate.mean)} [{write(estimate.low)}, {write(estimate.high)}]"
 
 
 def probability(p: float | None) -> str:
@@ -50,4 +50,4 @@ def duration(seconds: float) -> str:
 
 def flat(value: Any) -> str:
     """A value of a record in one line: a mapping as `name value, name value`."""
-    return ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else str(value)
+    return ", ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, dict) else str(value)

@@ -58,15 +58,17 @@ def tasks() -> Table:
     for unit in units("task").values():
         traits = unit.traits
         answers = traits.answers.plural + (" to questions" if traits.conditional else "")
-        told = [answers, traits.energy, _pairs(traits.defaults), ", ".join(traits.measures)]
-        rows.append([*_head(unit), *told, *_own(unit)])
+        cells = [answers, traits.energy, _pairs(traits.defaults), ", ".join(traits.measures)]
+        rows.append([*_head(unit), *cells, *_own(unit)])
     return Table("tasks", heads, rows)
 
 
 def measures() -> Table:
     """One row per measure that tables show or explain."""
     heads = ["measure", "heading", "better", "how to read it"]
-    rows: list[list[Cell]] = [[one.name, one.label, ARROWS[one.better], one.note] for one in columns().values()]
+    rows: list[list[Cell]] = [
+        [column.name, column.label, ARROWS[column.better], column.note] for column in columns().values()
+    ]
     return Table("measures", heads, rows)
 
 
@@ -74,7 +76,8 @@ def settings() -> Table:
     """One row per setting of the training."""
     choices = {"optimizer": list(OPTIMIZERS), "schedule": list(SCHEDULES)}
     rows: list[list[Cell]] = [
-        [one.name, setting(one.default), ", ".join(choices.get(one.name, ()))] for one in SETTINGS.values()
+        [parameter.name, setting(parameter.default), ", ".join(choices.get(parameter.name, ()))]
+        for parameter in SETTINGS.values()
     ]
     return Table("settings", ["setting", "default", "choices"], rows)
 
@@ -103,12 +106,12 @@ def _head(unit: Unit[Any]) -> list[Cell]:
 
 
 def _own(unit: Unit[Any]) -> list[Cell]:
-    return [_pairs({one.name: one.default for one in _shown(unit.parameters)}), unit.reference]
+    return [_pairs({parameter.name: parameter.default for parameter in _shown(unit.parameters)}), unit.reference]
 
 
 def _shown(parameters: Mapping[str, Parameter]) -> Iterable[Parameter]:
     """The hyperparameters that a user sets: not the digest of a file."""
-    return [one for one in parameters.values() if one.default != ""]
+    return [parameter for parameter in parameters.values() if parameter.default != ""]
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

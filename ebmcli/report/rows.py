@@ -29,8 +29,8 @@ class RowKey:
     @classmethod
     def of(cls, record: Record, varied: Sequence[str]) -> "RowKey":
         """The key of a run, where these settings vary."""
-        said = settings(record) if varied else {}
-        return cls(record.task, record.loss, record.sampler, {name: said.get(name) for name in varied})
+        values = settings(record) if varied else {}
+        return cls(record.task, record.loss, record.sampler, {name: values.get(name) for name in varied})
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -94,11 +94,11 @@ def rows(records: Sequence[Record]) -> list[Row]:
     """Group records into rows by everything that varies but for what tells replicates apart, the seed and the fold of a
     cross-validation."""
     varied = varying(records)
-    found: dict[tuple[str, ...], Row] = {}
+    by_place: dict[tuple[str, ...], Row] = {}
     for record in records:
         key = RowKey.of(record, varied)
-        found.setdefault(key.place, Row(key, [])).members.append(record)
-    return list(found.values())
+        by_place.setdefault(key.place, Row(key, [])).members.append(record)
+    return list(by_place.values())
 
 
 def without_refused(records: Sequence[Record]) -> list[Record]:
@@ -114,12 +114,12 @@ def settings(record: Record) -> dict[str, Any]:
 def varying(records: Sequence[Record]) -> list[str]:
     """Settings beyond task, loss and sampler that take several values where these three are the same; and those of
     CONFOUNDERS that take several at all."""
-    seen: dict[tuple[str, ...], dict[str, set[str]]] = {}
+    values_seen: dict[tuple[str, ...], dict[str, set[str]]] = {}
     for record in records:
-        place = seen.setdefault((record.task, record.loss, record.sampler), {})
+        place = values_seen.setdefault((record.task, record.loss, record.sampler), {})
         for name, value in settings(record).items():
             place.setdefault(name, set()).add(str(value))
-    varied = {name for place in seen.values() for name, values in place.items() if len(values) > 1}
+    varied = {name for place in values_seen.values() for name, values in place.items() if len(values) > 1}
     varied |= {name for name in CONFOUNDERS if len({str(r.config.get(name)) for r in records}) > 1}
     order = [name for record in records for name in record.config]
     repeats = frozenset().union(*(replicate_settings(task) for task in in_order(records, "task")))
@@ -151,17 +151,24 @@ def in_order(records: Iterable[Record], name: str) -> list[str]:
 
 def tables(records: Sequence[Record], average: Average = statistics.mean) -> list[Table]:
     """A table for each task; cells that did not finish count in n and are listed apart."""
-    shown = without_refused(records)
-    by_task = {task: [r for r in shown if r.task == task] for task in in_order(shown, "task")}
+    listed = without_refused(records)
+    by_task = {task: [r for r in listed if r.task == task] for task in in_order(listed, "task")}
     return [summary(task, members, average) for task, members in by_task.items()]
 
 
 def summary(task: str, records: Sequence[Record], average: Average) -> Table:
     """Margin, verdict and the measures that the task names, one line per row."""
-    found, measures = rows(records), key_measures(task)
-    heads = [*(found[0].key.heads if found else ["loss", "negatives"]), "n", "promised", "gap", "gap ≥ m", "verdict"]
+    table_rows, measures = rows(records), key_measures(task)
+    heads = [
+        *(table_rows[0].key.heads if table_rows else ["loss", "negatives"]),
+        "n",
+        "promised",
+        "gap",
+        "gap ≥ m",
+        "verdict",
+    ]
     lines: list[list[Cell]] = []
-    for row in found:
+    for row in table_rows:
         done = row.done
         kept = [None if m.get("violation_rate") is None else 100 * (1 - m["violation_rate"]) for m in done]
         gap = figure(done, "gap_q50", average)
@@ -181,17 +188,19 @@ def setting(value: Any) -> str:
 
 def figure(done: Sequence[Metrics], name: str, average: Average, best: bool = False) -> Value:
     """The average of a measure; with its own n where some of the runs lack it."""
-    found = average([one.get(name) for one in done])
-    return Value(formatting.text(found, column(name).digits) + _fewer(found, len(done)), found.mean, best)
+    estimate = average([metrics.get(name) for metrics in done])
+    return Value(formatting.text(estimate, column(name).digits) + _fewer(estimate, len(done)), estimate.mean, best)
 
 
-def percent(found: Mean, runs: int) -> Value:
+def percent(estimate: Mean, runs: int) -> Value:
     """An average of percentages."""
-    return Value("–" if found.mean is None else f"{formatting.text(found)} %{_fewer(found, runs)}", found.mean)
+    return Value(
+        "–" if estimate.mean is None else f"{formatting.text(estimate)} %{_fewer(estimate, runs)}", estimate.mean
+    )
 
 
-def _fewer(found: Mean, runs: int) -> str:
-    return f" (n = {found.n})" if 0 < found.n < runs else ""
+def _fewer(estimate: Mean, runs: int) -> str:
+    return f" (n = {estimate.n})" if 0 < estimate.n < runs else ""
 
 
 def count(members: Sequence[Record]) -> Value:
@@ -203,17 +212,17 @@ def count(members: Sequence[Record]) -> Value:
 
 def states(members: Sequence[Record]) -> str:
     """The number of runs in each state, the good ones first."""
-    found = Counter(member.status for member in members)
-    order = sorted(found, key=lambda status: (status != "done", status != "diverged", status))
-    return ", ".join(f"{found[status]} {status}" for status in order)
+    counts = Counter(member.status for member in members)
+    order = sorted(counts, key=lambda status: (status != "done", status != "diverged", status))
+    return ", ".join(f"{counts[status]} {status}" for status in order)
 
 
 def verdicts(members: Sequence[Record]) -> str:
     """The verdict that all runs have, or how many have which."""
-    found = Counter(str(m.metrics["verdict"]) for m in members if m.metrics.get("verdict"))
-    if len(found) == 1 and sum(found.values()) == len(members):
-        return next(iter(found))
-    return ", ".join(f"{number} {verdict}" for verdict, number in found.most_common()) or "–"
+    counts = Counter(str(m.metrics["verdict"]) for m in members if m.metrics.get("verdict"))
+    if len(counts) == 1 and sum(counts.values()) == len(members):
+        return next(iter(counts))
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.most_common()) or "–"
 
 
 def promised_margin(record: Record) -> str:
@@ -227,15 +236,15 @@ def promised_margin(record: Record) -> str:
 
 def reasons(records: Sequence[Record], task: str) -> list[str]:
     """The reasons why runs of a task were not called healthy: one line per row of its table and verdict."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for row in rows([record for record in records if record.task == task]):
         for member in row.members:
             verdict = member.metrics.get("verdict")
             if verdict not in (None, "healthy"):
                 name = f"{row.key.text}: {verdict}"
                 why = f"{name}, {member.metrics.get('verdict_reason')} ({replicate_text(member)})."
-                found.setdefault(name, why)
-    return list(found.values())
+                by_name.setdefault(name, why)
+    return list(by_name.values())
 
 
 def unfinished_tables(records: Sequence[Record]) -> list[Table]:
@@ -247,14 +256,14 @@ def unfinished_tables(records: Sequence[Record]) -> list[Table]:
             refused.setdefault((record.task, record.reason), []).append(record)
         elif not record.finished:
             missing.setdefault((record.status, record.reason or "–"), []).append(record)
-    found = []
+    tables = []
     if refused:
         lines = [
             [task, ", ".join(in_order(same, "loss")), ", ".join(in_order(same, "sampler")), reason, str(len(same))]
             for (task, reason), same in refused.items()
         ]
-        found.append(Table("Refused", ["task", "losses", "negatives", "reason", "runs"], lines))
+        tables.append(Table("Refused", ["task", "losses", "negatives", "reason", "runs"], lines))
     if missing:
         lines = [[status, reason, str(len(same)), same[0].id] for (status, reason), same in missing.items()]
-        found.append(Table("Not finished", ["status", "reason", "runs", "the first"], lines))
-    return found
+        tables.append(Table("Not finished", ["status", "reason", "runs", "the first"], lines))
+    return tables

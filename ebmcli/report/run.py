@@ -63,7 +63,7 @@ def _exact(value: float | None) -> str:
 
 def _curves(lines: list[dict[str, Any]]) -> Table:
     """Some chunk ends, the first and the last among them."""
-    wanted = ["step", *(name for name, one in registry.columns().items() if one.curve)]
+    wanted = ["step", *(name for name, column in registry.columns().items() if column.curve)]
     names = [name for name in wanted if any(name in line for line in lines)]
     last = len(lines) - 1
     places = dict.fromkeys(round(n * last / (SHOWN_CURVES - 1)) for n in range(SHOWN_CURVES))

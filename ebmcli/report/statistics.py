@@ -43,10 +43,10 @@ def _there(values: Values) -> np.ndarray:
 def mean(values: Values) -> Mean:
     """Mean and interval of what is there, Student's t below 20 runs and a BCa bootstrap above; None and what is not
     finite do not count."""
-    found = _there(values)
-    if len(found) >= BOOTSTRAP_FROM:
-        return _bootstrapped(found, lambda rows: rows.mean(axis=-1))
-    return _students(found, 0)
+    numbers = _there(values)
+    if len(numbers) >= BOOTSTRAP_FROM:
+        return _bootstrapped(numbers, lambda rows: rows.mean(axis=-1))
+    return _students(numbers, 0)
 
 
 def interquartile(values: Values) -> Mean:
@@ -55,38 +55,38 @@ def interquartile(values: Values) -> Mean:
     Below 20 runs with the interval of Tukey & McLaughlin (1963): Student's t of the winsorised runs. Below four runs
     nothing is left out, it is the mean.
     """
-    found = _there(values)
-    cut = len(found) // 4
-    if len(found) >= BOOTSTRAP_FROM:
-        return _bootstrapped(found, lambda rows: np.sort(rows, axis=-1)[..., cut : len(found) - cut].mean(axis=-1))
-    return _students(found, cut)
+    numbers = _there(values)
+    cut = len(numbers) // 4
+    if len(numbers) >= BOOTSTRAP_FROM:
+        return _bootstrapped(numbers, lambda rows: np.sort(rows, axis=-1)[..., cut : len(numbers) - cut].mean(axis=-1))
+    return _students(numbers, cut)
 
 
-def _students(found: np.ndarray, cut: int) -> Mean:
+def _students(numbers: np.ndarray, cut: int) -> Mean:
     """The mean without `cut` runs at either end, and its t interval."""
-    n = len(found)
+    n = len(numbers)
     if n < 2:
-        return Mean(n, float(found[0]) if n else None)
+        return Mean(n, float(numbers[0]) if n else None)
     from scipy.special import stdtrit
 
-    order = np.sort(found)
+    order = np.sort(numbers)
     middle, left = float(order[cut : n - cut].mean()), n - 2 * cut
     deviation = np.clip(order, order[cut], order[n - 1 - cut]).std(ddof=1)
     half = float(stdtrit(left - 1, 0.5 + LEVEL / 2) * deviation * n**0.5 / left)
     return Mean(n, middle, middle - half, middle + half)
 
 
-def _bootstrapped(found: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> Mean:
+def _bootstrapped(numbers: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> Mean:
     """Efron's (1987) bias-corrected and accelerated interval; the same resamples for every call of the same n."""
     from scipy.special import ndtr, ndtri
 
-    n, centre = len(found), float(statistic(found))
-    if np.ptp(found) <= ROUNDING * np.abs(found).max():
+    n, centre = len(numbers), float(statistic(numbers))
+    if np.ptp(numbers) <= ROUNDING * np.abs(numbers).max():
         return Mean(n, centre, centre, centre)
-    drawn = np.sort(statistic(found[_resamples(n)]))
+    drawn = np.sort(statistic(numbers[_resamples(n)]))
     below = (np.searchsorted(drawn, centre, "left") + np.searchsorted(drawn, centre, "right")) / 2
     bias = ndtri(np.clip(below / len(drawn), 1 / len(drawn), 1 - 1 / len(drawn)))
-    without = np.array([statistic(np.delete(found, left_out)) for left_out in range(n)])
+    without = np.array([statistic(np.delete(numbers, left_out)) for left_out in range(n)])
     pull = without.mean() - without
     spread = (pull**2).sum()
     acceleration = (pull**3).sum() / (6 * spread**1.5) if spread else 0.0
@@ -115,9 +115,9 @@ def paired_difference(first: Values, second: Values) -> Difference:
     difference = pairs[:, 0] - pairs[:, 1]
     if len(pairs) < 2:
         return Difference(len(pairs), float(difference[0]) if len(pairs) else None)
-    found = _students(difference, 0)
+    estimate = _students(difference, 0)
     p = float(_p(difference[None], np.abs(pairs).max(axis=1)[None])[0])
-    return Difference(*found, None if np.isnan(p) else p)
+    return Difference(*estimate, None if np.isnan(p) else p)
 
 
 def _p(difference: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -125,13 +125,13 @@ def _p(difference: np.ndarray, size: np.ndarray) -> np.ndarray:
     and what cannot be tested. size: [R, S] of the values whose differences these are, for their rounding."""
     from scipy.special import stdtr
 
-    there = np.isfinite(difference)
-    n = there.sum(axis=1)
+    finite = np.isfinite(difference)
+    n = finite.sum(axis=1)
     count = np.maximum(n, 1)
-    middle = np.where(there, difference, 0).sum(axis=1) / count
-    squares = np.where(there, difference - middle[:, None], 0) ** 2
+    middle = np.where(finite, difference, 0).sum(axis=1) / count
+    squares = np.where(finite, difference - middle[:, None], 0) ** 2
     deviation = np.sqrt(squares.sum(axis=1) / np.maximum(n - 1, 1))
-    scale = np.where(there, size, 0).max(axis=1, initial=0.0)
+    scale = np.where(finite, size, 0).max(axis=1, initial=0.0)
     testable = (n >= 2) & (deviation > ROUNDING * scale)
     t = np.abs(middle) / np.where(testable, deviation / np.sqrt(count), 1)
     return np.where(testable, 2 * stdtr(np.maximum(n - 1, 1), -t), np.nan)
@@ -152,8 +152,8 @@ def false_discovery(ps: np.ndarray) -> np.ndarray:
     """p adjusted so that of the differences called significant at most 5 % are noise on average (Benjamini & Hochberg
     1995), and none with 95 % where all are; NaN stays NaN."""
     adjusted = np.full(len(ps), np.nan)
-    there = np.flatnonzero(np.isfinite(ps))
-    order = there[np.argsort(ps[there], kind="stable")]
+    finite = np.flatnonzero(np.isfinite(ps))
+    order = finite[np.argsort(ps[finite], kind="stable")]
     raw = ps[order] * len(order) / np.arange(1, len(order) + 1)
     adjusted[order] = np.minimum(1, np.minimum.accumulate(raw[::-1])[::-1])
     return adjusted
@@ -171,8 +171,8 @@ def better(values: np.ndarray, lower: bool) -> np.ndarray:
             ps[row, row + 1 :] = _p(difference, size)
             signs[row, row + 1 :] = np.sign(np.where(np.isfinite(difference), difference, 0).sum(axis=1))
     upper = np.triu_indices(rows, 1)
-    found = np.zeros((rows, rows), bool)
-    found[upper] = false_discovery(ps[upper]) < 1 - LEVEL
-    more = found & (signs > 0)  # the second of the pair has the larger values
-    less = found & (signs < 0)
+    different = np.zeros((rows, rows), bool)
+    different[upper] = false_discovery(ps[upper]) < 1 - LEVEL
+    more = different & (signs > 0)  # the second of the pair has the larger values
+    less = different & (signs < 0)
     return (more | less.T) if lower else (less | more.T)

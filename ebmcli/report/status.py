@@ -24,7 +24,7 @@ def standing(sweep: Path) -> dict[str, Any]:
         tasks.setdefault(record.task, Counter())[record.status] += 1
     return {
         "sweep": sweep.name,
-        "tasks": {task: dict(found) for task, found in tasks.items()},
+        "tasks": {task: dict(counts) for task, counts in tasks.items()},
         "working": is_locked(sweep / "lock"),
         "left": sum(record.status not in OVER for record in records),
         "seconds_left": seconds_left(records),
@@ -45,7 +45,7 @@ def seconds_left(records: Sequence[Record]) -> float | None:
         return None if rest else 0.0
     pace = [median(next(took[key] for key in _kinds(config) if key in took)) for config in rest]
     lanes = max(_devices(record) for record in records)
-    return sum(one * config.get("steps", 1) for one, config in zip(pace, rest, strict=True)) / lanes
+    return sum(seconds * config.get("steps", 1) for seconds, config in zip(pace, rest, strict=True)) / lanes
 
 
 def _kinds(config: Config) -> list[tuple[str, ...]]:
@@ -65,38 +65,38 @@ def _devices(record: Record) -> int:
 
 def _last_error(sweep: Path, records: Sequence[Record]) -> dict[str, Any] | None:
     paths = [sweep / "runs" / record.id / "failure.json" for record in records if record.status not in OVER]
-    there = [path for path in paths if path.exists()]
-    if not there:
+    logs = [path for path in paths if path.exists()]
+    if not logs:
         return None
-    newest = max(there, key=lambda path: path.stat().st_mtime_ns)
+    newest = max(logs, key=lambda path: path.stat().st_mtime_ns)
     failure = store.failure(newest.parent)
     return {"id": newest.parent.name, "message": failure.get("message", ""), "attempt": failure.get("attempt")}
 
 
-def table(found: Mapping[str, Any]) -> Table:
+def table(standing: Mapping[str, Any]) -> Table:
     """One row per task, one column per state, and the sum."""
     total: Counter[str] = Counter()
-    for counts in found["tasks"].values():
+    for counts in standing["tasks"].values():
         total.update(counts)
     states = sorted(total, key=lambda state: (STATES.index(state) if state in STATES else len(STATES), state))
-    lines = {**found["tasks"], **({"all": total} if len(found["tasks"]) > 1 else {})}
+    lines = {**standing["tasks"], **({"all": total} if len(standing["tasks"]) > 1 else {})}
     rows = [[task, *(Value(str(counts.get(state, 0))) for state in states)] for task, counts in lines.items()]
-    return Table(found["sweep"], ["task", *states], rows)
+    return Table(standing["sweep"], ["task", *states], rows)
 
 
-def sentences(found: Mapping[str, Any]) -> list[str]:
+def sentences(standing: Mapping[str, Any]) -> list[str]:
     """Sentences that go with the table."""
     lines = []
-    left, seconds = found["left"], found["seconds_left"]
+    left, seconds = standing["left"], standing["seconds_left"]
     if not left:
         lines.append("nothing left to do")
     elif seconds is None:
         lines.append(f"{left} runs to go; none has ended yet that would tell how long they take")
     else:
         lines.append(f"{left} runs to go, roughly {formatting.duration(seconds)} without compiling")
-    if left and not found["working"]:
+    if left and not standing["working"]:
         lines.append("nobody works on it: the command that made this sweep goes on with it")
-    error = found["last_error"]
+    error = standing["last_error"]
     if error:
         lines.append(f"last error, in {error['id']}: {error['message']} (ebm show has the traceback)")
     return lines

@@ -27,17 +27,17 @@ SPENT = "energy_evaluations"
 PARTS = "exact_match_"  # measures of single parts of the test set begin so
 
 
-def _heads(shown: Sequence[Row]) -> list[str]:
-    return [*shown[0].key.heads, "n"]
+def _heads(rows: Sequence[Row]) -> list[str]:
+    return [*rows[0].key.heads, "n"]
 
 
-def margin(shown: Sequence[Row], average: Average) -> Table:
+def margin(rows: Sequence[Row], average: Average) -> Table:
     """The table of the promised margins and of what is realised on held-out data."""
     gaps = [*QUANTILES.values()]
     heads = ["promised", *QUANTILES, heading("violation_rate", True)]
     heads += [heading(name) for name in ("train_gap_q50", "active_share", "gap_growth")]
     lines: list[list[Cell]] = []
-    for row in shown:
+    for row in rows:
         done = row.done
         violated, active = (
             percent(average([None if m.get(name) is None else 100 * m[name] for m in done]), len(done))
@@ -46,44 +46,44 @@ def margin(shown: Sequence[Row], average: Average) -> Table:
         own, growth = (figure(done, name, average) for name in ("train_gap_q50", "gap_growth"))
         quantiles = [figure(done, name, average) for name in gaps]
         lines.append([*row.leading_cells, promised_margin(row.members[0]), *quantiles, violated, own, active, growth])
-    return Table("Margin", _heads(shown) + heads, lines)
+    return Table("Margin", _heads(rows) + heads, lines)
 
 
-def collapse(shown: Sequence[Row]) -> Table:
+def collapse(rows: Sequence[Row]) -> Table:
     """The verdict, how many seeds it holds for, and why: in the words of the first run that has it."""
     lines: list[list[Cell]] = []
-    for row in shown:
-        found: dict[str, list[Record]] = {}
+    for row in rows:
+        by_verdict: dict[str, list[Record]] = {}
         for member in row.members:
-            found.setdefault(str(member.metrics.get("verdict") or member.status), []).append(member)
-        for verdict, members in sorted(found.items(), key=lambda one: -len(one[1])):
+            by_verdict.setdefault(str(member.metrics.get("verdict") or member.status), []).append(member)
+        for verdict, members in sorted(by_verdict.items(), key=lambda item: -len(item[1])):
             first = members[0]
             why = first.metrics.get("verdict_reason") or first.reason or "–"
             seed = f" ({replicate_text(first)})" if why != "–" else ""
             runs = Value(f"{len(members)} of {len(row.members)}", len(members) / len(row.members))
             lines.append([*row.key.cells, verdict, runs, f"{why}{seed}"])
-    return Table("Collapse", [*shown[0].key.heads, "verdict", "runs", "reason"], lines)
+    return Table("Collapse", [*rows[0].key.heads, "verdict", "runs", "reason"], lines)
 
 
 # --- accuracy --------------------------------------------------------------------------------------------------------
 
 
-def present(shown: Sequence[Row]) -> list[str]:
+def present(rows: Sequence[Row]) -> list[str]:
     """The measures of accuracy that runs of these rows have."""
-    found = dict.fromkeys(n for row in shown for m in row.done for n, v in m.items() if v is not None)
-    return accuracy(shown[0].key.task, found)
+    measured = dict.fromkeys(n for row in rows for m in row.done for n, v in m.items() if v is not None)
+    return accuracy(rows[0].key.task, measured)
 
 
-def by_replicate(shown: Sequence[Row], name: str) -> np.ndarray:
+def by_replicate(rows: Sequence[Row], name: str) -> np.ndarray:
     """[rows, replicates] of a measure, over seeds and folds; NaN where there is none."""
-    replicates = [[replicate(member) for member in row.members] for row in shown]
-    places = {one: place for place, one in enumerate(dict.fromkeys(one for row in replicates for one in row))}
-    found = np.full((len(shown), len(places)), np.nan)
-    for line, row, its in zip(found, shown, replicates, strict=True):
-        for member, one in zip(row.members, its, strict=True):
+    replicates = [[replicate(member) for member in row.members] for row in rows]
+    places = {seed: place for place, seed in enumerate(dict.fromkeys(seed for row in replicates for seed in row))}
+    values = np.full((len(rows), len(places)), np.nan)
+    for line, row, its in zip(values, rows, replicates, strict=True):
+        for member, seed in zip(row.members, its, strict=True):
             value = member.metrics.get(name) if member.status == "done" else None
-            line[places[one]] = np.nan if value is None else value
-    return found
+            line[places[seed]] = np.nan if value is None else value
+    return values
 
 
 @dataclass(frozen=True)
@@ -94,77 +94,77 @@ class Contest:
     best: int | None
 
 
-def contest(shown: Sequence[Row], name: str) -> Contest:
+def contest(rows: Sequence[Row], name: str) -> Contest:
     """Rank rows in one measure: 1 + the number of rows that are significantly better, so that rows whose difference is
     within noise share a rank. A row that lost runs to divergence or failure has no rank, and is never the best, since
     its mean is over survivors."""
     direction = column(name).better
     if not direction:
-        return Contest([None] * len(shown), None)
-    values = by_replicate(shown, name)
-    there, tested = np.isfinite(values).any(axis=1), np.isfinite(values).sum(axis=1) > 1
+        return Contest([None] * len(rows), None)
+    values = by_replicate(rows, name)
+    measured, tested = np.isfinite(values).any(axis=1), np.isfinite(values).sum(axis=1) > 1
     better = statistics.better(values, direction == "lower")
-    sound = [bool(tested[i]) and row.all_survived for i, row in enumerate(shown)]
+    sound = [bool(tested[i]) and row.all_survived for i, row in enumerate(rows)]
     ranks = [1 + int(better[:, i].sum()) if ok else None for i, ok in enumerate(sound)]
     beaten = better.sum(axis=1)
-    first = [i for i, ok in enumerate(sound) if ok and there.sum() > 1 and beaten[i] == there.sum() - 1]
+    first = [i for i, ok in enumerate(sound) if ok and measured.sum() > 1 and beaten[i] == measured.sum() - 1]
     return Contest(ranks, first[0] if first else None)
 
 
-def accuracies(shown: Sequence[Row], average: Average, main: str) -> Table:
+def accuracies(rows: Sequence[Row], average: Average, main: str) -> Table:
     """Every measure of accuracy, the rank in the main one, and what the training cost."""
-    names = [main, *(name for name in present(shown) if name != main)]
-    found = {name: contest(shown, name) for name in names}
+    names = [main, *(name for name in present(rows) if name != main)]
+    contests = {name: contest(rows, name) for name in names}
     lines: list[list[Cell]] = []
-    for place, row in enumerate(shown):
-        rank = found[main].ranks[place]
-        cells = [figure(row.done, name, average, found[name].best == place) for name in names]
-        spent = average([one.get(SPENT) for one in row.done])
+    for place, row in enumerate(rows):
+        rank = contests[main].ranks[place]
+        cells = [figure(row.done, name, average, contests[name].best == place) for name in names]
+        spent = average([metrics.get(SPENT) for metrics in row.done])
         cost = Value("–" if spent.mean is None else f"{spent.mean:,.0f}", spent.mean)
         lines.append([*row.leading_cells, Value("–" if rank is None else str(rank), rank), *cells, cost])
-    heads = [*_heads(shown), f"rank in {heading(main)}", *(heading(name, True) for name in names), heading(SPENT)]
+    heads = [*_heads(rows), f"rank in {heading(main)}", *(heading(name, True) for name in names), heading(SPENT)]
     return Table("Accuracy", heads, lines)
 
 
-def by_part(shown: Sequence[Row], average: Average) -> Table | None:
+def by_part(rows: Sequence[Row], average: Average) -> Table | None:
     """Exact match of each part of the test set: words of a length, doubled letters, a condition; None without any."""
-    names = dict.fromkeys(n for row in shown for m in row.done for n in m if n.startswith(PARTS))
+    names = dict.fromkeys(n for row in rows for m in row.done for n in m if n.startswith(PARTS))
     if not names:
         return None
     parts = [name.removeprefix(PARTS) for name in names]
     heads = [f"{part} letters" if part.isdigit() else part for part in parts]
-    lines = [[*row.leading_cells, *(figure(row.done, name, average) for name in names)] for row in shown]
-    return Table(f"{heading('exact_match', True)} by part of the test set", [*_heads(shown), *heads], lines)
+    lines = [[*row.leading_cells, *(figure(row.done, name, average) for name in names)] for row in rows]
+    return Table(f"{heading('exact_match', True)} by part of the test set", [*_heads(rows), *heads], lines)
 
 
-def matrix(records: Sequence[Record], shown: Sequence[Row], average: Average, main: str) -> Table:
+def matrix(records: Sequence[Record], rows: Sequence[Row], average: Average, main: str) -> Table:
     """The main measure by loss (down) and negatives (across), with what was refused, failed or never asked for."""
     losses, samplers = (in_order(records, name) for name in ("loss", "sampler"))
-    best = contest(shown, main).best
-    asked = Counter((record.loss, record.sampler) for record in records)
+    best = contest(rows, main).best
+    cell_counts = Counter((record.loss, record.sampler) for record in records)
     places: dict[tuple[str, str], list[int]] = {}
-    for place, row in enumerate(shown):
+    for place, row in enumerate(rows):
         places.setdefault((row.key.loss, row.key.sampler), []).append(place)
     lines: list[list[Cell]] = []
     for loss in losses:
         cells = []
         for sampler in samplers:
             here = places.get((loss, sampler), [])
-            cells.append(_square([shown[i] for i in here], average, main, best in here, asked[loss, sampler]))
+            cells.append(_square([rows[i] for i in here], average, main, best in here, cell_counts[loss, sampler]))
         lines.append([loss, *cells])
     return Table(f"{heading(main, True)} by loss and negatives", ["loss", *samplers], lines)
 
 
-def _square(shown: Sequence[Row], average: Average, main: str, best: bool, asked: int) -> Value:
+def _square(rows: Sequence[Row], average: Average, main: str, best: bool, count: int) -> Value:
     """The cell of a loss and negatives, from the rows that have them. asked: how many runs were asked for."""
-    if not shown:
-        return Value(f"refused ({asked})" if asked else "not run")
-    cells = [figure(row.done, main, average, best) for row in shown]
-    found = sorted(cell.number for cell in cells if cell.number is not None)
-    if len(shown) > 1 and found:
-        ends = f"{formatting.number(found[0])} to {formatting.number(found[-1])}"
-        return Value(f"{ends} ({len(shown)} settings)", found[0])
-    members = [member for row in shown for member in row.members]
+    if not rows:
+        return Value(f"refused ({count})" if count else "not run")
+    cells = [figure(row.done, main, average, best) for row in rows]
+    numbers = sorted(cell.number for cell in cells if cell.number is not None)
+    if len(rows) > 1 and numbers:
+        ends = f"{formatting.number(numbers[0])} to {formatting.number(numbers[-1])}"
+        return Value(f"{ends} ({len(rows)} settings)", numbers[0])
+    members = [member for row in rows for member in row.members]
     done = sum(member.status == "done" for member in members)
     if not done:
         return Value(states(members))

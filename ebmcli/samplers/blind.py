@@ -55,8 +55,8 @@ def _random_words(shape: tuple[int, ...], space: Strings) -> Sampler:
         y = jax.random.randint(spelling, (*shape, space.length), 0, space.labels)
         length = jax.random.randint(ending, (*shape, 1), 1, space.length + 1)
         place = jnp.arange(space.length).reshape((1,) * len(shape) + (-1,))
-        there = batch.x.mask[:, None] if space.fixed else place < length
-        return Negatives(jnp.where(there, y, space.padding), log_q=log_q)
+        present = batch.x.mask[:, None] if space.fixed else place < length
+        return Negatives(jnp.where(present, y, space.padding), log_q=log_q)
 
     def log_q(x: Any, y: Array) -> Array:
         lengths = 1 if space.fixed else space.length

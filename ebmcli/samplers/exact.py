@@ -100,14 +100,14 @@ def gibbs(context: SamplerContext, negatives: Count = 256, chain_steps: Steps = 
 
     def draw(key: Key, model: Model, batch: Batch) -> Negatives:
         def chain(chance: Array, x: Array, y: Array) -> Array:
-            there, labels = space.present(x, y), jnp.arange(space.labels, dtype=y.dtype)
+            present, labels = space.present(x, y), jnp.arange(space.labels, dtype=y.dtype)
 
             def visit(time: Array, y: Array) -> Array:
                 place = time % space.length
                 energies = jax.vmap(lambda label: model.apply(x, y.at[place].set(label)))(labels)
                 below = jnp.cumsum(jax.nn.softmax(-context.beta * energies))
                 label = labels[jnp.argmax(below > chance[time] * below[-1])]
-                return jnp.where(there[place], y.at[place].set(label), y)
+                return jnp.where(present[place], y.at[place].set(label), y)
 
             return jax.lax.fori_loop(0, visits, visit, y)
 

@@ -233,14 +233,14 @@ def _metropolis(key: Key, context: SamplerContext, start: Point, steps: int, pro
     def step(t: Array, carry: tuple[Point, Array]) -> tuple[Point, Array]:
         here, accepted = carry
         moving, deciding = jax.random.split(jax.random.fold_in(key, t))
-        there, log_ratio = propose(moving, here)
+        proposed, log_ratio = propose(moving, here)
         # A ratio that is not a number is rejected, as one outside the box is: there the density is 0.
-        taken = inside(there.y, box) & (jnp.log(jax.random.uniform(deciding, log_ratio.shape)) < log_ratio)
+        taken = inside(proposed.y, box) & (jnp.log(jax.random.uniform(deciding, log_ratio.shape)) < log_ratio)
 
         def chosen(new: Array, old: Array) -> Array:
             return jnp.where(taken.reshape(taken.shape + (1,) * (new.ndim - taken.ndim)), new, old)
 
-        return jax.tree.map(chosen, there, here), accepted + taken.mean() / steps
+        return jax.tree.map(chosen, proposed, here), accepted + taken.mean() / steps
 
     end, accepted = jax.lax.fori_loop(0, steps, step, (start, jnp.zeros(())))
     return Kept(end.y, accepted)
@@ -258,9 +258,9 @@ def metropolis_langevin(
 
     def propose(key: Key, here: Point) -> tuple[Point, Array]:
         noise = jnp.sqrt(2 * step_size / context.beta) * jax.random.normal(key, here.y.shape)
-        there = point(here.y - step_size * here.slope + noise)
-        back, forth = log_proposal(here, there), log_proposal(there, here)
-        return there, context.beta * (here.energy - there.energy) + back - forth
+        proposed = point(here.y - step_size * here.slope + noise)
+        back, forth = log_proposal(here, proposed), log_proposal(proposed, here)
+        return proposed, context.beta * (here.energy - proposed.energy) + back - forth
 
     return _metropolis(key, context, point(y), steps, propose)
 
@@ -275,14 +275,14 @@ def hamiltonian(
         kick = step_size * context.beta
 
         def leap(_: Any, carry: tuple[Point, Array]) -> tuple[Point, Array]:
-            there, p = carry
-            there = point(there.y + step_size * p)
-            return there, p - kick * there.slope
+            proposed, p = carry
+            proposed = point(proposed.y + step_size * p)
+            return proposed, p - kick * proposed.slope
 
         momentum = jax.random.normal(key, here.y.shape)
-        there, p = jax.lax.fori_loop(0, leaps, leap, (here, momentum - kick / 2 * here.slope))
-        p = p + kick / 2 * there.slope  # the last kick is half of one
+        proposed, p = jax.lax.fori_loop(0, leaps, leap, (here, momentum - kick / 2 * here.slope))
+        p = p + kick / 2 * proposed.slope  # the last kick is half of one
         kinetic = (jnp.sum(jnp.square(momentum), axis=-1) - jnp.sum(jnp.square(p), axis=-1)) / 2
-        return there, context.beta * (here.energy - there.energy) + kinetic
+        return proposed, context.beta * (here.energy - proposed.energy) + kinetic
 
     return _metropolis(key, context, point(y), steps, propose)

@@ -25,9 +25,9 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float):  # as numpy's float64 is
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): to_plain(one) for key, one in value.items()}
+        return {str(key): to_plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(one) for one in value]
+        return [to_plain(part) for part in value]
     return to_plain(value.item()) if hasattr(value, "item") else value  # a scalar of numpy
 
 

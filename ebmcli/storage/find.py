@@ -31,16 +31,16 @@ def run(name: str, root: Path) -> Path:
         return Path(name)
     fitting: dict[str, Path] = {}
     near: list[str] = []
-    for one in store.sweeps(root):
-        for folder in sorted((one / "runs").glob("[!.]*")):
+    for sweep in store.sweeps(root):
+        for folder in sorted((sweep / "runs").glob("[!.]*")):
             near.append(folder.name)
             if folder.name.startswith(name):
                 fitting.setdefault(folder.name, folder)
     if name in fitting or len(fitting) == 1:
         return fitting.get(name) or next(iter(fitting.values()))
     if fitting:
-        shown = ", ".join(list(fitting)[:5])
-        raise UsageError(f"'{name}' begins the names of {len(fitting)} runs: say more of it, as in {shown}")
+        names = ", ".join(list(fitting)[:5])
+        raise UsageError(f"'{name}' begins the names of {len(fitting)} runs: say more of it, as in {names}")
     if not near:
         raise UsageError(f"no run '{name}', there are no runs in {root}/: run something first")
     close = get_close_matches(name, near, n=1, cutoff=0.3) or near[:1]

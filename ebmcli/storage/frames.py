@@ -14,15 +14,15 @@ def rows(sweep: Path) -> list[dict[str, Any]]:
 
     A measure whose name a hyperparameter has too is called `measured_NAME`.
     """
-    found = []
+    lines = []
     for record in store.records(sweep):
         row: dict[str, Any] = {"sweep": sweep.name, "id": record.id, "status": record.status, "reason": record.reason}
         row |= record.config
         row |= {f"measured_{name}" if name in row else name: value for name, value in record.metrics.items()}
         row |= {f"seconds_{name}": value for name, value in record.seconds.items()}
         row |= {name: record.provenance.get(name) for name in ORIGIN if record.provenance}
-        found.append(row)
-    return found
+        lines.append(row)
+    return lines
 
 
 def curves(sweep: Path) -> list[dict[str, Any]]:

@@ -46,11 +46,11 @@ def _git(*arguments: str) -> str | None:
 @lru_cache
 def versions() -> dict[str, str]:
     """Versions of this package and of what its figures depend on."""
-    found = {}
+    installed = {}
     for name in ("ebmcli", *PACKAGES):
         with suppress(metadata.PackageNotFoundError):
-            found[name.removesuffix("cli")] = metadata.version(name)
-    return found
+            installed[name.removesuffix("cli")] = metadata.version(name)
+    return installed
 
 
 def provenance(devices: list[Any]) -> dict[str, Any]:

@@ -115,8 +115,8 @@ def _sealed(content: Mapping[str, Any]) -> bytes:
 
 def _intact(content: dict[str, Any]) -> bool:
     """True if a content is as it was written, as far as its version can tell; its checksum is taken out."""
-    told = content.pop("checksum", None)
-    return bool(told == checksum(content) or (told is None and content.get("schema_version") != SCHEMA_VERSION))
+    written = content.pop("checksum", None)
+    return bool(written == checksum(content) or (written is None and content.get("schema_version") != SCHEMA_VERSION))
 
 
 def save_result(run: Path, record: Record) -> None:
@@ -140,9 +140,9 @@ def result(run: Path) -> Record | None:
 
 def status(run: Path) -> str:
     """done or diverged (as the result says), running, failed (or the failure's kind), killed, pending or damaged."""
-    found = result(run)
-    if found:
-        return found.status
+    record = result(run)
+    if record:
+        return record.status
     if is_locked(run / "lock"):
         return "running"
     if (run / "result.json").exists():
@@ -159,10 +159,10 @@ def failure(run: Path) -> dict[str, Any]:
 
 def config(run: Path) -> dict[str, Any]:
     """The configuration of a run. Raises UsageError where it cannot be read."""
-    found = read(run / "config.json")
-    if found is None:
+    content = read(run / "config.json")
+    if content is None:
         raise UsageError(f"{run / 'config.json'} is missing or damaged: the command that made this run writes it anew")
-    return found
+    return content
 
 
 def curves(run: Path) -> list[dict[str, Any]]:
@@ -187,8 +187,8 @@ def arrays(run: Path, name: str = "arrays.npz") -> dict[str, "np.ndarray"] | Non
     import numpy as np
 
     try:
-        with open(run / name, "rb") as file, np.load(file) as found:
-            return {name: found[name] for name in found.files}
+        with open(run / name, "rb") as file, np.load(file) as archive:
+            return {name: archive[name] for name in archive.files}
     except Exception:  # of a damaged archive zipfile, zlib and numpy raise nearly anything
         return None
 
@@ -202,10 +202,10 @@ def manifest(sweep: Path) -> Manifest | None:
     if not path.exists():
         return None
     content = read(path) or {}
-    found = Manifest.from_json(content) if _intact(content) else None
-    if found is None:
+    content_read = Manifest.from_json(content) if _intact(content) else None
+    if content_read is None:
         raise Damaged(f"{path} is damaged: the command that made this sweep writes it anew and keeps its runs")
-    return found
+    return content_read
 
 
 def save_manifest(sweep: Path, content: Manifest) -> None:
@@ -219,8 +219,8 @@ def save_manifest(sweep: Path, content: Manifest) -> None:
 
 def records(sweep: Path) -> list[Record]:
     """One record per cell of the manifest, in its order."""
-    found = manifest(sweep)
-    return [] if found is None else [_record(sweep, cell.id, cell.config, cell.refused) for cell in found.cells]
+    listing = manifest(sweep)
+    return [] if listing is None else [_record(sweep, cell.id, cell.config, cell.refused) for cell in listing.cells]
 
 
 def _record(sweep: Path, run_id: str, config: Config, refused: str) -> Record:
@@ -232,5 +232,5 @@ def _record(sweep: Path, run_id: str, config: Config, refused: str) -> Record:
 
 def sweeps(root: Path) -> list[Path]:
     """The sweeps under a results folder, newest manifest first."""
-    found = [path.parent for path in root.glob("*/sweep.json")] if root.is_dir() else []
-    return sorted(found, key=lambda sweep: (sweep / "sweep.json").stat().st_mtime_ns, reverse=True)
+    folders = [path.parent for path in root.glob("*/sweep.json")] if root.is_dir() else []
+    return sorted(folders, key=lambda sweep: (sweep / "sweep.json").stat().st_mtime_ns, reverse=True)

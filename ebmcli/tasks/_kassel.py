@@ -77,12 +77,12 @@ def word_list_error(test: np.ndarray) -> float:
     np.add.at(ink, data["label"][train], pixels[train])
     ink = (ink + 1) / (np.bincount(data["label"][train], minlength=LABELS)[:, None] + 2)
     score = pixels @ np.log(ink / (1 - ink)).T + np.log(1 - ink).sum(axis=1)  # [W, T, C]
-    found = np.zeros_like(data["label"])
+    reading = np.zeros_like(data["label"])
     for length in np.unique(data["length"][test]):
         rows = np.flatnonzero(test & (data["length"] == length))
-        found[rows, :length] = score[rows, :length].argmax(axis=-1)  # letter by letter where no word has this length
+        reading[rows, :length] = score[rows, :length].argmax(axis=-1)  # letter by letter where no word has this length
         known = np.unique(data["label"][(data["length"] == length) & ~test], axis=0)[:, :length]
         if len(known):
             total = score[rows][:, np.arange(length), known].sum(axis=-1)  # [rows, words]
-            found[rows, :length] = known[np.argmax(total, axis=1)]
-    return sequence.character_error(found[test], data["label"][test], data["length"][test])
+            reading[rows, :length] = known[np.argmax(total, axis=1)]
+    return sequence.character_error(reading[test], data["label"][test], data["length"][test])

@@ -50,17 +50,17 @@ def look(model: Model, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
     """Look at an energy on one word, for the measures and the picture; guess [T]: random letters."""
     assert model.n_best is not None
     assert model.align is not None
-    seen = x if model.encode is None else model.encode(x)
-    others = model.n_best(seen, y, 2)
-    right, first, second = model.apply(seen, y), model.apply(seen, others[0]), model.apply(seen, others[1])
+    encoded = x if model.encode is None else model.encode(x)
+    others = model.n_best(encoded, y, 2)
+    right, first, second = model.apply(encoded, y), model.apply(encoded, others[0]), model.apply(encoded, others[1])
     correct = right < first  # a tie is read wrong, so that a flat energy is not called perfect
-    aligned, wrong = model.align(seen, y), model.align(seen, others[0])
+    aligned, wrong = model.align(encoded, y), model.align(encoded, others[0])
     reads = aligned.state[None] == 2 * jnp.arange(len(y))[:, None] + 1  # [T, L]
     return {
         "found": jnp.where(correct, y, others[0]),
         "right": right,
         "offending": first,
-        "random": model.apply(seen, jnp.where(y >= 0, guess, -1)),
+        "random": model.apply(encoded, jnp.where(y >= 0, guess, -1)),
         # How far the next best answer lies above the one that is read: known without the truth.
         "sure": jnp.where(correct, first - right, jnp.minimum(right, second) - first),
         "greedy": jnp.where(aligned.state < 0, -1, aligned.table.argmin(axis=1)),
@@ -76,8 +76,8 @@ def closest(looked: dict[str, Any], own: Array) -> dict[str, Array]:
     """Keep what `look` found of many words, but of what a picture shows only that of one word: among `own` [N] the word
     with the smallest gap."""
     gap = jnp.where(own, looked["offending"] - looked["right"], jnp.inf)
-    shown = {f"shown_{name}": leaf[jnp.argmin(gap)] for name, leaf in looked["shown"].items()}
-    return {name: leaf for name, leaf in looked.items() if name != "shown"} | shown
+    example = {f"shown_{name}": leaf[jnp.argmin(gap)] for name, leaf in looked["shown"].items()}
+    return {name: leaf for name, leaf in looked.items() if name != "shown"} | example
 
 
 # --- what the measures look at ---------------------------------------------------------------------------------------

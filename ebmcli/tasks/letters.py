@@ -118,11 +118,11 @@ def letters(
 def picture_arrays(probed: dict[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
     """The arrays that pictures need of the test words [N]: answers, energies, right answers, and the ink of some words,
     from the smallest gap to the largest (`shown`, their places among the test words)."""
-    found = {name: probed[name][chosen] for name in ("found", "other", "right", "offending", "sure")}
-    word, order = np.flatnonzero(chosen), np.argsort(found["offending"] - found["right"])
-    shown = order[np.linspace(0, len(order) - 1, SHOWN).astype(int)]
+    arrays = {name: probed[name][chosen] for name in ("found", "other", "right", "offending", "sure")}
+    word, order = np.flatnonzero(chosen), np.argsort(arrays["offending"] - arrays["right"])
+    places = order[np.linspace(0, len(order) - 1, SHOWN).astype(int)]
     answers = {"word": word, "label": words()["label"][word], "length": words()["length"][word]}
-    return found | answers | {"shown": shown, "pixels": words()["pixels"][word[shown]]}
+    return arrays | answers | {"shown": places, "pixels": words()["pixels"][word[places]]}
 
 
 def _targets(fine: bool) -> dict[str, np.ndarray]:
@@ -143,11 +143,11 @@ def _probe(model: Model, data: Mapping[str, Array], targets: dict[str, Array]) -
         other = best_different(x, y, None)
         right, offending = model.apply(x, y), model.apply(x, other)
         # What is read is the lower of the two; a tie is read wrong, so that a flat energy is not called perfect.
-        found = jnp.where(right < offending, y, other)
-        runner_up = model.apply(x, best_different(x, found, None))
+        answer = jnp.where(right < offending, y, other)
+        runner_up = model.apply(x, best_different(x, answer, None))
         sure = runner_up - jnp.minimum(right, offending)  # what can be known without the right answer
         energies = {"right": right, "offending": offending, "random": model.apply(x, random), "sure": sure}
-        return energies | {"found": found, "other": other}
+        return energies | {"found": answer, "other": other}
 
     return jax.lax.map(word, targets, batch_size=64)
 
@@ -159,15 +159,15 @@ def evaluation(
     is read and the best different answer; `right`, `offending`, `random`, `sure` [N], energies and how far the second
     best answer lies above what is read."""
     label, length = (words()[name][:: 1 if fine else COARSE][chosen] for name in ("label", "length"))
-    seen = {name: of_word[chosen] for name, of_word in probed.items()}
-    found, wrong = seen["found"], (seen["found"] != label).any(axis=1)
+    outputs = {name: of_word[chosen] for name, of_word in probed.items()}
+    answers, wrong = outputs["found"], (outputs["found"] != label).any(axis=1)
     read = sequence.WordsEvaluation(
-        sequence.read_segmented(found, label, length),
-        seen["right"],
-        seen["offending"],
-        seen["random"],
-        seen["sure"],
+        sequence.read_segmented(answers, label, length),
+        outputs["right"],
+        outputs["offending"],
+        outputs["random"],
+        outputs["sure"],
         wrong,
         threshold,
     )
-    return read, sequence.SegmentedEvaluation(found, seen["other"], label, length, read.gaps, list_error, fine)
+    return read, sequence.SegmentedEvaluation(answers, outputs["other"], label, length, read.gaps, list_error, fine)

@@ -57,13 +57,15 @@ def read_points(file: str) -> np.ndarray:
         raise UsageError(f"{file}: no CSV text ({error}); save it as CSV in UTF-8") from None
     if rows and len(rows[0][1]) == 2 and not any(map(_number, rows[0][1])):
         rows = rows[1:]  # names of the columns
-    found = np.array([_pair(file, line, row) for line, row in rows]).reshape(-1, 2)
-    if len(found) < LEAST_ROWS:
-        raise UsageError(f"{file}: {len(found)} rows of numbers, a task needs at least {LEAST_ROWS}")
+    points = np.array([_pair(file, line, row) for line, row in rows]).reshape(-1, 2)
+    if len(points) < LEAST_ROWS:
+        raise UsageError(f"{file}: {len(points)} rows of numbers, a task needs at least {LEAST_ROWS}")
     for column in range(2):
-        if np.ptp(found[:, column]) == 0:
-            raise UsageError(f"{file}: column {column + 1} is {found[0, column]:g} in every row, name points that vary")
-    return found
+        if np.ptp(points[:, column]) == 0:
+            raise UsageError(
+                f"{file}: column {column + 1} is {points[0, column]:g} in every row, name points that vary"
+            )
+    return points
 
 
 def _pair(file: str, line: int, row: list[str]) -> list[float]:

@@ -53,7 +53,10 @@ def _on_a_path(path: Path, ends: tuple[float, float], box: Box) -> Task:
     x, y = (c.astype(np.float32)[:, None] for c in path(ends[0] + (ends[1] - ends[0]) * middles(POINTS)))
     questions, branches = crossings(path, ends)
     example, branch = np.nonzero(np.isfinite(branches))  # a row for each answer of each question
-    asked, right = questions[example].astype(np.float32)[:, None], branches[example, branch].astype(np.float32)[:, None]
+    inputs, right = (
+        questions[example].astype(np.float32)[:, None],
+        branches[example, branch].astype(np.float32)[:, None],
+    )
 
     def draw(key: Key, data: dict[str, Array], size: int) -> Batch:
         chosen = jax.random.randint(key, (size,), 0, POINTS)
@@ -76,7 +79,7 @@ def _on_a_path(path: Path, ends: tuple[float, float], box: Box) -> Task:
         data=lambda: {"x": x, "y": y},
         draw=draw,
         distance=lambda y, other: jnp.ones(()),
-        targets=lambda fine: {"asked": asked, "right": right, "answers": answers(fine).astype(np.float32)[:, None]},
+        targets=lambda fine: {"asked": inputs, "right": right, "answers": answers(fine).astype(np.float32)[:, None]},
         probe=_probe,
         measure=measure,
         keep=keep,
@@ -105,11 +108,11 @@ def crossings(path: Path, ends: tuple[float, float]) -> tuple[np.ndarray, np.nda
     """
     x, y = path(np.linspace(*ends, 50_001))
     questions = x.min() + (x.max() - x.min()) * np.arange(1, POINTS) / POINTS
-    found = []
+    rows = []
     for question in questions:
-        at = np.flatnonzero((x[:-1] < question) != (x[1:] < question))
-        found.append(y[at] + (y[at + 1] - y[at]) * (question - x[at]) / (x[at + 1] - x[at]))
-    branches = np.full((len(found), max(map(len, found))), np.nan)
-    for row, answers in zip(branches, found, strict=True):
+        before = np.flatnonzero((x[:-1] < question) != (x[1:] < question))
+        rows.append(y[before] + (y[before + 1] - y[before]) * (question - x[before]) / (x[before + 1] - x[before]))
+    branches = np.full((len(rows), max(map(len, rows))), np.nan)
+    for row, answers in zip(branches, rows, strict=True):
         row[: len(answers)] = answers
     return questions, branches

@@ -127,18 +127,18 @@ def _tests(fine: bool) -> dict[str, np.ndarray]:
 
 
 def _numbered(label: np.ndarray, condition: np.ndarray) -> dict[str, np.ndarray]:
-    found = {"label": label.astype(np.int32), "guess": strips.guesses(label.shape)}
-    return found | {"number": np.arange(len(label)), "condition": condition}
+    example = {"label": label.astype(np.int32), "guess": strips.guesses(label.shape)}
+    return example | {"number": np.arange(len(label)), "condition": condition}
 
 
 def _groups() -> dict[str, np.ndarray]:
     """The fine test words by what they are: positions among those of the run's own condition, then by condition."""
     per, usual = EACH[True], EACH[True] * len(USUAL)
-    found = {str(n): np.arange(per) + per * i for i, n in enumerate(LENGTHS)}
+    groups = {str(n): np.arange(per) + per * i for i, n in enumerate(LENGTHS)}
     own = per * len(LENGTHS)
-    found |= {"doubled": own + np.arange(per), "hello": own + per + np.arange(HELLO)}
+    groups |= {"doubled": own + np.arange(per), "hello": own + per + np.arange(HELLO)}
     first = own + per + HELLO
-    return found | {name: first + usual * i + np.arange(usual) for i, name in enumerate(CONDITIONS)}
+    return groups | {name: first + usual * i + np.arange(usual) for i, name in enumerate(CONDITIONS)}
 
 
 def _strip(

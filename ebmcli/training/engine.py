@@ -63,10 +63,10 @@ def fitting(rate: Callable[[int], float], wanted: int) -> int:
         wanted = lanes = max(1, lanes // LANE_GROWTH)
     while lanes < wanted:
         more = min(LANE_GROWTH * lanes, wanted)
-        found = rate_or_none(more)
-        if found is None or found <= best:
+        achieved = rate_or_none(more)
+        if achieved is None or achieved <= best:
             break
-        lanes, best = more, found
+        lanes, best = more, achieved
     return lanes
 
 
@@ -191,9 +191,9 @@ class Engine:
     def _ready(self, name: str, split: tuple, shared: tuple) -> Any:
         """The compiled function of the loop for these shapes, of arguments split by lane and of shared ones."""
         began = time.monotonic()
-        found = self._begun(name, split, shared).result()
+        program = self._begun(name, split, shared).result()
         self.compile_seconds += time.monotonic() - began
-        return found
+        return program
 
     def _begun(self, name: str, split: tuple, shared: tuple) -> Future:
         shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shared))
@@ -225,7 +225,7 @@ class Engine:
 
         def local(split: tuple, shared: tuple) -> Any:
             # Without batch_size the lanes are not vectorised: vmap would turn the switch into one that runs every loss.
-            return jax.lax.map(lambda one: function(*one, *shared), split, batch_size=size)
+            return jax.lax.map(lambda lane: function(*lane, *shared), split, batch_size=size)
 
         split, everywhere = spec("lanes"), spec()
         return jax.jit(

@@ -20,7 +20,7 @@ def lane_probe(snapshot: Snapshot, lane: int) -> dict[str, Any]:
 
 def _lane(tree: Any, lane: int) -> Any:
     if isinstance(tree, Mapping):
-        return {name: _lane(one, lane) for name, one in tree.items()}
+        return {name: _lane(leaf, lane) for name, leaf in tree.items()}
     return None if tree is None else tree[lane]
 
 
@@ -34,13 +34,13 @@ def measures(evaluation: Any) -> Measures:
     if isinstance(evaluation, Mapping):
         return dict(evaluation)
     if isinstance(evaluation, tuple):
-        return {name: value for one in evaluation for name, value in measures(one).items()}
-    found: Measures = {}
+        return {name: value for part in evaluation for name, value in measures(part).items()}
+    values: Measures = {}
     for measure in registry.measures():
         if measure.function is not None and isinstance(evaluation, measure.of) and measure.when(evaluation):
             value = measure.function(evaluation)
-            found |= value if isinstance(value, Mapping) else {measure.columns[0].name: value}
-    return found
+            values |= value if isinstance(value, Mapping) else {measure.columns[0].name: value}
+    return values
 
 
 def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int) -> Measures | None:
@@ -50,17 +50,17 @@ def measure(task: Task, config: Mapping[str, Any], snapshot: Snapshot, lane: int
     energies = [train["positive"], train["negatives"], *probed["task"].values()]
     if snapshot.diverged[lane] >= 0 or not all(np.isfinite(leaf).all() for leaf in energies if leaf is not None):
         return None
-    found: Measures = {
+    values: Measures = {
         "step": int(snapshot.step[lane]),
         "train_loss": float(snapshot.progress.loss[lane]),
         "active_share": float(snapshot.progress.active_share[lane]),
         **measures(task.measure(probed["task"], snapshot.fine, config["beta"], threshold(config))),
     }
-    found |= {name: float(value) for name, value in probed["sampler"].items()}
+    values |= {name: float(value) for name, value in probed["sampler"].items()}
     if train["negatives"] is not None:
         gaps = np.float64(train["negatives"]) - train["positive"][:, None]
-        found |= margin.quantiles(gaps, "train_gap")
-    return found
+        values |= margin.quantiles(gaps, "train_gap")
+    return values
 
 
 def conclude(

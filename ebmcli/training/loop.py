@@ -125,11 +125,11 @@ def probe_sampler(program: Program, lane: Lane, state: State, data: Any) -> dict
     batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
     negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encode_batch(model, batch))
     needs: Needs = frozenset() if negatives.y is None else frozenset({Need.NEGATIVES})
-    seen = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
-    found = {"positive": seen.positive, "negatives": seen.negatives, "y": batch.y, "y_negative": negatives.y}
+    energies = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
+    probed = {"positive": energies.positive, "negatives": energies.negatives, "y": batch.y, "y_negative": negatives.y}
     if isinstance(batch.x, jax.Array):
-        found["x"] = batch.x
-    return {"train": found, "sampler": sampler.report(state.chains)}
+        probed["x"] = batch.x
+    return {"train": probed, "sampler": sampler.report(state.chains)}
 
 
 def parts(program: Program, lane: Lane) -> tuple[Task, Energy, Sampler]:

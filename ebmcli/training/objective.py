@@ -85,8 +85,8 @@ def branch(unit: LossUnit | None) -> Callable[[Energies, Array], tuple[Array, En
     def mean(learned: Energies, energies: Energies, values: Array) -> Array:
         if unit is None:
             return 0 * learned.positive.sum()
-        found: dict[str, Any] = {name: leaf for name, leaf in learned._asdict().items() if leaf is not None}
-        whole = energies._replace(**found)
+        fields: dict[str, Any] = {name: leaf for name, leaf in learned._asdict().items() if leaf is not None}
+        whole = energies._replace(**fields)
         return jax.vmap(partial(unit.function, **_named(unit, values)))(whole).mean()
 
     return lambda energies, values: jax.value_and_grad(mean)(_learned(energies), energies, values)
@@ -127,7 +127,7 @@ def energies_of(
     batch = encode_batch(model, batch)
     positive = jax.vmap(model.apply)(batch.x, batch.y)
     size = len(positive)
-    found: dict[str, Any] = dict.fromkeys(Energies._fields)
+    fields: dict[str, Any] = dict.fromkeys(Energies._fields)
     if negatives.y is not None and needs:
         others, possible = negative_energies(model, batch, negatives.y), None
         if model.feasible is not None:  # what is no answer to x has no energy: it counts as y does, and has no density
@@ -135,20 +135,20 @@ def energies_of(
             others = jnp.where(possible, others, positive[:, None])
         if Need.NEGATIVES in needs:
             shape = (size, others.shape[-1])
-            found["negatives"] = jnp.broadcast_to(others, shape)
-            found["distance"] = pairs(task.distance, batch.y, negatives.y, batch)
-            log_q, found["log_q_positive"] = _log_q(negatives, batch)
-            found["log_q"] = jnp.broadcast_to(log_q, shape)
+            fields["negatives"] = jnp.broadcast_to(others, shape)
+            fields["distance"] = pairs(task.distance, batch.y, negatives.y, batch)
+            log_q, fields["log_q_positive"] = _log_q(negatives, batch)
+            fields["log_q"] = jnp.broadcast_to(log_q, shape)
             if possible is not None:
-                found["distance"] = jnp.where(possible, found["distance"], 0)
-                found["log_q"] = jnp.where(possible, found["log_q"], IMPOSSIBLE)
+                fields["distance"] = jnp.where(possible, fields["distance"], 0)
+                fields["log_q"] = jnp.where(possible, fields["log_q"], IMPOSSIBLE)
         if Need.PARTITION in needs:
-            found["free"] = jnp.broadcast_to(_free(model, batch, others, negatives.log_weight, beta), (size,))
+            fields["free"] = jnp.broadcast_to(_free(model, batch, others, negatives.log_weight, beta), (size,))
         if Need.MINIMUM in needs:
-            found["minimum"] = jnp.broadcast_to(others.min(axis=-1), (size,))
+            fields["minimum"] = jnp.broadcast_to(others.min(axis=-1), (size,))
     if Need.LOG_Q in needs:
-        found["log_z"] = jnp.broadcast_to(weights.log_z, (size,))  # type: ignore[arg-type]
-    return Energies(**found | {"positive": positive, "beta": jnp.full(size, beta)})
+        fields["log_z"] = jnp.broadcast_to(weights.log_z, (size,))  # type: ignore[arg-type]
+    return Energies(**fields | {"positive": positive, "beta": jnp.full(size, beta)})
 
 
 def _log_q(negatives: Negatives, batch: Batch) -> tuple[Array, Array]:
@@ -168,8 +168,8 @@ def _free(model: Model, batch: Batch, others: Array, log_weight: Array | None, b
 def check_loss(unit: LossUnit, needs: Needs) -> None:
     """Raise what a loss raises, or TypeError if it is no differentiable scalar: before it can spoil a program."""
 
-    def scalar(seen: Any) -> Array:
-        value = unit.function(seen, **dict.fromkeys(unit.parameters, 1.0))
+    def scalar(energies: Any) -> Array:
+        value = unit.function(energies, **dict.fromkeys(unit.parameters, 1.0))
         if getattr(value, "shape", None) != () or value.dtype != jnp.float32:
             raise TypeError(f"the loss of one example must be a float32 scalar, {unit.name} returned {value}")
         return value

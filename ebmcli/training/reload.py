@@ -34,19 +34,19 @@ def model(config: Mapping[str, Any], params: Path) -> Model:
 
 
 def _read(params: Path) -> dict[str, np.ndarray]:
-    found = store.arrays(params.parent, params.name)
-    if found is None:
+    arrays = store.arrays(params.parent, params.name)
+    if arrays is None:
         raise UsageError(f"{params}: the parameters are missing or damaged; run the cell again")
-    return found
+    return arrays
 
 
 def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Dictionaries in dictionaries, from paths with slashes."""
-    found: dict[str, Any] = {}
+    tree: dict[str, Any] = {}
     for path, leaf in flat.items():
         *above, last = path.split("/")
-        place = found
+        place = tree
         for name in above:
             place = place.setdefault(name, {})
         place[last] = leaf
-    return found
+    return tree

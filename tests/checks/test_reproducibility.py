@@ -1,115 +1,103 @@
-"""`ebm run --repeat` and `ebm doctor`, as real commands."""
+"""`ebm run --repeat`: is a recorded run what its configuration gives today? How it is compared, and what is said."""
 
 import json
-import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.shell import ROOT, ebm, results, trained
+from helpers.shell import ROOT, results, run_here
 
-from ebmcli.checks import machine, reproducibility
+from ebmcli.checks.reproducibility import Repetition, compare, recorded_devices
 from ebmcli.storage import store
 
-
-@pytest.fixture(scope="module")
-def here(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("repeat")
-    trained(folder, "--loss", "hinge")
-    return folder
+RUN = "hinge-uniform-moons-s1"
 
 
-def test_a_run_repeated_on_this_machine_is_identical(here):
-    out, _ = ebm(here, "run", "--repeat", "hinge", "--json")
+def test_a_run_repeated_on_this_machine_is_identical(finished):
+    out, _ = run_here(finished, "run", "--repeat", RUN, "--json")
     found = json.loads(out)
     assert (found["verdict"], found["origins"]) == ("identical", {})
     assert found["figures"] > 30
+    assert "first" in found
+    assert "then" not in found
 
 
-def test_a_measure_that_is_another_is_named_with_exit_code_3(here, tmp_path):
-    shutil.copytree(here / "results", tmp_path / "results")
-    (path,) = results(tmp_path)
+def test_a_measure_that_is_another_is_named_with_exit_code_3(finished_copy):
+    (path,) = [path for path in results(finished_copy) if RUN in str(path)]
     record = store.result(path.parent)
-    record["metrics"]["auroc"] += 0.1
-    record["provenance"]["code"] = "abc"
-    store.save_result(path.parent, record)
-    out, _ = ebm(tmp_path, "run", "--repeat", str(path.parent), code=3)
+    metrics = record.metrics | {"auroc": record.metrics["auroc"] + 0.1}
+    changed = replace(record, metrics=metrics, provenance=record.provenance | {"code": "abc"})
+    store.save_result(path.parent, changed)
+    out, _ = run_here(finished_copy, "run", "--repeat", str(path.parent), code=3)
     assert "different; the first figure that differs is auroc: " in out
     assert "made with: code abc then, " in out
+    assert store.result(path.parent) == changed, "the recorded run is left as it is"
 
 
-def test_what_is_the_same_and_what_is_near():
-    array = np.array([1.0, 1e-9], np.float32)
-    old = {"kl": 1.0, "nll": None, "verdict": "healthy", "params w": array}
-    assert reproducibility.compare(old, {**old, "params w": array.copy()})["verdict"] == "identical"
-    near = reproducibility.compare(old, {**old, "kl": 1.0005, "params w": array + np.float32(1e-5)})
-    assert (near["verdict"], near["first"], near["now"]) == ("equal within tolerance", "kl", 1.0005)
-    both = reproducibility.compare(old, {**old, "kl": 1.0005, "params w": array * 2})
-    assert (both["verdict"], both["first"]) == ("different", "params w")
-    assert reproducibility.compare(old, {**old, "verdict": "flat"})["first"] == "verdict"
-    assert reproducibility.compare(old, {k: v for k, v in old.items() if k != "kl"})["verdict"] == "different"
-    assert reproducibility.compare(old, {**old, "new": 1.0})["first"] == "new"
-    assert reproducibility.compare(old, {**old, "nll": 1.0})["first"] == "nll"
-
-
-def test_a_run_without_a_result_and_other_flags_are_refused(here, tmp_path):
-    _, err = ebm(here, "run", "--repeat", "hinge", "--loss", "log", code=2)
+def test_a_run_without_a_result_and_other_flags_are_refused(finished, tmp_path):
+    _, err = run_here(finished, "run", "--repeat", RUN, "--loss", "log", code=2)
     assert "leave the other flags" in err
     shutil.copytree(ROOT / "assets" / "schema-1", tmp_path / "results" / "x")
     (path, _) = results(tmp_path)
     path.unlink()
-    _, err = ebm(tmp_path, "run", "--repeat", path.parent.name, code=2)
+    _, err = run_here(tmp_path, "run", "--repeat", path.parent.name, code=2)
     assert "no result" in err
 
 
-def test_a_sound_machine_passes_and_the_cache_hits_in_a_second_process(here):
-    process_lines, _ = ebm_any(here, "doctor", "--json")
-    lines = {line["name"]: line for line in json.loads(process_lines)}
-    assert set(lines) == {"versions", "cores", "memory", "room", "locks", "renames", "devices", "cache"}
-    for name in ("versions", "room", "locks", "renames", "devices", "cache"):
-        assert lines[name]["good"], lines[name]
-    assert "a second process finds" in lines["cache"]["found"]
-    assert not list(here.glob(".ebm*"))
+# --- what is compared ------------------------------------------------------------------------------------------------
+
+ARRAY = np.array([1.0, 1e-9], np.float32)
+OLD = {"kl": 1.0, "nll": None, "verdict": "healthy", "params w": ARRAY}
 
 
-def ebm_any(folder, *arguments, **environment):
-    """A command whose exit code depends on what else the machine does."""
-    from shell import start
-
-    process = start(folder, *arguments, **environment)
-    out, err = process.communicate(timeout=240)
-    assert "Traceback" not in out + err
-    return out, err
-
-
-def test_what_is_bad_says_what_to_do(here, tmp_path):
-    """jax that does not start, and no home for the cache."""
-    out, _ = ebm(here, "doctor", code=1, JAX_PLATFORMS="nonsense")
-    assert "BAD  devices   jax does not start" in out
-    assert "look at JAX_PLATFORMS" in out
-
-
-def test_locks_that_do_not_hold_are_seen(tmp_path, monkeypatch):
-    from contextlib import contextmanager
-
-    @contextmanager
-    def nothing(path):
-        path.touch()
-        yield
-
-    assert machine._locks(tmp_path) == ""
-    monkeypatch.setattr(machine.store, "locked", nothing)
-    assert "does not see" in machine._locks(tmp_path)
+@pytest.mark.parametrize(
+    ("changes", "verdict", "first"),
+    [
+        ({}, "identical", None),
+        ({"params w": ARRAY.copy()}, "identical", None),
+        ({"kl": 1.0005}, "equal within tolerance", "kl"),
+        ({"kl": 1.0005, "params w": ARRAY + np.float32(1e-5)}, "equal within tolerance", "kl"),
+        ({"params w": ARRAY + np.float32(1e-5)}, "equal within tolerance", "params w"),
+        ({"params w": ARRAY.astype(float)}, "equal within tolerance", "params w"),
+        ({"params w": ARRAY * 2}, "different", "params w"),
+        ({"params w": ARRAY[:1]}, "different", "params w"),
+        ({"kl": 1.0005, "params w": ARRAY * 2}, "different", "params w"),
+        ({"kl": 1.002}, "different", "kl"),
+        ({"verdict": "flat"}, "different", "verdict"),
+        ({"nll": 1.0}, "different", "nll"),
+        ({"kl": None}, "different", "kl"),
+        ({"new": 1.0}, "different", "new"),
+    ],
+)
+def test_what_is_the_same_and_what_is_near(changes, verdict, first):
+    found = compare(OLD, {**OLD, **changes})
+    assert (found["verdict"], found.get("first"), found["figures"]) == (verdict, first, 4)
 
 
-def test_renames_that_do_not_hold_are_seen(tmp_path, monkeypatch):
-    assert machine._renames(tmp_path) == ""
-    monkeypatch.setattr(machine.store, "write", lambda path, content: path.exists() or path.write_bytes(content))
-    (tmp_path / "more").mkdir()
-    assert "still the old one" in machine._renames(tmp_path / "more")
+def test_a_figure_that_is_missing_today_is_a_difference():
+    found = compare(OLD, {name: value for name, value in OLD.items() if name != "kl"})
+    assert (found["verdict"], found["first"], found["then"], found["now"]) == ("different", "kl", 1.0, None)
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    lines = list(machine._folder(tmp_path / "none"))
-    assert [(line.name, line.good) for line in lines] == [("results", False)]
-    assert os.strerror(2) in lines[0].found
+def test_the_sentence_says_what_differs_and_what_may_explain_it():
+    same = Repetition("a", **compare(OLD, OLD))
+    assert same.sentence() == "a: identical, 4 figures to the bit"
+    near = Repetition("a", **compare(OLD, OLD | {"kl": 1.0005}), origins={"devices": ["2 x cpu", "4 x cpu"]})
+    assert near.sentence() == (
+        "a: equal within tolerance (0.1%); the first figure that differs is kl: 1.0 then, 1.0005 now\n"
+        "made with: devices 2 x cpu then, 4 x cpu now"
+    )
+    other = Repetition("a", **compare(OLD, OLD | {"params w": ARRAY * 2}))
+    assert other.sentence() == ("a: different; the first figure that differs is params w: an array then, an array now")
+
+
+@pytest.mark.parametrize(
+    ("devices", "count"), [("2 x cpu", 2), ("64 x cpu", 64), ("1 x NVIDIA H100", None), ("", None)]
+)
+def test_a_run_is_repeated_on_as_many_devices_as_it_says(tmp_path, devices, count):
+    config = {"task": "moons", "loss": "hinge", "sampler": "pcd", "energy": "mlp", "seed": 0}
+    run = store.claim(tmp_path, "a", config)
+    assert recorded_devices(run) is None
+    store.save_result(run, store.Record("a", "done", config, provenance={"devices": devices} if devices else {}))
+    assert recorded_devices(run) == count

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.energy_forms import convolutional, linear, tables
+from helpers.quick import double, mapped, quick
 from scipy import stats
 
 from ebmcli.core import registry
@@ -50,30 +52,32 @@ def free_energies(energy, beta):
 
 
 @cache
-def compiled(function, axes):
-    """The function of many instances, compiled once."""
-    return jax.jit(jax.vmap(function, axes))
+def known(positions, labels, integers=False):
+    """What `brute` finds of each instance."""
+    unary, transition, mask, _ = instances(positions, labels, integers)
+    return [brute(*one) for one in zip(unary, transition, mask, strict=True)]
 
 
-def each(function, *arguments):
+def each(function, *arguments, **static):
     """The function of each instance, as numpy; a plain number is the same for all instances."""
-    axes = tuple(None if isinstance(argument, float) else 0 for argument in arguments)
-    return jax.tree.map(np.asarray, compiled(function, axes)(*arguments))
+    return jax.tree.map(np.asarray, program(function, arguments, static)(*arguments))
 
 
-def double(function, *arguments):
+def doubly(function, *arguments, **static):
     """The same in float64."""
-    with jax.enable_x64(True):
-        return each(function, *arguments)
+    return double(program(function, arguments, static), *arguments)
+
+
+def program(function, arguments, static):
+    return mapped(function, tuple(None if isinstance(one, float) else 0 for one in arguments), **static)
 
 
 @pytest.mark.parametrize(("positions", "labels"), SHAPES)
 def test_energy_of_an_answer(positions, labels):
     """The sum of its terms; what stands past the word's end does not count."""
     unary, transition, mask, y = instances(positions, labels)
-    found = double(label_chain.chain_energy, unary, transition, mask, y)
-    for i in range(EACH):
-        every, energy = brute(unary[i], transition[i], mask[i])
+    found = doubly(label_chain.chain_energy, unary, transition, mask, y)
+    for i, (every, energy) in enumerate(known(positions, labels)):
         same = (every == y[i, : mask[i].sum()]).all(axis=1)
         np.testing.assert_allclose(found[i], energy[same].item(), rtol=1e-12, atol=1e-12)
 
@@ -83,9 +87,8 @@ def test_energy_of_an_answer(positions, labels):
 def test_free_energy(positions, labels, beta):
     """The soft minimum over all answers, never above the minimum, within log(answers)/beta of it."""
     unary, transition, mask, _ = instances(positions, labels)
-    found = double(label_chain.free_energy, unary, transition, mask, beta)
-    for i in range(EACH):
-        _, energy = brute(unary[i], transition[i], mask[i])
+    found = doubly(label_chain.free_energy, unary, transition, mask, beta)
+    for i, (_, energy) in enumerate(known(positions, labels)):
         np.testing.assert_allclose(found[i], free_energies(energy, beta), rtol=1e-12, atol=1e-12)
         assert energy.min() - np.log(len(energy)) / beta - 1e-9 <= found[i] <= energy.min() + 1e-9
 
@@ -95,11 +98,11 @@ def test_free_energy(positions, labels, beta):
 def test_best_answer(positions, labels, integers):
     """The lowest energy of all; 0 past the word's end."""
     unary, transition, mask, _ = instances(positions, labels, integers)
-    found = double(label_chain.best, unary, transition, mask)
-    reached = double(label_chain.chain_energy, unary, transition, mask, found)
+    found = doubly(label_chain.best, unary, transition, mask)
+    reached = doubly(label_chain.chain_energy, unary, transition, mask, found)
     assert (found[~mask] == 0).all()
-    for i in range(EACH):
-        np.testing.assert_allclose(reached[i], brute(unary[i], transition[i], mask[i])[1].min(), rtol=1e-9, atol=1e-9)
+    lowest = [energy.min() for _, energy in known(positions, labels, integers)]
+    np.testing.assert_allclose(reached, lowest, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("integers", [False, True], ids=["distinct", "ties"])
@@ -110,22 +113,18 @@ def test_best_different_answer(positions, labels, around, reward, integers):
     """Of all answers but y the lowest F - reward * hamming, be y the best answer (then the second best) or not."""
     unary, transition, mask, y = instances(positions, labels, integers)
     if around == "best":
-        y = np.where(mask, double(label_chain.best, unary, transition, mask), y)
-    found = double(label_chain.best_different, unary, transition, mask, y, reward)
-    energy_found = double(label_chain.chain_energy, unary, transition, mask, found)
+        y = np.where(mask, doubly(label_chain.best, unary, transition, mask), y)
+    found = doubly(label_chain.best_different, unary, transition, mask, y, reward)
+    energy_found = doubly(label_chain.chain_energy, unary, transition, mask, found)
     wrong = (found != y) & mask
     assert found.dtype == y.dtype
     assert ((found >= 0) & (found < labels)).all()
     assert wrong.any(axis=1).all(), "the answer is y itself"
     assert (found == y)[~mask].all(), "the padding of y is not kept"
-    for i in range(EACH):
-        every, energy = brute(unary[i], transition[i], mask[i])
+    for i, (every, energy) in enumerate(known(positions, labels, integers)):
         hamming = (every != y[i, : mask[i].sum()]).sum(axis=1)
         lowest = (energy - reward * hamming)[hamming > 0].min()
         np.testing.assert_allclose(energy_found[i] - reward * wrong[i].sum(), lowest, rtol=1e-9, atol=1e-9)
-
-
-FOUR = partial(label_chain.n_best, count=4)
 
 
 @pytest.mark.parametrize("integers", [False, True], ids=["distinct", "ties"])
@@ -133,15 +132,16 @@ FOUR = partial(label_chain.n_best, count=4)
 def test_n_best_answers(positions, labels, integers):
     """Distinct, none of them y, in order, with the lowest energies of all; y where there are no more."""
     unary, transition, mask, y = instances(positions, labels, integers)
-    y = np.where(np.arange(EACH)[:, None] % 2, y, double(label_chain.best, unary, transition, mask))
+    y = np.where(np.arange(EACH)[:, None] % 2, y, doubly(label_chain.best, unary, transition, mask))
     y = np.where(mask, y, 1)  # some padding that is to be kept
-    found = double(FOUR, unary, transition, mask, y)
-    energies = double(jax.vmap(label_chain.chain_energy, (None, None, None, 0)), unary, transition, mask, found)
+    found = doubly(label_chain.n_best, unary, transition, mask, y, count=4)
+    energies = double(
+        mapped(label_chain.chain_energy, (0, 0, 0, 0), (None, None, None, 0)), unary, transition, mask, found
+    )
     assert found.dtype == y.dtype
     assert (found == y[:, None])[np.broadcast_to(~mask[:, None], found.shape)].all()
     missing = 0
-    for i in range(EACH):
-        every, energy = brute(unary[i], transition[i], mask[i])
+    for i, (every, energy) in enumerate(known(positions, labels, integers)):
         others = np.sort(energy[(every != y[i, : every.shape[1]]).any(axis=1)])[:4]
         same = (found[i] == y[i]).all(axis=1)
         assert same.tolist() == [False] * len(others) + [True] * (4 - len(others))
@@ -158,14 +158,11 @@ def test_samples_are_drawn_as_the_model_says(positions, labels, beta):
     unary, transition, mask, _ = instances(positions, labels)
     draws = 500
 
-    def draw(key, unary, transition, mask):
-        return label_chain.sample(key, unary, transition, mask, beta, draws)
-
-    found = double(draw, jax.random.split(jax.random.key(0), EACH), unary, transition, mask)
+    keys = jax.random.split(jax.random.key(0), EACH)
+    found = doubly(label_chain.sample, keys, unary, transition, mask, beta, count=draws)
     assert (found[np.broadcast_to(~mask[:, None], found.shape)] == 0).all()
     apart, freedom = 0.0, 0
-    for i in range(EACH):
-        every, energy = brute(unary[i], transition[i], mask[i])
+    for i, (every, energy) in enumerate(known(positions, labels)):
         expected = draws * np.exp(-beta * (energy - free_energies(energy, beta)))
         weights = labels ** np.arange(every.shape[1])[::-1]
         counts = np.bincount(found[i, :, : every.shape[1]] @ weights, minlength=len(every))
@@ -185,9 +182,8 @@ def test_slopes_of_the_free_energy_are_marginals(beta):
     """Of labels and of neighbouring pairs; exactly 0 past the word's end. And they are central differences."""
     unary, transition, mask, _ = instances(4, 3)
 
-    label, pair = double(marginals, unary, transition, mask, beta)
-    for i in range(EACH):
-        every, energy = brute(unary[i], transition[i], mask[i])
+    label, pair = doubly(marginals, unary, transition, mask, beta)
+    for i, (every, energy) in enumerate(known(4, 3)):
         share = np.exp(-beta * (energy - free_energies(energy, beta)))
         length = every.shape[1]
         shares = [[share[every[:, t] == c].sum() for c in range(3)] for t in range(length)]
@@ -199,7 +195,7 @@ def test_slopes_of_the_free_energy_are_marginals(beta):
         assert (label[i, length:] == 0).all()
     towards = np.random.default_rng(0).normal(size=unary.shape), np.random.default_rng(1).normal(size=transition.shape)
     ahead, behind = (
-        double(label_chain.free_energy, unary + h * towards[0], transition + h * towards[1], mask, beta)
+        doubly(label_chain.free_energy, unary + h * towards[0], transition + h * towards[1], mask, beta)
         for h in (1e-5, -1e-5)
     )
     along = (label * towards[0]).sum((1, 2)) + (pair * towards[1]).sum((1, 2))
@@ -214,7 +210,7 @@ def test_extreme_tables_stay_finite():
         found = each(function, unary, transition, mask, 1.0)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
     other = each(label_chain.best_different, unary, transition, mask, y, 1.0)
-    np.testing.assert_array_equal(other, double(label_chain.best_different, unary, transition, mask, y, 1.0))
+    np.testing.assert_array_equal(other, doubly(label_chain.best_different, unary, transition, mask, y, 1.0))
 
 
 # --- the registered energy ------------------------------------------------------------------------------------------
@@ -228,32 +224,14 @@ def word(length, positions=3, seed=0, energy=LINEAR):
     rng = np.random.default_rng(seed)
     x = Word(rng.integers(0, 2, (positions, 128)).astype(float), np.arange(positions) < length)
     y = rng.integers(0, 26, positions).astype(np.int32)
-    shapes = energy.init(jax.random.key(0), x, y)
+    shapes = jax.eval_shape(energy.init, jax.random.key(0), x, y)
     return x, y, jax.tree.map(lambda leaf: rng.normal(0, 0.3, leaf.shape), shapes)
 
 
-def linear(letters, params):
-    """W x + b"""
-    return letters @ params["params"]["kernel"] + params["params"]["bias"]
-
-
-def convolutional(letters, params):
-    """Two convolutions of 3 by 3 with rectifiers and maxima over 2 by 2, and two layers, by jax.lax itself."""
-    image = 2 * jnp.asarray(letters.reshape(-1, 16, 8, 1)) - 1
-    for layer in params[:2]:
-        kernel = layer["params"]["kernel"].reshape(3, 3, image.shape[-1], -1)
-        axes = ("NHWC", "HWIO", "NHWC")
-        image = jax.lax.conv_general_dilated(image, kernel, (1, 1), "SAME", dimension_numbers=axes)
-        image = jnp.maximum(image + layer["params"]["bias"], 0)
-        image = jax.lax.reduce_window(image, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-    return linear(jnp.maximum(linear(image.reshape(len(letters), -1), params[2]), 0), params[3])
-
-
-def by_hand(name, x, params, head="free"):
+def by_hand(name, x, params, head="free", order=1):
     """Tables of F = sum_t h(-scores(x_t)[y_t]) + h(-A[y_t, y_t+1]), h = log(1 + exp) or nothing."""
-    above = (lambda energy: np.log1p(np.exp(energy))) if head == "softplus" else lambda energy: energy
-    scores = {"linear-chain": linear, "conv-chain": convolutional}[name](x.letters, params["letter"])
-    return above(-np.asarray(scores)), above(-params.get("transition", np.zeros((26, 26))))
+    scores = {"linear-chain": linear, "conv-chain": convolutional}[name]
+    return tables(scores, params, x, {"head": head, "order": order})
 
 
 KINDS = [
@@ -268,8 +246,8 @@ def test_chains_start_without_preferences_between_neighbours(name):
     """The transitions start at 0, and at order 0 there are none."""
     energy, plain = (registry.find("energy", name).build({"order": order}, STRINGS) for order in (1, 0))
     x, y, _ = word(3)
-    assert (energy.init(jax.random.key(0), x, y)["transition"] == 0).all()
-    assert "transition" not in plain.init(jax.random.key(0), x, y)
+    assert (quick(energy.init)(jax.random.key(0), x, y)["transition"] == 0).all()
+    assert "transition" not in jax.eval_shape(plain.init, jax.random.key(0), x, y)
 
 
 BETAS, REWARDS = (0.5, 2.0), (0.0, 1.5)
@@ -281,22 +259,22 @@ def everything(number):
     name, values = KINDS[number]
     energy = registry.find("energy", name).build(values, STRINGS)
 
-    @jax.jit
-    def program(params, x, y):
+    def computed(params, x, y, rewards, betas):
         seen = energy.encode(params, x)
         heights = jax.vmap(partial(energy.apply, params, seen))
+        others = [jax.vmap(partial(energy.best_different, params, of, y))(rewards) for of in (seen, x)]
         return {
             "right": energy.apply(params, x, y),
             "seen": energy.apply(params, seen, y),
-            "free": [energy.free(params, x, beta) for beta in BETAS],
+            "free": jax.vmap(partial(energy.free, params, x))(betas),
             "lowest": energy.apply(params, x, energy.argmin(params, x)),
-            "others": [energy.best_different(params, seen, y, reward) for reward in REWARDS],
-            "heights": heights(jnp.stack([energy.best_different(params, x, y, reward) for reward in REWARDS])),
+            "others": others[0],
+            "heights": heights(others[1]),
             "n_best": heights(energy.n_best(params, seen, y, 3)),
             "drawn": heights(energy.sample(params, jax.random.key(1), seen, 1.0, 2_000)),
         }
 
-    return energy, program
+    return energy, quick(computed)
 
 
 @pytest.mark.parametrize("number", range(len(KINDS)))
@@ -304,11 +282,10 @@ def everything(number):
 def test_chains_agree_with_their_formula(length, number):
     """apply, free, argmin, best_different, n_best and samples against enumeration of the 26^length words."""
     name, values = KINDS[number]
-    with jax.enable_x64(True):
-        energy, program = everything(number)
-        x, y, params = word(length, seed=length, energy=energy)
-        found = jax.tree.map(np.asarray, program(params, x, y))
-        unary, transition = by_hand(name, x, params, values.get("head", "free"))
+    energy, program = everything(number)
+    x, y, params = word(length, seed=length, energy=energy)
+    found = double(program, params, x, y, np.array(REWARDS), np.array(BETAS))
+    unary, transition = by_hand(name, x, params, values.get("head", "free"), values.get("order", 1))
     every, energies = brute(unary, transition, x.mask)
     right = (every == y[:length]).all(axis=1)
     hamming = (every != y[:length]).sum(axis=1)
@@ -328,11 +305,8 @@ def test_chains_agree_with_their_formula(length, number):
         assert energies.min() > 0
 
 
-@pytest.mark.parametrize("name", ["nll", "hinge"])
-@pytest.mark.parametrize("length", [2, 3])
-def test_slopes_in_the_parameters_are_central_differences(name, length):
-    """Of F+ - F_beta, and of the loss-augmented hinge, along random directions in W, b and A."""
-    x, y, params = word(length, seed=10 + length)
+def with_slopes(params, x, y, name):
+    """The nll at beta 2, or the loss-augmented hinge, and its slopes in the parameters."""
 
     def loss(params):
         if name == "nll":
@@ -340,12 +314,18 @@ def test_slopes_in_the_parameters_are_central_differences(name, length):
         other = jax.lax.stop_gradient(LINEAR.best_different(params, x, y, 0.7))
         return jax.nn.relu(0.7 * jnp.sum(other != y) + LINEAR.apply(params, x, y) - LINEAR.apply(params, x, other))
 
-    with jax.enable_x64(True):
-        slopes, value = jax.jit(jax.grad(loss))(params), jax.jit(loss)
-        assert value(params) > 0.1, "the hinge is active here"
-        for seed in range(8):
-            rng = np.random.default_rng(seed)
-            towards = jax.tree.map(lambda leaf, rng=rng: rng.normal(size=leaf.shape), params)
-            along = sum(jax.tree.leaves(jax.tree.map(lambda a, b: (a * b).sum(), slopes, towards)))
-            ahead, behind = (value(jax.tree.map(lambda p, d, h=h: p + h * d, params, towards)) for h in (1e-6, -1e-6))
-            np.testing.assert_allclose((ahead - behind) / 2e-6, along, rtol=1e-6, atol=1e-7)
+    return jax.value_and_grad(loss)(params)
+
+
+@pytest.mark.parametrize("name", ["nll", "hinge"])
+@pytest.mark.parametrize("length", [2, 3])
+def test_slopes_in_the_parameters_are_central_differences(name, length):
+    """Of F+ - F_beta, and of the loss-augmented hinge, along random directions in W, b and A."""
+    x, y, params = word(length, seed=10 + length)
+    rng, h = np.random.default_rng(0), 1e-6
+    ways = jax.tree.map(lambda leaf: rng.normal(size=(8, *leaf.shape)), params)
+    points = jax.tree.map(lambda p, way: np.concatenate([p[None], p + h * way, p - h * way]), params, ways)
+    values, slopes = double(mapped(with_slopes, (0, None, None), name=name), points, x, y)
+    assert values[0] > 0.1, "the hinge is active here"
+    along = jax.tree.map(lambda slope, way: (slope[0] * way).reshape(8, -1).sum(axis=1), slopes, ways)
+    np.testing.assert_allclose((values[1:9] - values[9:]) / (2 * h), sum(jax.tree.leaves(along)), rtol=1e-6, atol=1e-7)

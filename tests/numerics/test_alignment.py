@@ -1,7 +1,7 @@
 """Latent alignments against brute force over all strings of symbols, counts, optax and finite differences."""
 
 import math
-from functools import cache, partial
+from functools import partial
 from itertools import groupby, product
 
 import jax
@@ -9,157 +9,131 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers.paths import energies_of_paths, energies_of_words, padded, paths, read, reduced, spelled
+from helpers.quick import double, mapped, quick
+from rapidfuzz.distance import Levenshtein
 from scipy import stats
-from scipy.special import logsumexp
 
-from ebmcli.metrics import sequence
 from ebmcli.numerics import alignment
+from ebmcli.numerics.alignment import Topology
 
 SHAPES = [(5, 4), (6, 3)]  # windows, symbols; strips of fewer windows are padded
-TOPOLOGIES = pytest.mark.parametrize("optional", [False, True], ids=["forced", "optional"])
+TOPOLOGIES = pytest.mark.parametrize("topology", [Topology.FORCED, Topology.OPTIONAL])
 KINDS = pytest.mark.parametrize("soft", [False, True], ids=["minimum", "sum"])
 LENGTH = 7  # of padded answers
 EACH = 4  # tables of a shape and number of windows
 
 
-def spelled(path, symbols, optional):
-    """The word of a path, or None where the topology does not allow it: read symbol by symbol."""
-    runs = [symbol for symbol, _ in groupby(path)]
-    word = tuple(symbol for symbol in runs if symbol != symbols - 1)
-    if not optional and runs != [part for letter in word for part in (letter, symbols - 1)]:
-        return None
-    return word if optional or word else None
+def instances(shape, topology):
+    """Tables [N, L, C] of float64 whose rows past the strip are rubbish, and windows [N]."""
+    windows = np.repeat(np.arange(1 if topology is Topology.OPTIONAL else 2, shape[0] + 1), EACH)
+    return np.random.default_rng(sum(shape)).normal(0, 2, (len(windows), *shape)), windows
 
 
-@cache
-def paths(windows, symbols, optional):
-    """{word: its paths [M, windows]}"""
-    found = {}
-    for path in product(range(symbols), repeat=windows):
-        word = spelled(path, symbols, optional)
-        if word is not None:
-            found.setdefault(word, []).append(path)
-    return {word: np.array(some) for word, some in found.items()}
+def over_words(function, **static):
+    """The function of each table, its windows and each word."""
+    return mapped(function, (0, 0, None), (None, None, 0), **static)
 
 
-def energies(table, optional):
-    """{word: the energies of its paths}, summed window by window."""
-    windows, symbols = table.shape
-    return {
-        word: sum(table[i, some[:, i]] for i in range(windows))
-        for word, some in paths(windows, symbols, optional).items()
-    }
+def every_word(shape, topology):
+    """All words that a full strip can hold, and their padded answers [W, T]."""
+    words = paths(*shape, topology).words
+    return words, np.stack([padded(word, LENGTH) for word in words])
 
 
-def padded(word, length=LENGTH):
-    return np.array([*word, *[-1] * (length - len(word))], np.int32)
+def both(table, windows, y, topology, soft):
+    """The energies of a word and of all words."""
+    of_word = alignment.word_energy(table, windows, y, topology, soft)
+    return of_word, alignment.all_words(table, windows, topology, soft)
 
 
-def reduced(values, soft):
-    return -logsumexp(-np.asarray(values)) if soft else np.min(values)
-
-
-def instances(shape, optional):
-    """(table of float64 whose rows past the strip are rubbish, windows)."""
-    rng = np.random.default_rng(sum(shape))
-    fewest = 1 if optional else 2
-    return [(rng.normal(0, 2, shape), windows) for windows in range(fewest, shape[0] + 1) for _ in range(EACH)]
-
-
-slope_of_word, slope_of_all = jax.grad(alignment.word_energy), jax.grad(alignment.all_words)
-
-
-@cache
-def compiled(function, **static):
-    return jax.jit(partial(function, **static))
-
-
-def double(function, *arguments, **static):
-    with jax.enable_x64(True):
-        return jax.tree.map(np.asarray, compiled(function, **static)(*arguments))
+def with_slopes(table, windows, y, topology, soft):
+    """The energies of a word and of all words, each with its slopes in the table."""
+    of_word = jax.value_and_grad(alignment.word_energy)(table, windows, y, topology, soft)
+    return of_word, jax.value_and_grad(alignment.all_words)(table, windows, topology, soft)
 
 
 @TOPOLOGIES
 @KINDS
 @pytest.mark.parametrize("shape", SHAPES)
-def test_energies_of_words_and_of_all_words(shape, optional, soft):
+def test_energies_of_words_and_of_all_words(shape, topology, soft):
     """One word: over its paths; all words: over all of them; what is no word of this strip is far and not feasible."""
-    at = {"optional": optional, "soft": soft}
-    for table, windows in instances(shape, optional):
-        known = energies(table[:windows], optional)
-        for word in paths(*shape, optional):
-            y, feasible = padded(word), word in known
-            assert double(alignment.feasible, windows, y, optional=optional) == feasible
-            found = double(alignment.word_energy, table, windows, y, **at)
-            if feasible:
-                np.testing.assert_allclose(found, reduced(known[word], soft), rtol=1e-12, atol=1e-12)
-            else:
-                assert found >= alignment.FAR / 2
-        every = np.concatenate(list(known.values()))
-        np.testing.assert_allclose(
-            double(alignment.all_words, table, windows, **at), reduced(every, soft), rtol=1e-12, atol=1e-12
-        )
+    (tables, windows), (words, y) = instances(shape, topology), every_word(shape, topology)
+    (of_word, _), (of_all, _) = double(over_words(with_slopes, topology=topology, soft=soft), tables, windows, y)
+    fits = mapped(alignment.feasible, (0, None), (None, 0), topology=topology)(windows, y)
+    for i, (table, count) in enumerate(zip(tables, windows, strict=True)):
+        known = energies_of_words(table[:count], topology, soft)
+        assert fits[i].tolist() == [word in known for word in words]
+        expected = np.array([known.get(word, np.inf) for word in words])
+        there = np.isfinite(expected)
+        np.testing.assert_allclose(of_word[i, there], expected[there], rtol=1e-12, atol=1e-12)
+        assert (of_word[i, ~there] >= alignment.FAR / 2).all()
+        every = reduced(energies_of_paths(table[:count], topology), soft)
+        np.testing.assert_allclose(of_all[i], np.full(len(words), every), rtol=1e-12, atol=1e-12)
+
+
+@quick
+def of_zeros(beta, windows, y):
+    """Energies at that temperature where every symbol costs nothing: of a word, of all words, of all with blanks."""
+    table = jnp.zeros((32, 27))
+    word, words = both(beta * table, windows, y, Topology.FORCED, True)
+    blanks = [alignment.all_words(table, windows, Topology.OPTIONAL, soft) for soft in (True, False)]
+    return word / beta, words / beta, alignment.all_words(table, windows, Topology.FORCED, False), *blanks
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize(("windows", "length"), [(2, 1), (5, 2), (8, 3), (11, 4), (29, 10)])
 def test_energies_of_zero_count_the_paths(windows, length, beta):
     """-(1/beta) log C(L-1, 2n-1) for a word, -(1/beta) log sum_n 26^n C(L-1, 2n-1) for all; the minima are 0."""
-    table, word = np.zeros((windows + 3, 27)), padded(range(length), 12)
     of_word = math.comb(windows - 1, 2 * length - 1)
     of_all = sum(26**n * math.comb(windows - 1, 2 * n - 1) for n in range(1, windows // 2 + 1))
-    at = {"optional": False, "soft": True}
-    found = double(alignment.word_energy, beta * table, windows, word, **at) / beta
-    np.testing.assert_allclose(found, -math.log(of_word) / beta, rtol=1e-12, atol=1e-12)
-    found = double(alignment.all_words, beta * table, windows, **at) / beta
-    np.testing.assert_allclose(found, -math.log(of_all) / beta, rtol=1e-12)
-    assert double(alignment.all_words, table, windows, optional=False, soft=False) == 0
-    blanks = double(alignment.all_words, table, windows, optional=True, soft=True)
+    word, words, lowest, blanks, lowest_blanks = double(of_zeros, beta, windows, padded(range(length), 12))
+    np.testing.assert_allclose(word, -math.log(of_word) / beta, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(words, -math.log(of_all) / beta, rtol=1e-12)
+    assert lowest == lowest_blanks == 0
     np.testing.assert_allclose(blanks, -windows * math.log(27), rtol=1e-12)
 
 
-def posteriors(some, energy, symbols, soft):
+def posteriors(symbols, energy, count, soft):
     """[L, C]: the share of each symbol in each window, over paths with these energies; of the best ones, if hard."""
-    share = (
-        np.exp(reduced(energy, True) - energy) if soft else (energy == energy.min()) / np.sum(energy == energy.min())
-    )
-    return np.array([[share[some[:, i] == c].sum() for c in range(symbols)] for i in range(some.shape[1])])
+    share = np.exp(energy.min() - energy) if soft else energy == energy.min()
+    share = share / share.sum()
+    return np.array([np.bincount(column, share, count) for column in symbols.T])
 
 
 @TOPOLOGIES
 @KINDS
 @pytest.mark.parametrize("shape", SHAPES[:1])
-def test_slopes_are_posteriors(shape, optional, soft):
+def test_slopes_are_posteriors(shape, topology, soft):
     """Of one word and of all words; exactly 0 past the strip; a word that is not feasible has finite ones."""
-    at, symbols = {"optional": optional, "soft": soft}, shape[1]
-
-    for table, windows in instances(shape, optional)[:: EACH - 1]:
-        known, by_word = energies(table[:windows], optional), paths(windows, symbols, optional)
-        for word in paths(*shape, optional):
-            slope = double(slope_of_word, table, windows, padded(word), **at)
-            assert np.isfinite(slope).all()
-            if word in known:
-                expected = posteriors(by_word[word], known[word], symbols, soft)
-                np.testing.assert_allclose(slope[:windows], expected, atol=1e-10)
-                assert (slope[windows:] == 0).all()
-        slope = double(slope_of_all, table, windows, **at)
-        every = np.concatenate(list(by_word.values())), np.concatenate(list(known.values()))
-        np.testing.assert_allclose(slope[:windows], posteriors(*every, symbols, soft), atol=1e-10)
-        assert (slope[windows:] == 0).all()
+    (tables, windows), (words, y) = instances(shape, topology), every_word(shape, topology)
+    (_, of_word), (_, of_all) = double(over_words(with_slopes, topology=topology, soft=soft), tables, windows, y)
+    assert np.isfinite(of_word).all()
+    for i in range(0, len(windows), EACH - 1):
+        table, count = tables[i], windows[i]
+        every, energy = paths(count, shape[1], topology), energies_of_paths(table[:count], topology)
+        for word in every.words:
+            mine = every.word == every.words.index(word)
+            expected = posteriors(every.symbols[mine], energy[mine], shape[1], soft)
+            np.testing.assert_allclose(of_word[i, words.index(word), :count], expected, atol=1e-10)
+            assert (of_word[i, words.index(word), count:] == 0).all()
+        np.testing.assert_allclose(of_all[i, 0, :count], posteriors(every.symbols, energy, shape[1], soft), atol=1e-10)
+        assert (of_all[i, :, count:] == 0).all()
+        assert (of_all[i] == of_all[i, 0]).all()
 
 
 @TOPOLOGIES
-def test_slopes_are_central_differences(optional):
-    table, y = np.random.default_rng(0).normal(0, 2, (9, 27)), padded([3, 3, 17])
-    towards = np.random.default_rng(1).normal(size=table.shape)
+def test_slopes_are_central_differences(topology):
+    table, y = np.random.default_rng(0).normal(0, 2, (9, 27)), padded([3, 3, 17], LENGTH)
+    towards, h = np.random.default_rng(1).normal(size=table.shape), 1e-5
 
-    def likelihood(table, windows, y, optional):
-        word = alignment.word_energy(table, windows, y, optional, True)
-        return word - alignment.all_words(table, windows, optional, True)
+    def likelihood(table):
+        word, words = both(table, 8, y, topology, True)
+        return word - words
 
-    slope = double(jax.grad(likelihood), table, 8, y, optional=optional)
-    ahead, behind = (double(likelihood, table + h * towards, 8, y, optional=optional) for h in (1e-5, -1e-5))
-    np.testing.assert_allclose((ahead - behind) / 2e-5, (slope * towards).sum(), rtol=1e-7)
+    tables = np.stack([table, table + h * towards, table - h * towards])
+    (_, ahead, behind), slope = double(quick(jax.vmap(jax.value_and_grad(likelihood))), tables)
+    np.testing.assert_allclose((ahead - behind) / (2 * h), (slope[0] * towards).sum(), rtol=1e-7)
 
 
 def test_the_optional_blank_is_ctc_as_optax_has_it():
@@ -175,31 +149,38 @@ def test_the_optional_blank_is_ctc_as_optax_has_it():
 
     def ours(logits):
         def one(table, windows, y):
-            word = alignment.word_energy(table, windows, y, True, True)
-            return word - alignment.all_words(table, windows, True, True)
+            word, words = both(table, windows, y, Topology.OPTIONAL, True)
+            return word - words
 
-        return jax.vmap(one)(-logits, jnp.asarray(windows), jnp.asarray(np.where(place[1], -1, labels)))
+        return jax.vmap(one)(-logits, windows, np.where(place[1], -1, labels))
 
-    with jax.enable_x64(True):
-        (value, slope), (known, expected) = (jax.jit(lambda x, of=of: jax.vjp(of, x))(logits) for of in (ours, theirs))
-        np.testing.assert_allclose(value, known, rtol=1e-9)
-        np.testing.assert_allclose(slope(np.ones(5))[0], expected(np.ones(5))[0], atol=1e-9)
+    def pulled(of, logits):
+        value, pull = jax.vjp(of, logits)
+        return value, pull(np.ones(5))[0]
+
+    value, slope = double(quick(partial(pulled, ours)), logits)
+    with jax.numpy_rank_promotion("allow"):  # of optax
+        known, expected = double(quick(partial(pulled, theirs)), logits)
+    np.testing.assert_allclose(value, known, rtol=1e-9)
+    np.testing.assert_allclose(slope, expected, atol=1e-9)
 
 
 @TOPOLOGIES
 @pytest.mark.parametrize("shape", SHAPES[1:])
-def test_best_path(shape, optional):
+def test_best_path(shape, topology):
     """It spells the word, has its lowest energy, and ends where the strip ends."""
-    for table, windows in instances(shape, optional):
-        for word, energy in energies(table[:windows], optional).items():
-            path = double(alignment.best_path, table, windows, padded(word), optional=optional)
-            assert (path[windows:] == -1).all()
-            symbols = np.where(path % 2 == 0, shape[1] - 1, padded(word)[np.maximum(path, 0) // 2])[:windows]
-            assert spelled(symbols, shape[1], optional) == word
-            np.testing.assert_allclose(table[np.arange(windows), symbols].sum(), energy.min(), rtol=1e-12)
+    (tables, windows), (words, y) = instances(shape, topology), every_word(shape, topology)
+    best = over_words(alignment.best_path, topology=topology)
+    for table, count, found in zip(tables, windows, double(best, tables, windows, y), strict=True):
+        assert (found[:, count:] == -1).all()
+        for word, energy in energies_of_words(table[:count], topology, False).items():
+            path = found[words.index(word), :count]
+            symbols = np.where(path % 2 == 0, shape[1] - 1, padded(word, LENGTH)[np.maximum(path, 0) // 2])
+            assert spelled(symbols, shape[1], topology) == word
+            np.testing.assert_allclose(table[np.arange(count), symbols].sum(), energy, rtol=1e-12)
 
 
-def test_edit_distances_are_those_of_the_library():
+def test_edit_distances_are_those_of_rapidfuzz():
     """Words of any two lengths, the empty one among them, padded to any two widths."""
     rng = np.random.default_rng(3)
     longest = 7
@@ -207,66 +188,75 @@ def test_edit_distances_are_those_of_the_library():
         np.arange(longest) < rng.integers(0, longest + 1, (300, 1)), rng.integers(0, 3, (300, longest)), -1
     )
     one, other = words[:150], words[150:]
-    found = jax.vmap(alignment.edit_distance)(one, np.pad(other, ((0, 0), (0, 2)), constant_values=-1))
-    np.testing.assert_array_equal(found, sequence.edit_distances(one, other))
-    assert {0, 1, 2} < set(np.asarray(found))
+    found = mapped(alignment.edit_distance, (0, 0))(one, np.pad(other, ((0, 0), (0, 2)), constant_values=-1))
+    expected = [Levenshtein.distance(read(a), read(b)) for a, b in zip(one, other, strict=True)]
+    np.testing.assert_array_equal(found, expected)
+    assert {0, 1, 2} < set(expected)
 
 
 @TOPOLOGIES
 @pytest.mark.parametrize("integers", [False, True], ids=["distinct", "ties"])
 @pytest.mark.parametrize("shape", SHAPES[1:])
-def test_best_words_are_the_lowest_of_all_and_different(shape, optional, integers):
+def test_best_words_are_the_lowest_of_all_and_different(shape, topology, integers):
     """As many as there are, in order; the second best path usually spells the same word and must not count."""
-    for table, windows in instances(shape, optional):
-        table = np.round(table) if integers else table
-        known = {word: energy.min() for word, energy in energies(table[:windows], optional).items()}
-        for count in (1, 6):
-            at = {"optional": optional, "count": count, "length": LENGTH}
-            words, found = double(alignment.best_words, table, windows, **at)
+    tables, windows = instances(shape, topology)
+    tables = np.round(tables) if integers else tables
+    for count in (1, 6):
+        best = mapped(alignment.best_words, (0, 0), topology=topology, count=count, length=LENGTH)
+        for table, end, words, found in zip(tables, windows, *double(best, tables, windows), strict=True):
+            known = energies_of_words(table[:end], topology, False)
             there = min(count, len(known))
             expected = sorted(known.values())[:there]
             np.testing.assert_allclose(found[:there], expected, rtol=1e-9, atol=1e-9)
             assert (found[there:] >= alignment.FAR / 2).all()
             assert (words[there:] == -1).all()
-            read = [tuple(word[word >= 0]) for word in words[:there]]
-            assert len(set(read)) == there
-            np.testing.assert_allclose([known[word] for word in read], expected, rtol=1e-9, atol=1e-9)
+            spelt = [read(word) for word in words[:there]]
+            assert len(set(spelt)) == there
+            np.testing.assert_allclose([known[word] for word in spelt], expected, rtol=1e-9, atol=1e-9)
 
 
 @TOPOLOGIES
 @pytest.mark.parametrize("shape", SHAPES[1:])
-def test_best_different_words(shape, optional):
+def test_best_different_words(shape, topology):
     """Of all words but y the lowest; y itself where there are no more; be y the best, any, or no word of the strip."""
-    for table, windows in instances(shape, optional)[::2]:
-        known = {word: energy.min() for word, energy in energies(table[:windows], optional).items()}
-        for y in [min(known, key=known.get), next(iter(known)), (0,) * LENGTH]:
-            words = double(alignment.best_words, table, windows, optional=optional, count=4, length=LENGTH)
-            found = double(alignment.others, *words, padded(y))
-            assert found.shape == (3, LENGTH)
-            rest = sorted(energy for word, energy in known.items() if word != y)[:3]
-            read = [tuple(word[word >= 0]) for word in found]
-            np.testing.assert_allclose([known[word] for word in read[: len(rest)]], rest, rtol=1e-9)
-            assert all(word == y for word in read[len(rest) :])
+    tables, windows = instances(shape, topology)
+    every = [energies_of_words(table[:end], topology, False) for table, end in zip(tables, windows, strict=True)]
+    chosen = [[min(known, key=known.get), next(iter(known)), (0,) * LENGTH] for known in every]
+
+    def lowest(table, windows, y):
+        words = alignment.best_words(table, windows, topology, count=4, length=LENGTH)
+        return jax.vmap(partial(alignment.others, *words))(y)
+
+    y = np.array([[padded(word, LENGTH) for word in some] for some in chosen])
+    others = double(mapped(lowest, (0, 0, 0)), tables, windows, y)
+    assert others.shape == (len(tables), 3, 3, LENGTH)
+    for known, some, found_of_each in zip(every, chosen, others, strict=True):
+        for word, found in zip(some, found_of_each, strict=True):
+            rest = sorted(energy for other, energy in known.items() if other != word)[:3]
+            spelt = [read(other) for other in found]
+            np.testing.assert_allclose([known[other] for other in spelt[: len(rest)]], rest, rtol=1e-9)
+            assert all(other == word for other in spelt[len(rest) :])
 
 
 def test_words_longer_than_the_answers_are_left_out():
     table = np.random.default_rng(3).normal(0, 2, (6, 3))
-    known = {word: e.min() for word, e in energies(table, True).items() if len(word) <= 2}
-    words, found = double(alignment.best_words, table, 6, optional=True, count=5, length=2)
+    known = {word: e for word, e in energies_of_words(table, Topology.OPTIONAL, False).items() if len(word) <= 2}
+    best = quick(partial(alignment.best_words, topology=Topology.OPTIONAL, count=5, length=2))
+    words, found = double(best, table, 6)
     assert words.shape == (5, 2)
     np.testing.assert_allclose(found, sorted(known.values())[:5], rtol=1e-9)
 
 
 @TOPOLOGIES
-@pytest.mark.parametrize(("shape", "windows"), [((5, 3), 5), ((6, 3), 4)])
-def test_samples_have_the_probabilities_of_the_words(shape, windows, optional):
+@pytest.mark.parametrize(("shape", "windows"), [((6, 3), 6), ((6, 3), 4)])
+def test_samples_have_the_probabilities_of_the_words(shape, windows, topology):
     """exp(-F(y)) / sum over all: frequencies of 20,000 draws, by chi-square."""
     table, draws = np.random.default_rng(5).normal(0, 1, shape), 20_000
-    known = {word: np.exp(-reduced(e, True)) for word, e in energies(table[:windows], optional).items()}
-    at = {"optional": optional, "count": draws, "length": LENGTH}
-    drawn = np.asarray(compiled(alignment.sample, **at)(jax.random.key(0), np.float32(table), windows))
-    read, counts = np.unique(drawn, axis=0, return_counts=True)
-    found = {tuple(word[word >= 0]): count for word, count in zip(read, counts, strict=True)}
+    known = {word: np.exp(-e) for word, e in energies_of_words(table[:windows], topology, True).items()}
+    sample = mapped(alignment.sample, topology=topology, count=draws, length=LENGTH)
+    drawn = np.asarray(sample(jax.random.key(0), np.float32(table), windows))
+    words, counts = np.unique(drawn, axis=0, return_counts=True)
+    found = {read(word): count for word, count in zip(words, counts, strict=True)}
     assert set(found) <= set(known), "only words of this strip"
     share = np.array(list(known.values())) / sum(known.values())
     count = np.array([found.get(word, 0) for word in known])
@@ -278,21 +268,21 @@ def test_samples_have_the_probabilities_of_the_words(shape, windows, optional):
 
 @TOPOLOGIES
 @KINDS
-def test_extreme_tables_stay_finite(optional, soft):
+def test_extreme_tables_stay_finite(topology, soft):
     """Energies of +-1e4 in float32, feasible or not: finite values and slopes."""
     table = np.float32(1e4 * np.sign(np.random.default_rng(7).normal(size=(9, 27))))
-    of_word, of_all = (
-        jax.jit(jax.value_and_grad(partial(function, optional=optional, soft=soft)))
-        for function in (alignment.word_energy, alignment.all_words)
-    )
-    for windows, word in [(9, (1, 1, 2)), (5, (1, 1, 2)), (2, ()), (9, (1, 2, 3, 4, 5, 6, 7))]:
-        for found in (of_word(table, windows, padded(word)), of_all(table, windows)):
-            assert all(np.isfinite(leaf).all() for leaf in found)
+
+    cases = [(9, (1, 1, 2)), (5, (1, 1, 2)), (2, ()), (9, (1, 2, 3, 4, 5, 6, 7))]
+    windows, y = (np.array(leaf) for leaf in zip(*[(end, padded(word, LENGTH)) for end, word in cases], strict=True))
+    program = mapped(with_slopes, (None, 0, 0), topology=topology, soft=soft)
+    for leaf in jax.tree.leaves(program(table, windows, y)):
+        assert leaf.dtype == np.float32
+        assert np.isfinite(leaf).all()
 
 
 def test_collapse_is_the_word_of_a_path():
     every = np.array(list(product(range(3), repeat=5)))
-    words = jax.vmap(lambda path: alignment.collapse(path, 5, 3, 6))(every)
-    for path, word in zip(every, np.asarray(words), strict=True):
+    collapse = mapped(alignment.collapse, (0, None), symbols=3, length=6)
+    for path, word, cut in zip(every, *(np.asarray(collapse(every, windows)) for windows in (5, 2)), strict=True):
         assert tuple(word) == tuple(padded([s for s, _ in groupby(path) if s != 2], 6))
-    assert tuple(alignment.collapse(jnp.array([0, 2, 1, 1]), 2, 3, 3)) == (0, -1, -1), "windows past the strip"
+        assert tuple(cut) == tuple(padded([s for s, _ in groupby(path[:2]) if s != 2], 6)), "windows past the strip"

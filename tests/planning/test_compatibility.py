@@ -3,18 +3,16 @@
 from pathlib import Path
 
 import pytest
+from helpers.cells import cell_of, plan_of
 
 from ebmcli.core.registry import units
-from ebmcli.planning import config, plan
-from ebmcli.planning.compatibility import judge
 
-POINTS = Path(__file__).with_name("points.csv")
-TASKS = [f"{name}:{POINTS}" if unit.file else name for name, unit in units("task").items()]
+POINTS = Path(__file__).parents[1] / "tasks" / "points.csv"
+TASKS = [f"{name}:{POINTS}" if unit.traits.file else name for name, unit in units("task").items()]
 
 
 def judgement(task, loss, sampler, **settings):
-    (cell,), _ = config.cells(config.grid({"task": task, "loss": loss, "sampler": sampler}, settings))
-    return judge(cell)
+    return cell_of(task=task, loss=loss, sampler=sampler, **settings).judgement
 
 
 # (task, loss, sampler): run, warn or refuse, and a word of the reason.
@@ -143,8 +141,23 @@ def test_a_distance_margin_that_the_negatives_do_not_look_at_is_warned_of():
 
 
 def test_an_energy_that_cannot_score_the_answers_is_refused():
-    (cell,), _ = config.cells(config.grid({"task": "moons", "loss": "hinge", "energy": "linear-chain"}, {}))
-    assert judge(cell).verdict == "refuse"
+    found = cell_of(task="moons", loss="hinge", energy="linear-chain").judgement
+    assert (found.verdict, "does not score points" in found.reason) == ("refuse", True)
+
+
+@pytest.mark.parametrize(
+    ("task", "energy", "reason"),
+    [
+        ("letters", "mlp", "mlp does not score label sequences, the answers of letters"),
+        ("letters", "trellis", "trellis scores strips, the questions of letters are words"),
+        ("words", "linear-chain", "linear-chain scores words, the questions of words are strips"),
+        ("handwriting", "conv-chain", "conv-chain scores words, the questions of handwriting are strips"),
+        ("classes", "linear-chain", "linear-chain does not score labels, the answers of classes"),
+        ("moons", "two-branch", "two-branch compares an answer with a question x: moons has none"),
+    ],
+)
+def test_an_energy_is_refused_answers_and_questions_that_it_cannot_read(task, energy, reason):
+    assert cell_of(task=task, loss="hinge", energy=energy).judgement == ("refuse", reason)
 
 
 def test_a_fold_that_a_protocol_does_not_have_is_refused():
@@ -154,12 +167,11 @@ def test_a_fold_that_a_protocol_does_not_have_is_refused():
 
 
 def test_no_pair_of_the_registry_falls_through():
-    grid = config.grid({"task": "all", "loss": "all", "sampler": "all"}, {})
-    planned = plan.plan(grid)
-    assert len(planned.cells) == len([unit for unit in units("task").values() if not unit.file]) * len(
-        units("loss")
-    ) * len(units("sampler"))
-    assert all(cell.judgement.reason for cell in planned.cells if cell.judgement.verdict != "run")
+    found = plan_of(task="all", loss="all", sampler="all").cells
+    tasks = [unit for unit in units("task").values() if not unit.traits.file]
+    assert len(found) == len(tasks) * len(units("loss")) * len(units("sampler"))
+    assert all(cell.judgement.reason for cell in found if cell.judgement.verdict != "run")
+    assert {cell.judgement.reason for cell in found if cell.judgement.verdict == "run"} == {""}
 
 
 @pytest.mark.parametrize(("head", "verdict"), [("free", "refuse"), ("softplus", "run"), ("square", "run")])
@@ -182,14 +194,9 @@ def test_without_its_penalty_only_samples_of_the_model_bound_ml(sampler, verdict
 
 @pytest.mark.parametrize("energy", ["regressor", "two-branch"])
 def test_an_energy_that_compares_question_and_answer_needs_a_question(energy):
-    cells = [config.cells(config.grid({"task": t, "loss": "hinge", "energy": energy}, {}))[0][0] for t in TASKS]
-    verdicts = {cell["task"]: judge(cell).verdict for cell in cells}
-    assert {task for task, verdict in verdicts.items() if verdict == "run"} == {
-        "parabola",
-        "ellipse",
-        "spiral",
-        "classes",
-    }
+    verdicts = {task: cell_of(task=task, loss="hinge", energy=energy).judgement.verdict for task in TASKS}
+    conditional = {"parabola", "ellipse", "spiral", "classes"}
+    assert {task for task, verdict in verdicts.items() if verdict == "run"} == conditional
 
 
 SCORES = {"score-matching", "sliced-score-matching", "denoising-score-matching", "denoising", "energy-discrepancy"}
@@ -208,38 +215,5 @@ BY_DEFAULT = {
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("loss", units("loss"))
 def test_what_a_loss_does_on_a_task_by_default(task, loss):
-    (cell,), _ = config.cells(config.grid({"task": task, "loss": loss}, {}))
-    assert judge(cell).verdict == BY_DEFAULT[task.partition(":")[0]].get(loss, "run")
-
-
-def test_losses_share_programs_and_hyperparameters_do_not_split_them():
-    planned = plan.plan(config.grid({"loss": "all", "seed": "0..4"}, {"lr": "0.1,0.2,0.3", "margin": "1,2"}))
-    names = [program.sampler.name for program, _ in plan.programs(planned.runs)]
-    # none: the energy loss, the losses of a view, the reconstruction; langevin: the free head and the softplus one.
-    assert sorted(names) == ["gaussian", "langevin", "langevin", "none", "none", "none", "pcd", "quadrature", "uniform"]
-    letters = plan.plan(config.grid({"task": "letters", "loss": "all"}, {"fold": "0..9"}))
-    names = [program.sampler.name for program, _ in plan.programs(letters.runs)]
-    # exhaustive for each need; loss-augmented, and most-offending, with the free head and with the softplus one.
-    twice = ["exhaustive", "loss-augmented", "most-offending"]
-    assert sorted(names) == sorted(["none", "exact", "n-best", "uniform", *twice, *twice])
-
-
-def test_a_grid_of_everything_has_a_program_for_each_sampler_and_group_of_needs():
-    planned = plan.plan(config.grid({"loss": "all", "sampler": "all", "seed": "0..1"}, {"steps": 200}))
-    groups = {
-        (
-            cell.config["sampler"],
-            cell.config["energy"],
-            cell.config.get("head"),
-            "view" in units("loss")[cell.config["loss"]].needs,
-        )
-        for cell in planned.runs
-    }
-    assert len(plan.programs(planned.runs)) == len(groups)
-
-
-def test_a_program_does_not_depend_on_the_other_cells():
-    alone = plan.plan(config.grid({"loss": "hinge"}, {})).runs[0]
-    many = plan.plan(config.grid({"loss": "all", "sampler": "all", "seed": "0..3"}, {})).runs
-    same = next(cell for cell in many if cell.id == alone.id)
-    assert plan.program_of(alone.config) == plan.program_of(same.config)
+    found = cell_of(task=task, loss=loss).judgement
+    assert found.verdict == BY_DEFAULT[task.partition(":")[0]].get(loss, "run")

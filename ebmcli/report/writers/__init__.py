@@ -52,9 +52,9 @@ def formats() -> dict[str, Format]:
 def format_of(name: str) -> Format:
     """The format of that name or alias. Raises UsageError."""
     known = formats()
-    for one in known.values():
-        if name in (one.name, *one.aliases):
-            return one
+    for writer in known.values():
+        if name in (writer.name, *writer.aliases):
+            return writer
     raise unknown("format", name, known)
 
 

@@ -16,9 +16,16 @@ def csv(report: Report, link: Link) -> str:
         done = row.done
         line = {**row.key.as_settings(), "runs": len(row.members), "n": len(done), "status": rows.states(row.members)}
         line["verdict"] = rows.verdicts(row.members).replace("–", "")
-        for name in dict.fromkeys(name for one in done for name, value in one.items() if not isinstance(value, str)):
-            found = report.wanted.average([one.get(name) for one in done])
-            line |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high, f"{name}_n": found.n}
+        for name in dict.fromkeys(
+            name for metrics in done for name, value in metrics.items() if not isinstance(value, str)
+        ):
+            estimate = report.wanted.average([metrics.get(name) for metrics in done])
+            line |= {
+                name: estimate.mean,
+                f"{name}_low": estimate.low,
+                f"{name}_high": estimate.high,
+                f"{name}_n": estimate.n,
+            }
         line["run_ids"] = " ".join(member.id for member in row.members)
         lines.append(line)
     heads = list(dict.fromkeys(name for line in lines for name in line if name != "run_ids"))

@@ -67,8 +67,10 @@ def _block(block: Block) -> str:
             image = f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
             return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
         case Formulas(lines):
-            told = "".join(f"<dt>{escape(name)}</dt><dd><code>{escape(formula)}</code></dd>" for name, formula in lines)
-            return f"<dl>{told}</dl>"
+            items = "".join(
+                f"<dt>{escape(name)}</dt><dd><code>{escape(formula)}</code></dd>" for name, formula in lines
+            )
+            return f"<dl>{items}</dl>"
 
 
 def _prose(text: str) -> str:

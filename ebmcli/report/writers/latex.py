@@ -41,8 +41,8 @@ def _block(block: Block, task: str, link: Link) -> str:
         case Heading(level, text):
             return f"\\{LEVELS[level]}*{{{escape(text)}}}"
         case Text(text, warning):
-            told = "".join(rf"\texttt{{{escape(p)}}}" if n % 2 else escape(p) for n, p in enumerate(text.split("`")))
-            return f"\\textbf{{{told}}}" if warning else told
+            escaped = "".join(rf"\texttt{{{escape(p)}}}" if n % 2 else escape(p) for n, p in enumerate(text.split("`")))
+            return f"\\textbf{{{escaped}}}" if warning else escaped
         case Items(lines):
             return _listed("itemize", [f"\\item {escape(line)}" for line in lines])
         case Command(label, line):
@@ -72,14 +72,14 @@ def _pieces(table: Table) -> list[list[int]]:
     lines = [table.columns, *table.rows]
     widths = [min(LONG, max(len(str(line[place])) for line in lines)) + 2 for place in range(len(table.columns))]
     lead = list(range(2 if table.columns[1:2] == ["negatives"] else 1))
-    found, taken = [list(lead)], sum(widths[: len(lead)])
+    pieces, taken = [list(lead)], sum(widths[: len(lead)])
     for place in range(len(lead), len(widths)):
-        if taken + widths[place] > LETTERS and len(found[-1]) > len(lead):
-            found.append(list(lead))
+        if taken + widths[place] > LETTERS and len(pieces[-1]) > len(lead):
+            pieces.append(list(lead))
             taken = sum(widths[: len(lead)])
-        found[-1].append(place)
+        pieces[-1].append(place)
         taken += widths[place]
-    return found
+    return pieces
 
 
 def _tabular(table: Table, places: Sequence[int]) -> str:
@@ -115,5 +115,7 @@ def _cell(cell: Cell) -> str:
 def escape(text: str) -> str:
     """Text that LaTeX sets as it is; what its standard fonts lack becomes a question mark."""
     plain = " ".join(text.split())
-    told = "".join(SPECIAL.get(one) or (one if one.isascii() and one.isprintable() else "?") for one in plain)
-    return re.sub(r"(?<![\w}])-(?=\d)", r"\\ensuremath{-}", told)
+    escaped = "".join(
+        SPECIAL.get(letter) or (letter if letter.isascii() and letter.isprintable() else "?") for letter in plain
+    )
+    return re.sub(r"(?<![\w}])-(?=\d)", r"\\ensuremath{-}", escaped)

@@ -36,10 +36,10 @@ def _block(block: Block, link: Link) -> str:
             return "\n".join(f"- {escape(name)}: {code(formula)}" for name, formula in lines)
 
 
-def table(shown: Table) -> str:
+def table(content: Table) -> str:
     """A pipe table; the best figures are bold."""
-    lines = [shown.columns, ["---"] * len(shown.columns), *([_cell(cell) for cell in row] for row in shown.rows)]
-    lines[0] = [escape(column) for column in shown.columns]
+    lines = [content.columns, ["---"] * len(content.columns), *([_cell(cell) for cell in row] for row in content.rows)]
+    lines[0] = [escape(column) for column in content.columns]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
