@@ -21,7 +21,17 @@ from ebmcli.storage import store
 from ebmcli.storage.records import Listed, Manifest, Record
 
 RUNS, SEEDS, CALLS = 1_000, 5, 5
-NAMES = ("kl", "kl_beta_star", "nll", "nll_beta_star", "tv", "spurious_mass", "mse_log_density", "auroc", "gap_growth")
+NAMES: tuple[str, ...] = (
+    "kl",
+    "kl_beta_star",
+    "nll",
+    "nll_beta_star",
+    "tv",
+    "spurious_mass",
+    "mse_log_density",
+    "auroc",
+    "gap_growth",
+)
 NAMES += tuple(f"{kind}_q{at}" for kind in ("gap", "train_gap") for at in ("01", "10", "50", "90"))
 NAMES += ("violation_rate", "active_share", "train_loss", "energy_level", "energy_spread", "energy_evaluations")
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ours import EBM
-from report import made_up
+from report import make_up
 
 
 def command(*arguments: str) -> float:
@@ -60,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        made_up(root / "many")
+        make_up(root / "many")
         waits: dict[str, Callable[[], float]] = {
             "ebm --help": lambda: command("--help"),
             "ebm list losses": lambda: command("list", "losses"),

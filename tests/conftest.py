@@ -1,4 +1,5 @@
 """What all tests share: two devices, one cache of compiled programs that is kept between sessions, a finished sweep."""
+# ruff: noqa: E402 (jax reads the environment when it is imported)
 
 import os
 import shutil
@@ -32,8 +33,9 @@ def shared_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(shared_folder):
     """A folder with the finished sweep `x` in its results: trained once a session, to be read only."""
-    from ebmcli.storage.atomic import hold_lock
     from helpers.shell import train_sweep
+
+    from ebmcli.storage.atomic import hold_lock
 
     folder = shared_folder / "finished"
     with hold_lock(shared_folder / "finished.lock"):

@@ -4,6 +4,7 @@ import re
 import shlex
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -89,7 +90,7 @@ def sweep(file: File = None, dry_run: DryRun = False, **said: Any) -> None:
     request = Request(said)
     grid = request.grid.over(experiment_file.load(file)) if file else request.grid
     plan = resolve(grid, request.yes)
-    folder = _named_folder(request) or request.results / (file.stem if file else f"sweep-{plan.digest}")
+    folder = _named_folder(request) or (request.results / file.stem if file else _folder_of(plan, request.results))
     if dry_run:
         _show_plan(plan, folder, request)
         raise typer.Exit(ExitCode.OK)
@@ -134,6 +135,17 @@ def _named_folder(request: Request) -> Path | None:
             f"--name {request.name!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
         )
     return request.results / request.name
+
+
+def _folder_of(plan: Plan, root: Path) -> Path:
+    """The folder of a sweep that nobody named: one with these very cells, in whatever order, or else a new one."""
+    usual, ids = root / f"sweep-{plan.digest}", {cell.id for cell in plan.cells}
+    for folder in [] if usual.exists() else store.sweeps(root):
+        with suppress(store.Damaged):
+            listing = store.manifest(folder)
+            if folder.name.startswith("sweep-") and listing and {cell.id for cell in listing.cells} == ids:
+                return folder
+    return usual
 
 
 def _new_folder(root: Path, name: str) -> Path:

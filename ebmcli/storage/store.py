@@ -202,10 +202,10 @@ def manifest(sweep: Path) -> Manifest | None:
     if not path.exists():
         return None
     content = read(path) or {}
-    content_read = Manifest.from_json(content) if _intact(content) else None
-    if content_read is None:
+    listing = Manifest.from_json(content) if _intact(content) else None
+    if listing is None:
         raise Damaged(f"{path} is damaged: the command that made this sweep writes it anew and keeps its runs")
-    return content_read
+    return listing
 
 
 def save_manifest(sweep: Path, content: Manifest) -> None:

@@ -95,6 +95,16 @@ def test_sweep_of_a_file_dry_and_then_twice(of_a_file):
     assert "## Refused" in out
 
 
+def test_an_unnamed_sweep_is_found_again_in_whatever_order_its_cells_are_said(tmp_path):
+    """As by an older version, which listed the losses in another order."""
+    small = ["--sampler", "uniform", "--steps", "5", "--set", "hidden=4", "--set", "layers=1", "--no-pictures"]
+    run_here(tmp_path, "sweep", "--loss", "log,hinge", *small)
+    _, err = run_here(tmp_path, "sweep", "--loss", "hinge,log", *small)
+    assert "2 of 2 runs are already" in err
+    run_here(tmp_path, "sweep", "--loss", "hinge", *small)
+    assert len(list((tmp_path / "results").iterdir())) == 2
+
+
 def test_reports_are_the_same_twice_and_go_to_files(first):
     folder, _ = first
     (text, _), (again, _) = (run_here(folder, "report", "first") for _ in range(2))
