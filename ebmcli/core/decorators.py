@@ -285,8 +285,10 @@ def _registered(
         if not formula:
             raise UsageError(f"{kind} {name} has no docstring: its first line is the formula that users read")
         declared = traits(f"{kind} {name}")
+        parameters = parameters_of(function)
         try:
-            parameters = parameters_of(function)
+            for parameter in parameters.values():
+                parameter.check()
         except UsageError as error:
             raise UsageError(f"{kind} {name}: {error}") from None
         unit = Unit(kind, name, function, formula, reference, parameters, declared, version)

@@ -84,6 +84,16 @@ class Parameter:
         highest = [mark.le for mark in self._marks if isinstance(mark, Le)]
         return (lowest[0] if lowest else -math.inf), (highest[0] if highest else math.inf)  # type: ignore[return-value]
 
+    def check(self) -> None:
+        """Raise UsageError where it has no type, or a default that its annotation forbids."""
+        if self.type not in (float, int, str):
+            none = self.annotation is inspect.Parameter.empty
+            raise UsageError(
+                f"{self.name}: its annotation must be float, int, str or a Literal of names, or an Annotated one of "
+                f"them such as ebmcli.plugin.Positive; found {'none' if none else self.annotation}"
+            )
+        self.validate(self.default)
+
     def validate(self, value: Any) -> Any:
         """The value, if it is of the right type and in the range; raises UsageError otherwise."""
         fault = self._fault(value)
@@ -111,27 +121,12 @@ def _either(choices: Iterable[str]) -> str:
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
-    """The hyperparameters of a function: its arguments that have a default.
-
-    Raises UsageError for one without a type, or whose default its annotation forbids.
-    """
-    parameters = {
+    """The hyperparameters of a function: its arguments that have a default."""
+    return {
         argument.name: Parameter(argument.name, argument.default, argument.annotation)
         for argument in inspect.signature(function, eval_str=True).parameters.values()
         if argument.default is not inspect.Parameter.empty
     }
-    for parameter in parameters.values():
-        if parameter.type not in (float, int, str):
-            raise UsageError(
-                f"{parameter.name}: its annotation must be float, int, str or a Literal of names, or an Annotated one "
-                f"of them such as ebmcli.plugin.Positive; found {_spelled(parameter.annotation)}"
-            )
-        parameter.validate(parameter.default)
-    return parameters
-
-
-def _spelled(annotation: Any) -> str:
-    return "none" if annotation is inspect.Parameter.empty else getattr(annotation, "__name__", str(annotation))
 
 
 def arguments_for(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:

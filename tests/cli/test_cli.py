@@ -162,7 +162,6 @@ RUN = ["run", "--loss", "hinge"]
         ([*RUN, "--executor", "local", "--job", "a=1", "--name", "x"], ["--job", "--executor slurm"]),
         ([*RUN, "--executor", "slurm", "--job", "a"], ["--job 'a'", "NAME=VALUE"]),
         ([*RUN, "--executor", "slurm", "--job", "a=", "--name", "x"], ["--job 'a='", "NAME=VALUE"]),
-        ([*RUN, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:1"], ["no Dask scheduler answers there"]),
         ([*RUN, "--timeout", "0"], ["--timeout"]),
         ([*RUN, "--devices", "0"], ["--devices"]),
         (["run", "--repeat", "nobody"], ["nobody"]),

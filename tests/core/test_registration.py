@@ -373,7 +373,7 @@ def none_of_the_choices(e, head: Literal["free", "square"] = "cube"):
     ("function", "told"),
     [
         (plain, "must be float, int, str or a Literal of names, or .*; found none"),
-        (a_list, "found list"),
+        (a_list, "found .*list"),
         (text_for_a_number, "scale: must be a number, found '1'"),
         (below_its_range, "scale: must be at least"),
         (none_of_the_choices, "head: must be 'free' or 'square', found 'cube'"),

@@ -137,9 +137,16 @@ def test_a_sweep_of_jobs_that_is_stopped_is_interrupted(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("sbatch") is not None, reason="there is a SLURM here")
-def test_no_slurm_is_a_sentence(tmp_path):
-    with pytest.raises(UsageError, match="--executor slurm"):
-        slurm()(prepared(tmp_path / "x"))
+def test_no_slurm_is_a_sentence():
+    with pytest.raises(UsageError, match="--executor slurm: no sbatch here"):
+        slurm()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_is_a_sentence_that_leaves_nothing_behind(tmp_path):
+    _, err = ebm(tmp_path, "run", "--loss", "hinge", "--executor", "dask", "--scheduler", "tcp://127.0.0.1:1", code=2)
+    assert "--scheduler tcp://127.0.0.1:1: no Dask scheduler answers there" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slurm
