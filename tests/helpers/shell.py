@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
+import submitit  # noqa: F401 (it closes the handlers of logs when it is imported: before a stream is redirected)
+
 from ebmcli.cli import app
 from ebmcli.execution import launch
 from ebmcli.execution.executors import executor
