@@ -231,9 +231,9 @@ class Request:
     @property
     def options(self) -> RunOptions:
         """The options that hold for all runs of a command."""
-        said = self.said
-        kept = said["compile_cache"], said["pictures"]
-        return RunOptions(said["devices"], *kept, said["timeout"], said["fail_fast"])
+        flags = self.said
+        kept = flags["compile_cache"], flags["pictures"]
+        return RunOptions(flags["devices"], *kept, flags["timeout"], flags["fail_fast"])
 
     def trainer(self) -> Trainer:
         """The executor's function that trains the runs. Raises UsageError."""

@@ -53,25 +53,25 @@ def cells(grid: Grid, limit: int | None = None) -> tuple[list[Cell], int]:
     Raises UsageError above the limit, or where a setting is a hyperparameter of no run.
     """
     choices = list(_choices(grid))
-    total = sum(len(one.seeds) * len(one.configs) for one in _resolved(grid, choices))
+    total = sum(len(group.seeds) * len(group.configs) for group in _resolved(grid, choices))
     if limit and total > limit:
         raise UsageError(
             f"the grid has {total:,} runs, at {USUAL} seconds each {total * USUAL / 3600:,.0f} hours on a core; "
             f"more than {limit:,} runs are not begun without --yes"
         )
-    found: dict[str, Cell] = {}
-    for one in _resolved(grid, choices):
-        for seed, config in itertools.product(one.seeds, one.configs):
-            made = cell(one.units, {**one.names, "seed": seed, **config}, one.origins)
-            found[made.id] = made
-    _check_use(grid, list(found.values()))
-    return list(found.values()), total - len(found)
+    by_id: dict[str, Cell] = {}
+    for group in _resolved(grid, choices):
+        for seed, config in itertools.product(group.seeds, group.configs):
+            resolved = cell(group.units, {**group.names, "seed": seed, **config}, group.origins)
+            by_id[resolved.id] = resolved
+    _check_use(grid, list(by_id.values()))
+    return list(by_id.values()), total - len(by_id)
 
 
-def _check_use(grid: Grid, found: Sequence[Cell]) -> None:
+def _check_use(grid: Grid, resolved: Sequence[Cell]) -> None:
     """Raise UsageError where a setting of the grid is a hyperparameter of none of its cells."""
     # A distance matters only to a loss that has a margin.
-    used = {name for one in found for name in one.config if name != "margin_distance" or "margin" in one.config}
+    used = {name for cell in resolved for name in cell.config if name != "margin_distance" or "margin" in cell.config}
     for name in grid.settings:
         if name not in used:
             owners = [
@@ -100,14 +100,14 @@ def _choices(grid: Grid) -> Iterator[_Choice]:
         task, loss = find("task", task_name), find("loss", loss_name)
         samplers = _special(grid, "samplers", loss, task) or grid.axes.get("sampler", Given([DEFAULT], ""))
         distances = _distances(grid, task, loss)
-        for energy_name, asked, distance in itertools.product(energies.values, samplers.values, distances):
+        for energy_name, sampler_name, distance in itertools.product(energies.values, samplers.values, distances):
             energy = find("energy", _default_energy(task, loss) if energy_name == DEFAULT else energy_name)
             usual = _default_sampler(task, loss, distance)
-            sampler = find("sampler", usual if asked == DEFAULT else asked)
+            sampler = find("sampler", usual if sampler_name == DEFAULT else sampler_name)
             origins = {
                 "task": tasks.origin,
                 "loss": losses.origin,
-                "sampler": "chosen for the loss and the task" if asked == DEFAULT else samplers.origin,
+                "sampler": "chosen for the loss and the task" if sampler_name == DEFAULT else samplers.origin,
                 "energy": "chosen for the task and the loss" if energy_name == DEFAULT else energies.origin,
             }
             yield _Choice(Combination(task, loss, sampler, energy), origins, distance)
@@ -122,17 +122,17 @@ def _special(grid: Grid, name: str, *owners: Unit[Any]) -> Given | None:
 def _default_energy(task: TaskUnit, loss: LossUnit) -> str:
     """The default energy of a pair: the task's, unless the loss needs a reconstruction and it has none."""
     needed, answers = loss.traits.needs & {Need.RECONSTRUCT}, task.traits.answers
-    fitting = [one.name for one in units("energy").values() if needed <= one.traits.gives.get(answers, frozenset())]
+    fitting = [unit.name for unit in units("energy").values() if needed <= unit.traits.gives.get(answers, frozenset())]
     return task.traits.energy if task.traits.energy in fitting or not fitting else fitting[0]
 
 
 def _default_sampler(task: TaskUnit, loss: LossUnit, distance: Given | None) -> str:
     """The default negatives of a pair, so that one flag is enough."""
-    asked: Needs = loss.traits.needs | loss.traits.wants
-    if Need.NEGATIVES in asked and distance is not None:
-        told = distance.values[0] if distance.values else task.parameters["margin_distance"].default
-        asked |= {Need.AUGMENTED} if told != CONSTANT else set()
-    return next((name for need, name in task.traits.samplers.items() if need == "" or need in asked))
+    needs: Needs = loss.traits.needs | loss.traits.wants
+    if Need.NEGATIVES in needs and distance is not None:
+        kind = distance.values[0] if distance.values else task.parameters["margin_distance"].default
+        needs |= {Need.AUGMENTED} if kind != CONSTANT else set()
+    return next((name for need, name in task.traits.samplers.items() if need == "" or need in needs))
 
 
 # --- margins that grow with the distance -----------------------------------------------------------------------------
@@ -142,18 +142,19 @@ def _distances(grid: Grid, task: TaskUnit, loss: LossUnit) -> list[Given | None]
     """The distances that are asked for, one by one; [None] where the margin of the loss cannot grow."""
     if "margin_distance" not in task.parameters or "margin" not in loss.parameters:
         return [None]
-    asked = _special(grid, "margin_distance", task) or grid.settings.get("margin_distance")
-    return (
-        [Given([], "follows the negatives")] if asked is None else [Given([one], asked.origin) for one in asked.values]
-    )
+    given = _special(grid, "margin_distance", task) or grid.settings.get("margin_distance")
+    if given is None:
+        return [Given([], "follows the negatives")]
+    return [Given([distance], given.origin) for distance in given.values]
 
 
-def _distance(units: Combination, asked: Given | None) -> Given:
+def _distance(units: Combination, given: Given | None) -> Given:
     """A margin grows with the distance where the negatives are sought for that, or where it is asked for."""
-    if asked and asked.values:
-        return Given([_legal(units.task, units.task.parameters["margin_distance"], asked.values[0])], asked.origin)
-    growing = next(one for one in get_args(units.task.parameters["margin_distance"].annotation) if one != CONSTANT)
-    grows = asked is not None and Need.AUGMENTED in units.negatives_offer
+    distance = units.task.parameters["margin_distance"]
+    if given and given.values:
+        return Given([_legal(units.task, distance, given.values[0])], given.origin)
+    growing = next(kind for kind in get_args(distance.annotation) if kind != CONSTANT)
+    grows = given is not None and Need.AUGMENTED in units.negatives_offer
     return Given([growing if grows else CONSTANT], "follows the negatives")
 
 
@@ -181,14 +182,14 @@ def _with_values(grid: Grid, choice: _Choice) -> Iterator[_Resolved]:
     owners: list[Unit[Any] | None] = [None, four.task, four.energy, four.sampler, four.loss]
     axes: Table = {}
     for owner in owners:
-        for name, one in (SETTINGS if owner is None else owner.parameters).items():
-            axes[name] = _axis(grid, choice, owner, one)
+        for name, parameter in (SETTINGS if owner is None else owner.parameters).items():
+            axes[name] = _axis(grid, choice, owner, parameter)
     seeds = grid.axes.get("seed", Given([SEED.default], "default"))
     names = {"task": four.task.name, "loss": four.loss.name, "sampler": four.sampler.name, "energy": four.energy.name}
-    told, raised = {name: given.origin for name, given in axes.items()}, versions(four)
-    origins = choice.origins | {"seed": seeds.origin} | told | dict.fromkeys(raised, "version of the unit")
+    of_values, raised = {name: given.origin for name, given in axes.items()}, versions(four)
+    origins = choice.origins | {"seed": seeds.origin} | of_values | dict.fromkeys(raised, "version of the unit")
     for chosen in itertools.product(*(given.values for given in axes.values())):
-        configs = [one | raised for one in _every(four.task, dict(zip(axes, chosen, strict=True)))]
+        configs = [config | raised for config in _every(four.task, dict(zip(axes, chosen, strict=True)))]
         yield _Resolved(four, names, seeds.values, configs, origins)
 
 
@@ -198,9 +199,9 @@ def _axis(grid: Grid, choice: _Choice, owner: Unit[Any] | None, parameter: Param
     if name == "margin_distance" and owner is four.task:
         return _distance(four, choice.distance)
     tables = [owner] if owner else [four.task, four.loss, four.sampler, four.energy]
-    said = _special(grid, name, *tables) or grid.settings.get(name)
-    if said:
-        return Given([_legal(owner, parameter, value) for value in said.values], said.origin)
+    given = _special(grid, name, *tables) or grid.settings.get(name)
+    if given:
+        return Given([_legal(owner, parameter, value) for value in given.values], given.origin)
     return _default(four, owner, parameter)
 
 
@@ -226,10 +227,10 @@ def _default_of(unit: Unit[Any]) -> str:
 
 def follows(energy: EnergyUnit, loss: LossUnit, name: str, default: Any) -> Any:
     """The default of a hyperparameter of the energy, as a head is, which may follow what the loss needs or wants."""
-    asked = loss.traits.needs | loss.traits.wants
-    if isinstance(energy.traits.nonnegative, Mapping) and Need.NONNEGATIVE in asked:
+    needs = loss.traits.needs | loss.traits.wants
+    if isinstance(energy.traits.nonnegative, Mapping) and Need.NONNEGATIVE in needs:
         return energy.traits.nonnegative.get(name, (default,))[0]
-    return next((value for need, value in energy.traits.follows.get(name, {}).items() if need in asked), default)
+    return next((value for need, value in energy.traits.follows.get(name, {}).items() if need in needs), default)
 
 
 def _legal(owner: Unit[Any] | None, parameter: Parameter, value: Any) -> Any:
@@ -242,6 +243,6 @@ def _legal(owner: Unit[Any] | None, parameter: Parameter, value: Any) -> Any:
 
 def _every(task: TaskUnit, config: dict[str, Any]) -> list[dict[str, Any]]:
     """The configuration; or where it says `all` of a hyperparameter, one for each value that the task can have."""
-    asked = [name for name, value in config.items() if value == EVERY and parameters()[name].repeats]
-    found = [config | {name: one} for name in asked for one in parameters()[name].every]
-    return [one for one in found if not task.traits.impossible(one)] if asked else [config]
+    repeated = [name for name, value in config.items() if value == EVERY and parameters()[name].repeats]
+    configs = [config | {name: value} for name in repeated for value in parameters()[name].every]
+    return [each for each in configs if not task.traits.impossible(each)] if repeated else [config]

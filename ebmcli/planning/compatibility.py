@@ -29,7 +29,7 @@ class Judgement(NamedTuple):
         return self.reason if self.verdict == "refuse" else ""
 
 
-class _Asked(NamedTuple):
+class _Choice(NamedTuple):
     """A combination of units with its configuration, to be judged."""
 
     units: Combination
@@ -38,19 +38,19 @@ class _Asked(NamedTuple):
 
 def judge(units: Combination, config: Mapping[str, Any]) -> Judgement:
     """Judge one configuration of these units."""
-    asked = _Asked(units, config)
+    choice = _Choice(units, config)
     for rule in (_mismatch, _wrong_setting, _unmet, _no_margin, _unbounded_below):
-        if reason := rule(asked):
+        if reason := rule(choice):
             return Judgement("refuse", reason)
     for rule in (_ignored, _penalised, _unwanted, _approximate, _distance):
-        if reason := rule(asked):
+        if reason := rule(choice):
             return Judgement("warn", reason)
     return Judgement("run")
 
 
 def _that_give(task: TaskUnit, need: Need) -> str:
     """The samplers that give it, or of many the one that suits the task; for a reason."""
-    names = [one.name for one in units("sampler").values() if need in one.traits.offers(task.traits.answers)]
+    names = [unit.name for unit in units("sampler").values() if need in unit.traits.offers(task.traits.answers)]
     fitting = task.traits.samplers.get(need)
     return " or ".join(names) if len(names) < 4 or not fitting else f"{fitting} or another that does"
 
@@ -58,10 +58,10 @@ def _that_give(task: TaskUnit, need: Need) -> str:
 # --- why a cell is refused -------------------------------------------------------------------------------------------
 
 
-def _mismatch(asked: _Asked) -> str:
+def _mismatch(choice: _Choice) -> str:
     """These units cannot work together whatever the loss."""
-    task, sampler, energy = asked.units.task, asked.units.sampler, asked.units.energy
-    if reason := task.traits.impossible(asked.config):
+    task, sampler, energy = choice.units.task, choice.units.sampler, choice.units.energy
+    if reason := task.traits.impossible(choice.config):
         return reason
     kind = task.traits.answers
     if kind not in energy.traits.gives:
@@ -69,8 +69,8 @@ def _mismatch(asked: _Asked) -> str:
     if energy.traits.conditional and not task.traits.conditional:
         return f"{energy.name} compares an answer with a question x: {task.name} has none"
     if energy.traits.question not in ("", task.traits.question):
-        asked_of = f"{task.traits.question}s" if task.traits.question else "arrays"
-        return f"{energy.name} scores {energy.traits.question}s, the questions of {task.name} are {asked_of}"
+        expected = f"{task.traits.question}s" if task.traits.question else "arrays"
+        return f"{energy.name} scores {energy.traits.question}s, the questions of {task.name} are {expected}"
     if task.traits.question and not energy.traits.question:
         return f"{energy.name} does not score {task.traits.question}s, the questions of {task.name}"
     if kind not in sampler.traits.gives:
@@ -83,22 +83,22 @@ def _mismatch(asked: _Asked) -> str:
     return ""
 
 
-def _wrong_setting(asked: _Asked) -> str:
+def _wrong_setting(choice: _Choice) -> str:
     """The energy can provide this, but only with a different setting."""
-    loss, sampler, energy = asked.units.loss, asked.units.sampler, asked.units.energy
+    loss, sampler, energy = choice.units.loss, choice.units.sampler, choice.units.energy
     only = energy.traits.only
     for need in sorted((loss.traits.needs | sampler.traits.needs) & only.keys()):
         for name, value in only[need].items():
-            if asked.config[name] != value:
+            if choice.config[name] != value:
                 who = loss if need in loss.traits.needs else sampler
                 return f"{who.name} needs {need.sentence}, {energy.name} has it with --set {name}={value} alone"
     return ""
 
 
-def _unmet(asked: _Asked) -> str:
+def _unmet(choice: _Choice) -> str:
     """A need of the loss is left open."""
-    task, loss, sampler, energy = asked.units.task, asked.units.loss, asked.units.sampler, asked.units.energy
-    for need in sorted(loss.traits.needs - asked.units.offers(asked.config)):
+    task, loss, sampler, energy = choice.units.task, choice.units.loss, choice.units.sampler, choice.units.energy
+    for need in sorted(loss.traits.needs - choice.units.offers(choice.config)):
         if need.source == "negatives":
             better = _that_give(task, need)
             use = f": use {better}" if better else f", and no negatives of {task.name} do"
@@ -118,46 +118,46 @@ def _remedy(energy: EnergyUnit, need: Need) -> str:
     return ""
 
 
-def _no_margin(asked: _Asked) -> str:
+def _no_margin(choice: _Choice) -> str:
     """Loss-augmented negatives require a loss with a margin."""
-    loss = asked.units.loss
-    augmented = Need.AUGMENTED in asked.units.negatives_offer
+    loss = choice.units.loss
+    augmented = Need.AUGMENTED in choice.units.negatives_offer
     if loss.traits.needs_negatives and augmented and "margin" not in loss.parameters:
-        plain = asked.units.task.traits.samplers[Need.NEGATIVES]
-        return f"{asked.units.sampler.name} seeks the answer that violates a margin, {loss.name} has none: use {plain}"
+        plain = choice.units.task.traits.samplers[Need.NEGATIVES]
+        return f"{choice.units.sampler.name} seeks the answer that violates a margin, {loss.name} has none: use {plain}"
     return ""
 
 
-def _unbounded_below(asked: _Asked) -> str:
+def _unbounded_below(choice: _Choice) -> str:
     """A loss that only samples of the model bound from below has neither these nor its penalty."""
-    loss, penalty = asked.units.loss, asked.units.loss.traits.penalty
-    if penalty and Need.MODEL not in asked.units.negatives_offer and asked.config[penalty] == 0:
-        better = _that_give(asked.units.task, Need.MODEL) or "another loss"
-        return f"{loss.name} is unbounded below with {asked.units.sampler.name}: use {better}, or {penalty} above 0"
+    loss, penalty = choice.units.loss, choice.units.loss.traits.penalty
+    if penalty and Need.MODEL not in choice.units.negatives_offer and choice.config[penalty] == 0:
+        better = _that_give(choice.units.task, Need.MODEL) or "another loss"
+        return f"{loss.name} is unbounded below with {choice.units.sampler.name}: use {better}, or {penalty} above 0"
     return ""
 
 
 # --- what is said of one that runs -----------------------------------------------------------------------------------
 
 
-def _ignored(asked: _Asked) -> str:
-    if not asked.units.loss.traits.needs_negatives and asked.units.sampler.traits.gives[asked.units.answers]:
-        return f"{asked.units.loss.name} needs no negatives: those of {asked.units.sampler.name} are ignored"
+def _ignored(choice: _Choice) -> str:
+    if not choice.units.loss.traits.needs_negatives and choice.units.sampler.traits.gives[choice.units.answers]:
+        return f"{choice.units.loss.name} needs no negatives: those of {choice.units.sampler.name} are ignored"
     return ""
 
 
-def _penalised(asked: _Asked) -> str:
-    loss, sampler = asked.units.loss, asked.units.sampler
-    if loss.traits.penalty and not asked.units.negatives_offer & {Need.MODEL, Need.ADVERSARIAL}:
+def _penalised(choice: _Choice) -> str:
+    loss, sampler = choice.units.loss, choice.units.sampler
+    if loss.traits.penalty and not choice.units.negatives_offer & {Need.MODEL, Need.ADVERSARIAL}:
         penalty = loss.traits.penalty
         return f"{loss.name} wants samples of the model: with {sampler.name} only {penalty} bounds it below"
     return ""
 
 
-def _unwanted(asked: _Asked) -> str:
+def _unwanted(choice: _Choice) -> str:
     """A want of the loss is left open."""
-    four = asked.units
-    for want in sorted(four.loss.traits.wants & WARNINGS.keys() - four.offers(asked.config)):
+    four = choice.units
+    for want in sorted(four.loss.traits.wants & WARNINGS.keys() - four.offers(choice.config)):
         if want is Need.INDEPENDENT and Need.HARDEST in four.negatives_offer:
             return f"with the most offending answer alone {four.loss.name} is the log loss"
         better = _that_give(four.task, want) or "other losses"
@@ -166,22 +166,22 @@ def _unwanted(asked: _Asked) -> str:
     return ""
 
 
-def _approximate(asked: _Asked) -> str:
+def _approximate(choice: _Choice) -> str:
     """The search of the sampler is not exact with the setting of the energy."""
-    sampler = asked.units.sampler
+    sampler = choice.units.sampler
     searches = sampler.traits.needs & {Need.BEST_DIFFERENT, Need.N_BEST}
-    if Need.NEGATIVES in asked.units.loss.traits.needs and searches:
-        for name, value in asked.units.energy.traits.only.get(Need.MINIMUM, {}).items():
-            if asked.config[name] != value:
+    if Need.NEGATIVES in choice.units.loss.traits.needs and searches:
+        for name, value in choice.units.energy.traits.only.get(Need.MINIMUM, {}).items():
+            if choice.config[name] != value:
                 return f"{sampler.name} is exact with --set {name}={value} alone, here it looks at a few answers"
     return ""
 
 
-def _distance(asked: _Asked) -> str:
+def _distance(choice: _Choice) -> str:
     """The margin grows with a distance that the negatives do not look at."""
-    grows = asked.config.get("margin_distance", CONSTANT) != CONSTANT
-    if grows and not asked.units.negatives_offer & {Need.AUGMENTED, Need.ALL}:
-        better = _that_give(asked.units.task, Need.AUGMENTED)
-        sampler = asked.units.sampler.name
+    grows = choice.config.get("margin_distance", CONSTANT) != CONSTANT
+    if grows and not choice.units.negatives_offer & {Need.AUGMENTED, Need.ALL}:
+        better = _that_give(choice.units.task, Need.AUGMENTED)
+        sampler = choice.units.sampler.name
         return f"the margin grows with the distance, but {sampler} does not look at it: see {better}"
     return ""

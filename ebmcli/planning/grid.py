@@ -44,12 +44,16 @@ class Grid:
 
     def over(self, base: "Grid") -> "Grid":
         """Lay this grid over a base: what is said here wins over what is said there, special or not."""
-        said = {*self.settings, *(["samplers"] if "sampler" in self.axes else []), *(["steps"] if self.budget else [])}
+        overruled = {
+            *self.settings,
+            *(["samplers"] if "sampler" in self.axes else []),
+            *(["steps"] if self.budget else []),
+        }
         special = {
-            unit: {name: values for name, values in table.items() if name not in said}
+            unit: {name: values for name, values in table.items() if name not in overruled}
             for unit, table in base.special.items()
         }
-        settings = {name: values for name, values in base.settings.items() if name not in said} | self.settings
+        settings = {name: values for name, values in base.settings.items() if name not in overruled} | self.settings
         budget = self.budget or (None if "steps" in self.settings else base.budget)
         return Grid(base.axes | self.axes, settings, special | self.special, budget)
 
@@ -71,53 +75,54 @@ def grid(
     }
     given = {name: value for name, value in settings.items() if value is not None}
     budget = _budget(given.pop("budget", None), given)
-    said = {parameter(name).name: Given(expand(parameter(name), value), origin) for name, value in given.items()}
+    values = {parameter(name).name: Given(expand(parameter(name), value), origin) for name, value in given.items()}
     tables = {unit: _table(*unit, table, origin) for unit, table in (special or {}).items()}
     if budget and any("steps" in table for table in tables.values()):
         raise UsageError("budget: the steps of a run follow from it, leave out the steps of single tasks")
-    return Grid(chosen, said, tables, budget)
+    return Grid(chosen, values, tables, budget)
 
 
 def _table(kind: Kind, name: str, table: Mapping[str, Any], origin: str) -> Table:
     """The values that belong to one unit."""
     owned = dict(find(kind, name).parameters) | (SETTINGS if kind == "task" else {})
     extra = ["samplers"] if kind in ("loss", "task") else []
-    found: Table = {}
+    owns: Table = {}
     for key, given in table.items():
         plain = key.replace("-", "_")
         if plain not in [*owned, *extra]:
             raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"])
         values = names("sampler", given) if plain in extra else expand(parameter(plain), given)
-        found[plain] = Given(values, f"{origin}, [{kind}.{name}]")
-    return found
+        owns[plain] = Given(values, f"{origin}, [{kind}.{name}]")
+    return owns
 
 
 def names(kind: Kind, given: Any) -> list[str]:
     """Names of units, checked; `all` stands for every one of them."""
-    asked = [one.strip() for text in (given if isinstance(given, list) else [given]) for one in str(text).split(",")]
-    if not asked or "" in asked:
+    texts = given if isinstance(given, list) else [given]
+    entries = [entry.strip() for text in texts for entry in str(text).split(",")]
+    if not entries or "" in entries:
         raise UsageError(f"{kind}: the list is empty or has an empty entry (ebm list {KINDS[kind]} shows them)")
-    found: list[str] = []
-    for name in asked:
+    checked: list[str] = []
+    for name in entries:
         if name == "all":
-            found += [unit.name for unit in units(kind).values() if not getattr(unit.traits, "file", False)]
+            checked += [unit.name for unit in units(kind).values() if not getattr(unit.traits, "file", False)]
         elif name == DEFAULT and kind in ("sampler", "energy"):
-            found.append(name)
+            checked.append(name)
         else:
             unit = find(kind, name)
             if getattr(unit.traits, "file", False):
                 unit.build({})  # the file is looked at before anything begins
-            found.append(unit.name)
-    return found
+            checked.append(unit.name)
+    return checked
 
 
 def seeds(given: Any) -> list[int]:
     """Seeds, each once."""
-    found = expand(SEED, given)
-    twice = [seed for seed, count in Counter(found).items() if count > 1]
+    numbers = expand(SEED, given)
+    twice = [seed for seed, count in Counter(numbers).items() if count > 1]
     if twice:
         raise UsageError(f"seed: {twice[0]} stands twice, name each seed once")
-    return found
+    return numbers
 
 
 def _budget(given: Any, settings: Mapping[str, Any]) -> int | None:
@@ -125,7 +130,7 @@ def _budget(given: Any, settings: Mapping[str, Any]) -> int | None:
         return None
     if "steps" in settings:
         raise UsageError("budget: the steps of a run follow from it, leave out steps")
-    found = expand(BUDGET, given)
-    if len(found) > 1:
-        raise UsageError(f"budget: one number for all runs, found {len(found)}")
-    return int(found[0])
+    numbers = expand(BUDGET, given)
+    if len(numbers) > 1:
+        raise UsageError(f"budget: one number for all runs, found {len(numbers)}")
+    return int(numbers[0])

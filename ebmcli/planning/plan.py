@@ -39,5 +39,5 @@ def resolve(grid: Grid, allow_many: bool = False) -> Plan:
     """Resolve and judge every cell of a grid. Raises UsageError."""
     if not (grid.axes.get("loss") and grid.axes["loss"].values):
         raise UsageError(f"no loss is named: --loss takes one of {', '.join(units('loss'))}")
-    found, duplicates = cells(grid, limit=None if allow_many else MOST_CELLS)
-    return Plan([within(grid.budget, one) for one in found] if grid.budget else found, duplicates)
+    resolved, duplicates = cells(grid, limit=None if allow_many else MOST_CELLS)
+    return Plan([within(grid.budget, cell) for cell in resolved] if grid.budget else resolved, duplicates)

@@ -28,9 +28,9 @@ def program_of(units_of_cell: Combination, config: Mapping[str, Any]) -> Program
     known = parameters()
     static = tuple(sorted((name, value) for name, value in config.items() if name in known and not known[name].traced))
     offered, costly = units_of_cell.offers(config), sampler.traits.costly | OWN_PROGRAM
-    asked = loss.traits.needs & costly
+    needed = loss.traits.needs & costly
     admitted = [
-        unit for unit in units("loss").values() if unit.traits.needs <= offered and unit.traits.needs & costly == asked
+        unit for unit in units("loss").values() if unit.traits.needs <= offered and unit.traits.needs & costly == needed
     ]
     needs: Needs = frozenset().union(*(unit.traits.needs for unit in admitted))
     return Program(task, energy, sampler, static, tuple(admitted), needs)

@@ -18,7 +18,7 @@ AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "e
 def parameters() -> dict[str, Parameter]:
     """Every hyperparameter by name. A name means one thing: units of different kinds share none (a test)."""
     owned = [unit.parameters for kind in KINDS for unit in units(kind).values()]
-    return {name: one for table in [SETTINGS, *owned] for name, one in table.items()}
+    return {name: parameter for table in [SETTINGS, *owned] for name, parameter in table.items()}
 
 
 def parameter(name: str) -> Parameter:
@@ -49,7 +49,7 @@ def expand(parameter: Parameter, given: Any) -> list[Any]:
     tokens: list[Any] = []
     for item in given if isinstance(given, list) else [given]:
         if isinstance(item, str):
-            tokens += [one for text in item.split(",") for one in _range(text.strip())]
+            tokens += [token for text in item.split(",") for token in _range(text.strip())]
         else:
             tokens.append(item)
     if not tokens or "" in tokens:
@@ -60,9 +60,9 @@ def expand(parameter: Parameter, given: Any) -> list[Any]:
 def _possible(parameter: Parameter, value: Any) -> Any:
     """The value, if some unit with a hyperparameter of this name can have it: which unit it is for is known later."""
     owners = [unit.parameters.get(parameter.name) for kind in KINDS for unit in units(kind).values()]
-    for one in [owner for owner in owners if owner and owner != parameter]:
+    for owner in [owner for owner in owners if owner and owner != parameter]:
         try:
-            return legal(one, value)
+            return legal(owner, value)
         except UsageError:
             pass
     return legal(parameter, value)

@@ -112,19 +112,19 @@ class Manifest:
         origins = origins if isinstance(origins, list) else []
         if not isinstance(version, int) or not isinstance(cells, list):
             return None
-        found = []
+        listed = []
         for cell in cells:
             sound = isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
             if not sound:
                 return None
             origin = cell.get("origin")
             known = isinstance(origin, int) and 0 <= origin < len(origins) and isinstance(origins[origin], dict)
-            found.append(Listed(cell["id"], cell["config"], str(cell.get("refused") or ""), origin if known else None))
+            listed.append(Listed(cell["id"], cell["config"], str(cell.get("refused") or ""), origin if known else None))
         versions = content.get("versions")
         return cls(
             str(content.get("created") or ""),
             str(content.get("command") or ""),
-            found,
+            listed,
             origins,
             versions if isinstance(versions, dict) else {},
             version,
