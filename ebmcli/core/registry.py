@@ -27,7 +27,7 @@ from ebmcli.core.units import (
     Unit,
 )
 
-# Where our own units are: each module of these packages registers its units when it is imported.
+# Where our own units are: whatever is imported of these packages, all their modules register what they hold.
 PACKAGES = (*(f"ebmcli.{plural}" for plural in KINDS.values()), "ebmcli.metrics")
 PLUGINS = "ebmcli.plugins"  # the entry-point group of units that other packages bring
 
@@ -181,5 +181,5 @@ def _load() -> None:
         return
     _loaded = True
     for package in PACKAGES:
-        load_package(package)
+        import_module(package)
     load_plugins()

@@ -1,1 +1,5 @@
 """Sources of examples, with the truth about them."""
+
+from ebmcli.core.registry import load_package
+
+load_package(__name__)  # whichever module is asked for first, all register in one order
