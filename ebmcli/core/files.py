@@ -1,14 +1,162 @@
-"""Files that users name."""
+"""Files that are read, ours and the user's: regular ones of a sane size, with content of a sane depth.
+
+Nothing else of the package opens a file to read it (a test): a pipe or a device would be waited for, a sparse file of a
+terabyte would be held in memory.
+"""
 
 import hashlib
+import io
+import json
+import os
+import stat
+import zipfile
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebmcli.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Bytes that are read of a file at most; docs/guide.md states them.
+MIB = 2**20
+SMALL = MIB  # an experiment file, a configuration, a result, a failure
+LARGE = 64 * MIB  # a table of points, a manifest, curves, a picture
+ARRAYS = 512 * MIB  # of arrays and parameters, also when they are unpacked
+DEEPEST = 32  # levels of JSON, or of an experiment file
+DIGITS = 300  # of an integer: any is a float, too
+LONGEST_NAME = 255  # bytes of a file's name, on all file systems in use
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+class Unfit(UsageError):
+    """A file that is not read: none that is regular, one that is too large, or one whose content is damaged."""
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
+    """A descriptor of a regular file, through links if need be; nothing else is opened, which might wait or act.
+
+    flags: what os.open takes. Raises OSError where it cannot be opened, Unfit where it is not a regular file.
+    """
+    try:
+        _require_regular(path, os.stat(path))
+    except FileNotFoundError:
+        if not flags & os.O_CREAT:
+            raise
+    except ValueError:  # NUL in its name, or a character that no name has
+        raise Unfit(f"{str(path)!r}: no file has such a name, name another") from None
+    handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)  # not waiting: it may have changed meanwhile
+    try:
+        _require_regular(path, os.fstat(handle))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise Unfit(f"{path}: {kind}, but only regular files are read; name a file")
+
+
+def content(path: Path, at_most: int = SMALL) -> bytes:
+    """The bytes of a regular file of at most so many. Raises OSError where it cannot be read, Unfit where it is not."""
+    with open(open_regular(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        raw = b"" if size > at_most else file.read(at_most + 1)  # of /proc the size is 0
+    if max(size, len(raw)) > at_most:
+        raise Unfit(f"{path}: {max(size, len(raw)) / MIB:,.0f} MiB, of such a file at most {at_most // MIB} are read")
+    return raw
+
+
+def parse_json(raw: bytes | str) -> Any:
+    """The value of JSON text. Raises ValueError where it is none, too deep, or holds numbers that are not finite."""
+    try:
+        value = json.loads(raw, parse_constant=_refuse, parse_float=_finite, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if is_too_deep(value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if abs(value) < float("inf") else _refuse(text)
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= DIGITS else _refuse(f"an integer of {len(text)} digits")
+
+
+def is_too_deep(value: Any) -> bool:
+    """True if lists and dictionaries are nested in more than DEEPEST levels."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _parts(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(outer: Any) -> Any:
+    return outer.values() if isinstance(outer, dict) else outer
+
+
+def arrays(path: Path) -> dict[str, "np.ndarray"]:
+    """The arrays of an .npz file. Raises OSError where it cannot be read, Unfit where it is too large or damaged."""
+    import numpy as np
+
+    raw = content(path, ARRAYS)
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked <= ARRAYS:
+            with np.load(io.BytesIO(raw)) as file:
+                return {name: _array(file[name], ARRAYS) for name in file.files}
+    except Exception:  # of a damaged archive zipfile, zlib and numpy raise nearly anything
+        raise Unfit(f"{path}: damaged, no arrays can be read from it") from None
+    raise Unfit(f"{path}: {unpacked / MIB:,.0f} MiB when unpacked, of such a file at most {ARRAYS // MIB} are read")
+
+
+def _array(value: Any, at_most: int) -> "np.ndarray":
+    """The value, if it is an array; of an entry with another name than *.npy numpy returns bytes."""
+    if isinstance(value, bytes) or value.nbytes > at_most:
+        raise ValueError("no array")
+    return value  # type: ignore[no-any-return]
+
+
+def is_file_name(text: str) -> bool:
+    """True if a text can be the name of a file in a folder: no path, no NUL, not hidden, not too long."""
+    try:
+        raw = os.fsencode(text)
+    except ValueError:  # half of a surrogate pair
+        return False
+    return 0 < len(raw) <= LONGEST_NAME and not raw.startswith(b".") and not {b"/"[0], 0} & set(raw)
+
+
+def is_png(raw: bytes) -> bool:
+    """True if a picture's bytes begin as those of a PNG do: a link could lead to any file of this machine."""
+    return raw.startswith(b"\x89PNG\r\n\x1a\n")
 
 
 @lru_cache
 def digest(file: str) -> str:
     """12 hexadecimal digits of the SHA-256 of a file, or nothing where it cannot be read."""
     try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
-    except OSError:
+        return hashlib.sha256(content(Path(file), LARGE)).hexdigest()[:12]
+    except (OSError, Unfit):
         return ""

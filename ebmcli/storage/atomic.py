@@ -6,13 +6,16 @@ import hashlib
 import json
 import math
 import os
+import secrets
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from ebmcli.core import files
+from ebmcli.core.files import Unfit
 
 FAULT = "EBM_FAULT"  # set by tests alone: `ACTION NTH NAME`, a fault at the nth passage of a point, or `note FILE`
 _passed: Counter[str] = Counter()
@@ -68,29 +71,39 @@ def naming_errors(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, content: bytes, durable: bool = True) -> None:
-    """Replace a file in one step: after a crash it is whole, old or new.
+    """Replace a file in one step: after a crash it is whole, old or new. It keeps its mode; a new one has the umask's.
 
     durable: whether the folder is fsynced, so that the new file survives a loss of power; the next durable file of the
     folder makes this one durable too.
     """
     with naming_errors(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        temporary = fresh_name(path.parent)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             with os.fdopen(handle, "wb") as file:
+                with suppress(OSError):  # there is none yet, or the file system has no modes
+                    os.fchmod(handle, path.stat().st_mode & 0o777)
                 failpoint(f"{path.name} made")
                 file.write(content)
                 file.flush()
                 failpoint(f"{path.name} written")
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
             failpoint(f"{path.name} synced")
             os.replace(temporary, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         failpoint(f"{path.name} renamed")
         if durable:
             fsync_folder(path.parent)
+
+
+def fresh_name(folder: Path) -> Path:
+    """A name in this folder that nothing has; it is hidden, and `store.tidy` removes what a killed writer left there.
+
+    Files and folders are made under it with the mode that the umask leaves, as tempfile would not.
+    """
+    return folder / f".ebm-{secrets.token_hex(8)}"
 
 
 def fsync_folder(folder: Path) -> None:
@@ -102,11 +115,11 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where the file is missing or damaged."""
+def read(path: Path, at_most: int = files.SMALL) -> dict[str, Any] | None:
+    """A JSON object, or None where the file is missing, damaged or not to be read."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        value = files.parse_json(files.content(path, at_most))
+    except (OSError, ValueError, Unfit):
         return None
     return value if isinstance(value, dict) else None
 
@@ -123,7 +136,7 @@ def hold_lock(path: Path) -> Iterator[IO[str]]:
 
     A process that inherits the open file holds the lock with us, and after us.
     """
-    with open(path, "a") as file:
+    with os.fdopen(files.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file
 
@@ -131,10 +144,10 @@ def hold_lock(path: Path) -> Iterator[IO[str]]:
 def is_locked(path: Path) -> bool:
     """True if some process holds the lock of that file."""
     try:
-        with open(path) as file:
+        with os.fdopen(files.open_regular(path)) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:
+    except (OSError, Unfit):
         return False
     return False

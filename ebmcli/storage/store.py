@@ -13,7 +13,6 @@ results/<sweep>/runs/<id>/config.json     the claim: appears with its directory 
 import io
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from ebmcli.storage.atomic import (
     checksum,
     dumps,
     failpoint,
+    fresh_name,
     fsync_folder,
     is_locked,
     naming_errors,
@@ -51,11 +51,11 @@ def claim(sweep: Path, run_id: str, config: Config) -> Path:
     runs.mkdir(exist_ok=True)  # without its parents: a sweep that was moved away must not begin anew here
     run = runs / run_id
     if not run.exists():
+        fresh = fresh_name(runs)
         with naming_errors(run):
-            fresh = Path(tempfile.mkdtemp(dir=runs, prefix=f".{run_id}."))
+            fresh.mkdir()
         failpoint("claim made")
         write(fresh / "config.json", dumps(config).encode(), durable=False)
-        fresh.chmod(0o755)
         try:
             fresh.rename(run)
         except OSError:  # another process claimed it first
