@@ -55,6 +55,7 @@ def loss(
     penalty: str = "",
     evaluations: int = 1,
     gradients: int = 0,
+    also: str = "",
     reference: str = "",
     version: int = 1,
 ) -> Decorator:
@@ -70,6 +71,7 @@ def loss(
         penalty: The hyperparameter that bounds it below where negatives are no samples of the model.
         evaluations: Of the energy, an example, besides those of the negatives.
         gradients: Of these evaluations, the number that is differentiated in y.
+        also: What others call it, separated by blanks; who says so is told its name.
         reference: The source.
         version: One more whenever the figures of the loss change.
 
@@ -86,7 +88,7 @@ def loss(
         _has(unit, [penalty] if penalty else [], "penalty")
         _has(unit, ["margin"] if isinstance(unit.traits.promised.bound, str) else [], "promised=m")
 
-    return _registered("loss", traits, check, reference, version)
+    return _registered("loss", traits, check, also, reference, version)
 
 
 def sampler(
@@ -96,6 +98,7 @@ def sampler(
     conditional: bool = False,
     defaults: Mapping[str, Any] | None = None,
     cost: Callable[..., Cost] | None = None,
+    also: str = "",
     reference: str = "",
     version: int = 1,
     **gives: str,
@@ -109,6 +112,7 @@ def sampler(
         defaults: Of hyperparameters of other units, beside this sampler.
         cost: (BatchShape, **hyperparameters that shape the program) -> the Cost of a training step. Without it runs
             have no count of energy evaluations, and `--budget` refuses the sampler.
+        also: What others call it, separated by blanks; who says so is told its name.
         reference: The source.
         version: One more whenever the figures of the sampler change.
         **gives: By kind of answer (`continuous`, `finite`, `sequence`), what it offers to a loss. A kind that is
@@ -123,7 +127,7 @@ def sampler(
         dear = named_needs(costly, name, "negatives")
         return SamplerTraits(_gives(gives, name, "negatives"), needed, dear, conditional, defaults or {}, cost)
 
-    return _registered("sampler", traits, lambda unit: None, reference, version)
+    return _registered("sampler", traits, lambda unit: None, also, reference, version)
 
 
 def energy(
@@ -135,6 +139,7 @@ def energy(
     question: str = "",
     defaults: Mapping[str, Any] | None = None,
     seconds: tuple[float, float] = (1e-6, 0.0),
+    also: str = "",
     reference: str = "",
     version: int = 1,
     **gives: str,
@@ -149,6 +154,7 @@ def energy(
         question: The only kind of x that it can score, as a task names it; nothing where it takes any array.
         defaults: Of settings of training, in place of the task's.
         seconds: Roughly, of an evaluation and of what is made of an x whatever the answers, on one core.
+        also: What others call it, separated by blanks; who says so is told its name.
         reference: The source.
         version: One more whenever the figures of the energy change.
         **gives: By kind of answer (`continuous`, `finite`, `sequence`), what it computes exactly. A kind that is left
@@ -174,7 +180,7 @@ def energy(
         _can_have(unit, [(name, value) for name, by in traits.follows.items() for value in by.values()], "follows")
         _can_have(unit, [pair for settings in traits.only.values() for pair in settings.items()], "only")
 
-    return _registered("energy", traits, check, reference, version)
+    return _registered("energy", traits, check, also, reference, version)
 
 
 def task(
@@ -190,6 +196,7 @@ def task(
     file: bool = False,
     default: bool = False,
     impossible: Callable[[Mapping[str, Any]], str] = lambda config: "",
+    also: str = "",
     reference: str = "",
     version: int = 1,
 ) -> Decorator:
@@ -209,6 +216,7 @@ def task(
             content.
         default: Whether it is the task of a command that names none.
         impossible: (hyperparameters) -> why they do not go together, or nothing.
+        also: What others call it, separated by blanks; who says so is told its name.
         reference: The source.
         version: One more whenever the figures of the task change.
 
@@ -229,7 +237,7 @@ def task(
             kind, conditional, question, smooth, energy, usual, defaults, named, file, default, impossible
         )
 
-    return _registered("task", traits, lambda unit: None, reference, version)
+    return _registered("task", traits, lambda unit: None, also, reference, version)
 
 
 def measure(*columns: Column, when: Callable[[Any], bool] = lambda e: True, **single: Any) -> Decorator:
@@ -274,6 +282,7 @@ def _registered(
     kind: Kind,
     traits: Callable[[str], Any],
     check: Callable[[Any], None],
+    also: str,
     reference: str,
     version: int,
 ) -> Decorator:
@@ -291,7 +300,7 @@ def _registered(
                 parameter.check()
         except UsageError as error:
             raise UsageError(f"{kind} {name}: {error}") from None
-        unit = Unit(kind, name, function, formula, reference, parameters, declared, version)
+        unit = Unit(kind, name, function, formula, reference, parameters, declared, version, tuple(also.split()))
         check(unit)
         registry.add(unit)
         return function

@@ -11,7 +11,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Literal, cast, overload
 
-from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.errors import UsageError, called, either, unknown
+from ebmcli.core.copies import locate
 from ebmcli.core.files import digest
 from ebmcli.core.units import (
     KINDS,
@@ -91,14 +92,44 @@ def find(kind: Kind, name: str) -> Any:
     known = units(kind)
     plain, colon, file = name.partition(":")
     if plain not in known or (colon and not _of_a_file(known[plain])):
-        raise unknown(kind, name, known)
+        raise _no_unit(kind, name)
     unit = known[plain]
     if not _of_a_file(unit):
         return unit
     if not file:
         raise UsageError(f"{kind} {plain}: of which file? Name it, as in {plain}:FILE.csv")
-    traits = replace(cast(TaskTraits, unit.traits), defaults={**unit.traits.defaults, "data": digest(file)})
-    return replace(unit, name=name, function=partial(unit.function, file), traits=traits)
+    return _of_the_file(unit, name, locate(file))
+
+
+def _of_the_file(unit: Unit[Any], name: str, path: str) -> Unit[Any]:
+    """A task of a file, which is read at this path."""
+    traits = replace(cast(TaskTraits, unit.traits), defaults={**unit.traits.defaults, "data": digest(path)})
+    return replace(unit, name=name, function=partial(unit.function, path), traits=traits)
+
+
+def task_of(config: Mapping[str, Any]) -> TaskUnit:
+    """The task that a configuration names, of the very content of its file if it is of one; see copies.offer.
+
+    Raises UsageError where it is not registered.
+    """
+    unit, data = find("task", config["task"]), config.get("data")
+    file = config["task"].partition(":")[2]
+    return _of_the_file(unit, unit.name, locate(file, data)) if unit.traits.file and data else unit
+
+
+def _no_unit(kind: Kind, name: str) -> UsageError:
+    """The error for a name that no unit of this kind has; one of another kind may have it."""
+    others = [
+        f"--{other} takes {either(names)}"
+        for other in KINDS
+        if other != kind and (names := called(name, units(other), names_of_others(other)))
+    ]
+    return unknown(kind, name, units(kind), names_of_others(kind), ", ".join(others), f"ebm list {KINDS[kind]}")
+
+
+def names_of_others(kind: Kind) -> dict[str, tuple[str, ...]]:
+    """What others call the units of a kind, by name."""
+    return {unit.name: unit.also for unit in units(kind).values()}
 
 
 def _of_a_file(unit: Unit[Any]) -> bool:
@@ -108,7 +139,7 @@ def _of_a_file(unit: Unit[Any]) -> bool:
 def combination(config: Mapping[str, Any]) -> Combination:
     """The four units that a configuration names. Raises UsageError where one of them is not registered."""
     return Combination(
-        find("task", config["task"]),
+        task_of(config),
         find("loss", config["loss"]),
         find("sampler", config["sampler"]),
         find("energy", config["energy"]),

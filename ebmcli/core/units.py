@@ -107,6 +107,7 @@ class Unit(Generic[Traits]):
     parameters: Mapping[str, Parameter]
     traits: Traits
     version: int = 1  # rises when the figures of a unit change, so that old results of its name are told apart
+    also: tuple[str, ...] = ()  # what others call it
 
     def build(self, values: Mapping[str, Any], *leading: Any) -> Any:
         """Call the unit with its arguments picked from `values`; what is missing has its default.

@@ -18,7 +18,14 @@ def _squared_distance(left: Array, right: Array) -> Array:
     return jnp.sum(jnp.square(left - right))
 
 
-@energy(continuous="", finite="", nonnegative=True, conditional=True, reference=f"{TUTORIAL}, section 2.2.2")
+@energy(
+    continuous="",
+    finite="",
+    nonnegative=True,
+    conditional=True,
+    reference=f"{TUTORIAL}, section 2.2.2",
+    also="regression implicit mse",
+)
 def regressor(space: Space, hidden: Count = 64) -> Energy:
     """F(x, y) = |y - G(x)|^2, which cannot collapse: every x has an answer of energy 0, and only one"""
 
@@ -34,7 +41,14 @@ def regressor(space: Space, hidden: Count = 64) -> Energy:
     return Energy(init, apply)
 
 
-@energy(continuous="", finite="", nonnegative=True, conditional=True, reference=f"{TUTORIAL}, section 2.2.2")
+@energy(
+    continuous="",
+    finite="",
+    nonnegative=True,
+    conditional=True,
+    reference=f"{TUTORIAL}, section 2.2.2",
+    also="siamese joint-embedding two-tower",
+)
 def two_branch(space: Space, hidden: Count = 64, code: Count = 8) -> Energy:
     """F(x, y) = |G1(x) - G2(y)|^2, a joint embedding, which can collapse: both branches constant"""
     net = _network(hidden, code)
@@ -51,7 +65,9 @@ def two_branch(space: Space, hidden: Count = 64, code: Count = 8) -> Energy:
     return Energy(init, apply)
 
 
-@energy(continuous="reconstruct", nonnegative=True, reference=f"{LECTURE}; Vincent et al. 2010")
+@energy(
+    continuous="reconstruct", nonnegative=True, reference=f"{LECTURE}; Vincent et al. 2010", also="ae reconstruction"
+)
 def autoencoder(space: Space, hidden: Count = 64, bottleneck: Count = 16) -> Energy:
     """F(y) = |y - D(E(y))|^2, a reconstruction through `bottleneck` units (and beside x, where there is one)"""
 

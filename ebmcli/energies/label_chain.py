@@ -178,6 +178,7 @@ def _chain(labels: int, scorer: Scorer, head: ChainHead, order: int) -> Energy:
     nonnegative=NONNEGATIVE,
     seconds=(7e-8, 3e-5),
     reference="Lafferty et al. 2001; Taskar et al. 2003",
+    also="crf linear hmm",
 )
 def linear_chain(space: Space, head: ChainHead = "free", order: Order = 1) -> Energy:
     """F(x, y) = - sum_t (W x_t + b)[y_t] - sum_t A[y_t, y_t+1]; softplus of each with that head; A = 0 at order 0"""
@@ -215,6 +216,7 @@ def _max_pool(images: Array) -> Array:
     defaults={"steps": 6_000, "batch_size": 12, "lr": 4e-3},
     seconds=(7e-8, 6e-4),
     reference="LeCun et al. 1998; Do & Artieres 2010",
+    also="cnn convnet lenet conv",
 )
 def conv_chain(
     space: Space, channels: Count = 16, code: Count = 128, head: ChainHead = "free", order: Order = 1

@@ -10,7 +10,7 @@ from ebmcli.energies._inputs import features
 from ebmcli.numerics.silu import silu
 
 
-@energy(continuous="", finite="", nonnegative=NONNEGATIVE, seconds=(4e-7, 0.0))
+@energy(continuous="", finite="", nonnegative=NONNEGATIVE, seconds=(4e-7, 0.0), also="nn network neural-network dense")
 def mlp(space: Space, hidden: Count = 64, layers: Count = 3, head: Head = "free") -> Energy:
     """F(x, y) = head(MLP(x, y)), silu units; the heads softplus and square make F >= 0"""
     net: Any = nn.Sequential([*[layer for _ in range(layers) for layer in (nn.Dense(hidden), silu)], nn.Dense(1)])

@@ -41,6 +41,7 @@ def patches(image: Array) -> Array:
     only={"partition": {"alignment": "sum"}, "sample": {"alignment": "sum"}, "minimum": {"alignment": "best"}},
     seconds=(2e-6, 2.5e-4),
     reference="LeCun, Bottou, Bengio, Haffner 1998; Graves et al. 2006 for the optional blank",
+    also="ctc gtn alignment",
 )
 def trellis(
     space: Space,

@@ -12,14 +12,22 @@ def energy(e: Energies) -> Array:
     return e.positive
 
 
-@loss("minimum", promised="0", flat="0", reference=f"{TUTORIAL}, section 2.2; Collins 2002")
+@loss(
+    "minimum", promised="0", flat="0", reference=f"{TUTORIAL}, section 2.2; Collins 2002", also="structured-perceptron"
+)
 def perceptron(e: Energies) -> Array:
     """F+ - min over all y of F(y)"""
     # The minimum includes y itself, so the loss is never negative; relu makes its gradient at the tie exactly 0.
     return jax.nn.relu(e.positive - e.minimum)
 
 
-@loss("partition", promised="infinite", flat="ln|Y| / beta", reference=f"{TUTORIAL}, section 2.2")
+@loss(
+    "partition",
+    promised="infinite",
+    flat="ln|Y| / beta",
+    reference=f"{TUTORIAL}, section 2.2",
+    also="cross-entropy softmax crf likelihood log-likelihood maximum-likelihood mle negative-log-likelihood",
+)
 def nll(e: Energies) -> Array:
     """F+ + (1/beta) log sum over all y of exp(-beta F(y))"""
     return e.positive - e.free
@@ -30,6 +38,7 @@ def nll(e: Energies) -> Array:
     promised="infinite",
     flat="1 - 1/|Y|",
     reference=f"{TUTORIAL}, section 2.2; Ljolje et al. 1990",
+    also="minimum-empirical-error",
 )
 def mee(e: Energies) -> Array:
     """1 - exp(-beta F+) / sum over all y of exp(-beta F(y))"""
@@ -42,6 +51,7 @@ def mee(e: Energies) -> Array:
     wants="model",
     penalty="alpha",
     reference=f"{LECTURE}; Du & Mordatch 2019 for alpha",
+    also="contrastive-divergence maximum-likelihood mle likelihood",
 )
 def ml(e: Energies, alpha: NonNegative = 0.1) -> Array:
     """F+ - F- + alpha ((F+)^2 + (F-)^2), y- drawn from the model: its gradient is that of nll"""

@@ -15,6 +15,7 @@ def _scores(e: Energies, beta: Array) -> Array:
     flat="ln(1 + K)",
     wants="independent",
     reference="van den Oord et al. 2018; Ma & Collins 2018 for log q",
+    also="info-nce contrastive softmax nt-xent simclr cpc n-pair",
 )
 def infonce(e: Energies) -> Array:
     """-log of the share of y in a softmax over y and K others, with scores -beta F - log q"""
@@ -22,7 +23,13 @@ def infonce(e: Energies) -> Array:
     return jax.nn.logsumexp(scores) - scores[0]
 
 
-@loss("negatives log_q", promised="infinite", flat="(1 + K) ln(1 + K) - K ln K", reference="Gutmann & Hyvärinen 2010")
+@loss(
+    "negatives log_q",
+    promised="infinite",
+    flat="(1 + K) ln(1 + K) - K ln K",
+    reference="Gutmann & Hyvärinen 2010",
+    also="noise-contrastive noise-contrastive-estimation binary-cross-entropy bce",
+)
 def nce(e: Energies) -> Array:
     """log(1 + exp(-G+)) + sum over K of log(1 + exp(G-)), G = -beta F - c - log(K q), with a learned c = log Z"""
     log_odds = _scores(e, e.beta) - e.log_z - jnp.log(len(e.negatives))

@@ -9,13 +9,18 @@ from ebmcli.losses._terms import mean, total
 # --- on the difference of the two: a constant added to the energy changes nothing ------------------------------------
 
 
-@loss(promised="m", flat="m", reference=f"{TUTORIAL}, section 2.2; Taskar et al. 2003 for m(y, y-)")
+@loss(
+    promised="m",
+    flat="m",
+    reference=f"{TUTORIAL}, section 2.2; Taskar et al. 2003 for m(y, y-)",
+    also="triplet triplet-margin margin max-margin margin-ranking ranking svm",
+)
 def hinge(e: Energies, margin: Positive = 1.0) -> Array:
     """[m + F+ - F-]+"""
     return mean(e, jax.nn.relu(margin * e.distance + e.positive - e.negatives))
 
 
-@loss(promised="infinite", flat="ln 2", reference=f"{TUTORIAL}, section 2.2")
+@loss(promised="infinite", flat="ln 2", reference=f"{TUTORIAL}, section 2.2", also="logistic softplus ranknet bpr")
 def log(e: Energies) -> Array:
     """log(1 + exp(F+ - F-))"""
     return mean(e, jax.nn.softplus(e.positive - e.negatives))
@@ -35,13 +40,20 @@ def lvq2_ratio(e: Energies, delta: Positive = 1.0) -> Array:
     return mean(e, jnp.where(inside, over / jnp.where(inside, scale, 1), jnp.where(over > 0, 1.0, 0.0)))
 
 
-@loss(promised="infinite", flat="1/2", reference=f"{TUTORIAL}, section 2.2; Juang et al. 1997")
+@loss(
+    promised="infinite",
+    flat="1/2",
+    reference=f"{TUTORIAL}, section 2.2; Juang et al. 1997",
+    also="sigmoid minimum-classification-error",
+)
 def mce(e: Energies) -> Array:
     """sigmoid(F+ - F-)"""
     return mean(e, jax.nn.sigmoid(e.positive - e.negatives))
 
 
-@loss(promised="m", flat="sum of m", wants="all", reference=LECTURE)
+@loss(
+    promised="m", flat="sum of m", wants="all", reference=LECTURE, also="crammer-singer multiclass-hinge multi-margin"
+)
 def margin_sum(e: Energies, margin: Positive = 1.0) -> Array:
     """sum over all y- of [F+ - F- + m(y, y-)]+"""
     return total(e, jax.nn.relu(margin * e.distance + e.positive - e.negatives))
@@ -66,6 +78,7 @@ def min_hinge(e: Energies, margin: Positive = 1.0) -> Array:
     promised="m, absolute",
     flat="m^2/2 at F = m/2",
     reference=f"{TUTORIAL}, section 2.2, with []+ on F+; LeCun & Huang 2005",
+    also="contrastive siamese",
 )
 def square_square(e: Energies, margin: Positive = 1.0) -> Array:
     """([F+]+)^2 + ([m - F-]+)^2"""
@@ -73,7 +86,7 @@ def square_square(e: Energies, margin: Positive = 1.0) -> Array:
     return jnp.square(jax.nn.relu(e.positive)) + mean(e, jnp.square(jax.nn.relu(margin * e.distance - e.negatives)))
 
 
-@loss("negatives nonnegative", promised="m, absolute", flat="m^2/2 at F = m/2", reference=LECTURE)
+@loss("negatives nonnegative", promised="m, absolute", flat="m^2/2 at F = m/2", reference=LECTURE, also="squared-hinge")
 def square_hinge(e: Energies, margin: Positive = 1.0) -> Array:
     """(F+)^2 + ([m - F-]+)^2"""
     return jnp.square(e.positive) + mean(e, jnp.square(jax.nn.relu(margin * e.distance - e.negatives)))

@@ -12,7 +12,15 @@ def _noise(v: View, *shape: int) -> Array:
     return jax.random.normal(v.key, (*shape, *v.y.shape))
 
 
-@loss("view smooth", promised="-", flat="0", evaluations=3, gradients=3, reference=f"{LECTURE}; Hyvärinen 2005")
+@loss(
+    "view smooth",
+    promised="-",
+    flat="0",
+    evaluations=3,
+    gradients=3,
+    reference=f"{LECTURE}; Hyvärinen 2005",
+    also="sm score hyvarinen",
+)
 def score_matching(v: View) -> Array:
     """1/2 |beta grad_y F|^2 - beta laplacian_y F"""
     slope, curved = jax.linearize(jax.grad(v.energy), v.y)
@@ -21,7 +29,7 @@ def score_matching(v: View) -> Array:
     return jnp.sum(jnp.square(v.beta * slope)) / 2 - v.beta * laplacian
 
 
-@loss("view smooth", promised="-", flat="0", evaluations=2, gradients=2, reference="Song et al. 2019")
+@loss("view smooth", promised="-", flat="0", evaluations=2, gradients=2, reference="Song et al. 2019", also="ssm score")
 def sliced_score_matching(v: View) -> Array:
     """1/2 |beta grad_y F|^2 - beta u' (grad_y^2 F) u, u a random direction drawn from N(0, 1)"""
     direction = _noise(v)
@@ -29,7 +37,7 @@ def sliced_score_matching(v: View) -> Array:
     return jnp.sum(jnp.square(v.beta * slope)) / 2 - v.beta * direction @ curved
 
 
-@loss("view", promised="-", flat="D/2", gradients=1, reference="Vincent 2011")
+@loss("view", promised="-", flat="D/2", gradients=1, reference="Vincent 2011", also="dsm score diffusion")
 def denoising_score_matching(v: View, sigma: Positive = 0.2) -> Array:
     """1/2 |sigma beta grad F(y + sigma e) - e|^2, e drawn from N(0, 1)"""
     noise = _noise(v)
@@ -37,13 +45,19 @@ def denoising_score_matching(v: View, sigma: Positive = 0.2) -> Array:
     return jnp.sum(jnp.square(sigma * v.beta * slope - noise)) / 2
 
 
-@loss("view reconstruct", promised="-", flat="|y|^2, where g = 0", reference=f"{LECTURE}; Vincent et al. 2010")
+@loss(
+    "view reconstruct",
+    promised="-",
+    flat="|y|^2, where g = 0",
+    reference=f"{LECTURE}; Vincent et al. 2010",
+    also="dae reconstruction mse",
+)
 def denoising(v: View, corruption: Positive = 0.3) -> Array:
     """|y - g(y + corruption e)|^2, e drawn from N(0, 1), g the reconstruction of the energy |y - g(y)|^2"""
     return jnp.sum(jnp.square(v.y - v.reconstruct(v.y + corruption * _noise(v))))  # type: ignore[misc]
 
 
-@loss("view", promised="-", flat="ln(1 + w/M)", evaluations=1 + PERTURBED, reference="Schröder et al. 2023")
+@loss("view", promised="-", flat="ln(1 + w/M)", evaluations=1 + PERTURBED, reference="Schröder et al. 2023", also="ed")
 def energy_discrepancy(v: View, t: Positive = 0.25, w: Positive = 1.0) -> Array:
     """log(w/M + 1/M sum over M of exp(beta (F+ - F(y + sqrt(t) e + sqrt(t) e_j)))), e and e_j drawn from N(0, 1)"""
     noise = _noise(v, 1 + PERTURBED)

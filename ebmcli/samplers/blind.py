@@ -33,7 +33,7 @@ def none(context: SamplerContext) -> Sampler:
     return stateless(lambda key, model, batch: Negatives(None))
 
 
-@sampler(continuous=KNOWN, finite=KNOWN, sequence=KNOWN, cost=_one_each)
+@sampler(continuous=KNOWN, finite=KNOWN, sequence=KNOWN, cost=_one_each, also="random")
 def uniform(context: SamplerContext, negatives: Count = 256) -> Sampler:
     """K answers drawn uniformly: on the box of the task, among all labels, y included, or random words"""
     shape, space = context.shape.negatives(negatives), context.space
@@ -73,7 +73,7 @@ class Fitted(NamedTuple):
     outside: Array  # [] the share of its mass that lies outside the box
 
 
-@sampler(continuous=KNOWN, cost=_one_each)
+@sampler(continuous=KNOWN, cost=_one_each, also="normal gauss")
 def gaussian(context: SamplerContext, negatives: Count = 256) -> Sampler:
     """K points of a Gaussian with mean and covariance of the data; what falls outside the box is redrawn uniformly"""
     box, shape = box_of(context.space), context.shape.negatives(negatives)
@@ -103,7 +103,11 @@ def _normal(y: Array, mean: Array, root: Array) -> Array:
     return -squared / 2 - jnp.log(jnp.diag(root)).sum() - len(mean) / 2 * jnp.log(2 * jnp.pi)
 
 
-@sampler(continuous="negatives", cost=lambda shape, per_example: Cost(shape.batch_size * per_example))
+@sampler(
+    continuous="negatives",
+    cost=lambda shape, per_example: Cost(shape.batch_size * per_example),
+    also="jitter perturbation",
+)
 def noise(context: SamplerContext, per_example: Count = 8, spread: Positive = 0.5) -> Sampler:
     """the right answer plus Gaussian noise of standard deviation `spread`, per_example of them for each example"""
     box = box_of(context.space)
@@ -121,6 +125,7 @@ def noise(context: SamplerContext, per_example: Count = 8, spread: Positive = 0.
     sequence="negatives",
     conditional=True,
     cost=lambda shape: Cost(shape.batch_size * (shape.batch_size - 1)),
+    also="batch permutation shuffle",
 )
 def in_batch(context: SamplerContext) -> Sampler:
     """the right answers of the other examples of the batch; of words whose length x knows, cut or continued as y"""
@@ -143,7 +148,7 @@ def _every_node(shape: BatchShape, nodes: int) -> Cost:
     return Cost(count * (shape.batch_size if shape.conditional else 1))
 
 
-@sampler(continuous="negatives partition minimum independent", cost=_every_node)
+@sampler(continuous="negatives partition minimum independent", cost=_every_node, also="grid integral integration")
 def quadrature(context: SamplerContext, nodes: Count = 32) -> Sampler:
     """all of the box: a point of each of nodes^D cells, drawn anew in its cell at every step, with its weight"""
     box = box_of(context.space)

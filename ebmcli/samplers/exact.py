@@ -37,6 +37,7 @@ def _summed(shape: BatchShape, negatives: int, table: int = 1) -> Cost:
     sequence="negatives model",
     defaults=UNPENALISED,
     cost=_summed,
+    also="ancestral model",
 )
 def exact(context: SamplerContext, negatives: Count = 256, table: Count = 32) -> Sampler:
     """K answers drawn from the model: of all labels, all words, or table^D points, one in each cell of the box"""

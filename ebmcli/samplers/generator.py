@@ -14,7 +14,10 @@ def _trained_and_scored(shape: BatchShape, negatives: int) -> Cost:
 
 
 @sampler(
-    continuous="negatives adversarial", cost=_trained_and_scored, reference="Goodfellow et al. 2014; Zhao et al. 2017"
+    continuous="negatives adversarial",
+    cost=_trained_and_scored,
+    reference="Goodfellow et al. 2014; Zhao et al. 2017",
+    also="gan adversarial",
 )
 def generator(
     context: SamplerContext,

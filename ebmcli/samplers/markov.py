@@ -72,6 +72,7 @@ def _walked(chains: int, gradients: int) -> Cost:
     continuous="negatives model",
     cost=lambda shape, negatives, chain_steps: _walked(shape.total(negatives), chain_steps),
     reference="Welling & Teh 2011; short runs: Nijkamp et al. 2019",
+    also="sgld ula mcmc short-run",
 )
 def langevin(
     context: SamplerContext,
@@ -96,6 +97,7 @@ def langevin(
     continuous="negatives model",
     cost=lambda shape, chain_steps: _walked(shape.batch_size, chain_steps),
     reference="Hinton 2002",
+    also="contrastive-divergence cd-k cd-1 cd1",
 )
 def cd(
     context: SamplerContext, chain_steps: Steps = 10, step_size: Positive = 0.1, chain_precision: Precision = "float32"
@@ -146,6 +148,7 @@ def _kept(
     continuous="negatives model",
     cost=lambda shape, negatives, chain_steps: _walked(shape.total(negatives), chain_steps),
     reference="Tieleman 2008",
+    also="persistent persistent-contrastive-divergence replay replay-buffer buffer sml",
 )
 def pcd(
     context: SamplerContext,
@@ -167,6 +170,7 @@ def pcd(
     continuous="negatives model",
     cost=lambda shape, negatives, chain_steps: _walked(shape.total(negatives), chain_steps + 1),
     reference="Roberts & Tweedie 1996",
+    also="mcmc metropolis metropolis-hastings",
 )
 def mala(
     context: SamplerContext,
@@ -187,6 +191,7 @@ def mala(
     continuous="negatives model",
     cost=lambda shape, negatives, chain_steps, leaps: _walked(shape.total(negatives), chain_steps * leaps + 1),
     reference="Neal 2011",
+    also="mcmc hamiltonian hybrid-monte-carlo nuts",
 )
 def hmc(
     context: SamplerContext,

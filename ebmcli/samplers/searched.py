@@ -94,6 +94,7 @@ def _offending_cost(shape: BatchShape, starts: int, descent_steps: int) -> Cost:
     sequence="negatives minimum hardest",
     cost=_offending_cost,
     reference="LeCun et al. 2006, section 2.2.1",
+    also="hard hardest hard-negative hard-negatives argmin viterbi",
 )
 def most_offending(
     context: SamplerContext,
@@ -115,6 +116,7 @@ def most_offending(
     sequence="negatives augmented hardest",
     cost=_one_search,
     reference="Taskar et al. 2003; Tsochantaridis et al. 2005",
+    also="cost-augmented margin-rescaling",
 )
 def loss_augmented(context: SamplerContext) -> Sampler:
     """argmin over y- other than y of F(y-) - m(y, y-): exactly, on strips among the 8 words of lowest energy"""
@@ -126,6 +128,7 @@ def loss_augmented(context: SamplerContext) -> Sampler:
     sequence="negatives minimum",
     cost=lambda shape, negatives: Cost(shape.batch_size + shape.total(negatives)),
     reference="Lawler 1972; Nilsson & Goldberger 2001",
+    also="top-k k-best beam",
 )
 def n_best(context: SamplerContext, negatives: Count = 8) -> Sampler:
     """the K answers other than y with the lowest F(y-), exactly and each once"""
@@ -150,6 +153,7 @@ def _every_answer(shape: BatchShape) -> Cost:
     finite="negatives all partition probability minimum",
     sequence="partition probability minimum",
     cost=_every_answer,
+    also="enumeration forward forward-backward",
 )
 def exhaustive(context: SamplerContext) -> Sampler:
     """all answers: one by one, or by the forward algorithm (free energy) and the Viterbi algorithm (minimum)"""

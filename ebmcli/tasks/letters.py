@@ -75,6 +75,7 @@ def examples(data: Mapping[str, Array], index: Array) -> Batch:
     defaults={"steps": 5_000, "batch_size": 24, "lr": 0.03, "weight_decay": 0.1, "negatives": 8},
     impossible=impossible,
     reference="Taskar, Guestrin, Koller, Max-Margin Markov Networks (2003)",
+    also="ocr",
 )
 def letters(
     protocol: Protocol = "small",

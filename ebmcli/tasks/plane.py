@@ -78,7 +78,7 @@ def _gaussians(centres: np.ndarray, sd: float) -> Task:
     return plane(draw, densities.gaussians(tuple(map(tuple, centres.tolist())), sd), centres, sd)
 
 
-@task(**PLANE, default=True)
+@task(**PLANE, default=True, also="two-moons make-moons half-moons")
 def moons() -> Task:
     """two interleaved half circles of radius 2 with Gaussian noise of sd 0.2"""
 
@@ -93,7 +93,7 @@ def moons() -> Task:
     return plane(draw, densities.moons())
 
 
-@task(**MIXTURE)
+@task(**MIXTURE, also="gaussians gmm mixture 8-gaussians eight-gaussians")
 def _8gaussians() -> Task:
     """eight Gaussians of sd 0.35 on a circle of radius 2.83"""
     angle = 2 * np.pi * np.arange(8) / 8
@@ -118,7 +118,7 @@ def _circles(radii: tuple[float, ...], sd: float) -> Task:
     return plane(draw, densities.rings(radii, sd))
 
 
-@task(**PLANE)
+@task(**PLANE, also="make-circles")
 def circles() -> Task:
     """two circles of radius 3 and 1.5 with Gaussian noise of sd 0.24"""
     return _circles((3.0, 1.5), 0.24)
@@ -130,7 +130,7 @@ def rings() -> Task:
     return _circles((3.0, 2.25, 1.5, 0.75), 0.08)
 
 
-@task(**PLANE)
+@task(**PLANE, also="swiss-roll")
 def swissroll() -> Task:
     """the spiral (t cos t, t sin t)/5, t between 1.5 and 4.5 pi, with Gaussian noise of sd 0.2"""
 
@@ -150,7 +150,7 @@ def pinwheel() -> Task:
 
 
 # With nll and 3 seeds, 2,000 steps leave a kl of 0.04 to 0.07, these 0.010 to 0.014; more nodes or units help less.
-@task(**PLANE | {"defaults": PLANE["defaults"] | {"steps": 4_000}})
+@task(**PLANE | {"defaults": PLANE["defaults"] | {"steps": 4_000}}, also="spirals two-spirals")
 def _2spirals() -> Task:
     """two spirals (-n cos n, n sin n)/3, n = 3 pi sqrt(u), each with noise of a square of side 1/6 and of sd 0.1"""
 

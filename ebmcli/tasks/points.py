@@ -23,7 +23,7 @@ REACH = 4.0  # the data are scaled to lie between -REACH and REACH, inside the b
 NEAR = 0.99  # quantile of the distances to the nearest neighbour: what lies that near to a point belongs to the data
 
 
-@task(**EMPIRICAL, file=True)
+@task(**EMPIRICAL, file=True, also="csv file")
 def points(file: str, data: str = "") -> Task:
     """the two columns of FILE.csv, each scaled to [-4, 4]: all measures but those of the true density (kl, tv, ...)"""
     if data and data != digest(file):

@@ -30,7 +30,7 @@ NUMBER: dict[str, Any] = {
 Path = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # t [N] -> (x, y)
 
 
-@task(**NUMBER)
+@task(**NUMBER, also="quadratic")
 def parabola() -> Task:
     """y = x^2 at 200 values of x between -1 and 1: the tutorial's demonstration of collapse"""
     return _on_a_path(lambda t: (t, t**2), (-1.0, 1.0), Box(-1.0, 2.0, 1))
