@@ -17,7 +17,7 @@ from ebmcli.figures import picture
 from ebmcli.planning.cells import Cell
 from ebmcli.planning.cost import step_cost
 from ebmcli.planning.programs import programs
-from ebmcli.storage import store
+from ebmcli.storage import kept, store
 from ebmcli.storage.atomic import hold_lock
 from ebmcli.storage.provenance import provenance
 from ebmcli.storage.records import FINISHED, Record
@@ -156,8 +156,15 @@ def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], sh
         named, _ = jax.tree_util.tree_flatten_with_path(last.params)
         paths = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf[lane] for path, leaf in named}
         store.save_arrays(folder / "params.npz", paths)
+    kept.give(folder, config)
     times = {name: round(value, 3) for name, value in seconds.items()}
     store.save_result(folder, Record(run.cell.id, status, config, metrics, times, shared.origin))
     shared.watcher.end(run.cell, status, "")
     if status == "done" and shared.pictures:
-        picture.draw(folder, run.cell.units.task, config, metrics, arrays)
+        try:
+            picture.draw(folder, run.cell.units.task, config, metrics, arrays)
+        except OSError:
+            raise
+        except Exception as error:  # whatever matplotlib, or its configuration, raises: the result is saved
+            line = (str(error).splitlines() or [type(error).__name__])[0]
+            shared.watcher.note(f"no picture of {run.cell.id}: {line}")

@@ -12,9 +12,10 @@ from ebmcli.core.errors import UsageError
 from ebmcli.figures import cells, panels
 from ebmcli.figures.cells import Mark, Page
 from ebmcli.figures.panels import Panel, Scales
+from ebmcli.figures.style import own_style
 from ebmcli.report import formatting
 from ebmcli.report.columns import heading, main_measure
-from ebmcli.storage import store
+from ebmcli.storage import kept, store
 from ebmcli.storage.atomic import write
 from ebmcli.storage.records import Record
 
@@ -76,6 +77,7 @@ def load(folder: Path, page: Page) -> FilledPage:
             place = row, column
             record = records.get(place)
             if record and record.status == "done":
+                kept.offer(folder / "runs" / record.id, record.config)
                 arrays = store.arrays(folder / "runs" / record.id) or {}
                 panel = Panel(record.config, arrays, record.metrics.get("verdict") == "healthy")
                 if panel.drawable:
@@ -104,15 +106,13 @@ def file_of(folder: Path, output: Path | None, name: str, pages: int) -> Path:
     return output if pages == 1 else output.with_name(f"{output.stem}-{name}{output.suffix}")
 
 
+@own_style()
 def to_bytes(figure: Any, suffix: str) -> bytes:
     """The figure as a file."""
-    from matplotlib import rc_context
-
     width, height = figure.get_size_inches()
     sharp = min(SHARPEST, LONGEST / max(width, height), (PIXELS / (width * height)) ** 0.5)
     buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "ebm"}):
-        figure.savefig(buffer, format=suffix[1:], dpi=sharp, metadata=FORMATS[suffix])
+    figure.savefig(buffer, format=suffix[1:], dpi=sharp, metadata=FORMATS[suffix])
     return buffer.getvalue()
 
 
@@ -183,6 +183,7 @@ class _Sheet:
             put.set_fontsize(size * min(1.0, room / width))
 
 
+@own_style()
 def figure(filled: FilledPage, sweep: str) -> Any:
     """The page as a matplotlib figure."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -12,6 +12,7 @@ from ebmcli.core.needs import Answers, Need
 from ebmcli.core.registry import find_or_none
 from ebmcli.core.units import TaskUnit
 from ebmcli.figures import letters, strips
+from ebmcli.figures.style import own_style
 from ebmcli.metrics.answers import inferred_answers
 from ebmcli.report import formatting
 from ebmcli.report.columns import heading, main_measure
@@ -27,6 +28,7 @@ LARGEST = 1e39  # past any float32: no energy is that large
 Arrays = Mapping[str, np.ndarray]
 
 
+@own_style()
 def draw(run: Path, task: TaskUnit, config: Config, metrics: Metrics, arrays: Arrays) -> Path:
     """Draw the picture of a finished run into its directory: the energy surface, or words with what was read; and the
     gap over training."""
