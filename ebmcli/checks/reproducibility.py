@@ -16,7 +16,7 @@ from ebmcli.execution.resume import prepare
 from ebmcli.planning.cells import cell_of_record
 from ebmcli.planning.plan import Plan
 from ebmcli.report.formatting import flat
-from ebmcli.storage import store
+from ebmcli.storage import kept, store
 from ebmcli.storage.atomic import hold_lock
 from ebmcli.storage.records import Record
 
@@ -71,6 +71,7 @@ def repeat(run: Path, options: RunOptions, watcher: Watcher, stop: StopFlag) -> 
     old = store.result(run)
     if old is None:
         raise UsageError(f"{run}: it has no result to compare with (it is {store.status(run)})")
+    kept.offer(run, old.config)
     cell = cell_of_record(old.id, old.config)
     with tempfile.TemporaryDirectory(prefix="ebm-repeat-") as place:
         folder = Path(place)

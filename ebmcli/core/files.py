@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 # Bytes that are read of a file at most; docs/guide.md states them.
 MIB = 2**20
 SMALL = MIB  # an experiment file, a configuration, a result, a failure
-LARGE = 64 * MIB  # a table of points, a manifest, curves, a picture
+MEDIUM = 16 * MIB  # the curves of a run
+LARGE = 64 * MIB  # a table of points, a picture
+MANIFEST = 128 * MIB
 ARRAYS = 512 * MIB  # of arrays and parameters, also when they are unpacked
+MEMBERS = 10_000  # arrays of a file
+VALUES = 5_000_000  # of JSON; each takes some 100 bytes of memory
 DEEPEST = 32  # levels of JSON, or of an experiment file
-DIGITS = 300  # of an integer: any is a float, too
+LARGEST = 2**63  # integers are below it, and above minus it
 LONGEST_NAME = 255  # bytes of a file's name, on all file systems in use
 
 _KINDS = {
@@ -79,7 +83,11 @@ def content(path: Path, at_most: int = SMALL) -> bytes:
 
 
 def parse_json(raw: bytes | str) -> Any:
-    """The value of JSON text. Raises ValueError where it is none, too deep, or holds numbers that are not finite."""
+    """The value of JSON text. Raises ValueError where it is none, too deep or too much, or holds numbers that are not
+    finite or have more than 64 bits."""
+    text = raw if isinstance(raw, bytes) else raw.encode(errors="surrogatepass")
+    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > VALUES:
+        raise ValueError(f"more than {VALUES:,} values")
     try:
         value = json.loads(raw, parse_constant=_refuse, parse_float=_finite, parse_int=_integer)
     except RecursionError:
@@ -99,7 +107,8 @@ def _finite(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    return int(text) if len(text) <= DIGITS else _refuse(f"an integer of {len(text)} digits")
+    value = int(text)  # of more than 4,300 digits Python raises ValueError by itself
+    return value if abs(value) < LARGEST else _refuse(f"an integer of {len(text)} digits")
 
 
 def is_too_deep(value: Any) -> bool:
@@ -122,19 +131,21 @@ def arrays(path: Path) -> dict[str, "np.ndarray"]:
 
     raw = content(path, ARRAYS)
     try:
+        if raw.count(b"PK\x01\x02") > MEMBERS:
+            raise ValueError
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked <= ARRAYS:
             with np.load(io.BytesIO(raw)) as file:
-                return {name: _array(file[name], ARRAYS) for name in file.files}
+                return {name: _array(file[name]) for name in file.files}
     except Exception:  # of a damaged archive zipfile, zlib and numpy raise nearly anything
         raise Unfit(f"{path}: damaged, no arrays can be read from it") from None
     raise Unfit(f"{path}: {unpacked / MIB:,.0f} MiB when unpacked, of such a file at most {ARRAYS // MIB} are read")
 
 
-def _array(value: Any, at_most: int) -> "np.ndarray":
+def _array(value: Any) -> "np.ndarray":
     """The value, if it is an array; of an entry with another name than *.npy numpy returns bytes."""
-    if isinstance(value, bytes) or value.nbytes > at_most:
+    if isinstance(value, bytes):
         raise ValueError("no array")
     return value  # type: ignore[no-any-return]
 
@@ -153,10 +164,23 @@ def is_png(raw: bytes) -> bool:
     return raw.startswith(b"\x89PNG\r\n\x1a\n")
 
 
-@lru_cache
 def digest(file: str) -> str:
-    """12 hexadecimal digits of the SHA-256 of a file, or nothing where it cannot be read."""
+    """12 hexadecimal digits of the SHA-256 of a file as it is now, or nothing where it cannot be read."""
     try:
-        return hashlib.sha256(content(Path(file), LARGE)).hexdigest()[:12]
-    except (OSError, Unfit):
+        status = os.stat(file)
+        return _digest(os.path.abspath(file), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    except (OSError, ValueError, Unfit):
         return ""
+
+
+@lru_cache
+def _digest(path: str, *_: int) -> str:
+    return hashlib.sha256(content(Path(path), LARGE)).hexdigest()[:12]
+
+
+def is_there(file: str) -> bool:
+    """True if something lies at that path, whatever it is."""
+    try:
+        return os.path.lexists(file)
+    except ValueError:  # no path can be written so
+        return False

@@ -11,8 +11,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Literal, cast, overload
 
-from ebmcli.core.errors import UsageError, called, either, unknown
 from ebmcli.core.copies import locate
+from ebmcli.core.errors import UsageError, called, either, unknown
 from ebmcli.core.files import digest
 from ebmcli.core.units import (
     KINDS,

@@ -8,7 +8,7 @@ from ebmcli.core.errors import UsageError
 from ebmcli.planning.cells import Cell, cell_of_record
 from ebmcli.planning.identity import unsaid
 from ebmcli.planning.plan import Plan
-from ebmcli.storage import store
+from ebmcli.storage import kept, store
 from ebmcli.storage.provenance import versions
 from ebmcli.storage.records import FINISHED, Config, Listed, Manifest
 
@@ -40,6 +40,8 @@ def prepare(plan: Plan, sweep: Path, command: str, retry: Sequence[str] = RETRIE
         elif now == before:
             new = Manifest(old.created, command, *_origins_known(old, new), new.versions)
     store.tidy(sweep)
+    for config in {kept.file_of(cell.config): cell.config for cell in plan.runs}.values():
+        kept.keep(sweep, config)
     store.save_manifest(sweep, new)
     return [cell for cell in plan.runs if _wanted(sweep / "runs" / cell.id, retry)]
 
@@ -80,6 +82,7 @@ def _wanted(run: Path, retry: Sequence[str]) -> bool:
 
 def cells_of(sweep: Path, runs: Sequence[str]) -> list[Cell]:
     """These runs of the manifest, as this version of the package has to train them."""
+    kept.offer_all(sweep)
     manifest = store.manifest(sweep)
     configs = {cell.id: cell.config for cell in manifest.cells} if manifest else {}
     return [cell_of_record(run, configs[run]) for run in runs]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ebmcli.core.needs import Answers
-from ebmcli.core.registry import find
+from ebmcli.core.registry import find, task_of
 from ebmcli.figures.picture import ABOVE, middles
 from ebmcli.metrics.answers import inferred_answers
 
@@ -129,7 +129,7 @@ def label_colours(count: int) -> Any:
 
 
 def _surface(axes: Any, panel: Panel, shared: Scales) -> None:
-    box: Any = find("task", panel.config["task"]).build(panel.config).space
+    box: Any = task_of(panel.config).build(panel.config).space
     side = middles(box[0], box[1], len(panel.arrays["energy"]))
     above = np.minimum(panel.above(), 1e3 * shared.levels[-1])
     axes.contourf(side, side, above, levels=shared.levels, extend="max", **colours(shared))
@@ -140,7 +140,7 @@ def _surface(axes: Any, panel: Panel, shared: Scales) -> None:
 def _curve(axes: Any, panel: Panel, shared: Scales) -> None:
     from matplotlib.patheffects import Normal, Stroke
 
-    box: Any = find("task", panel.config["task"]).build(panel.config).space
+    box: Any = task_of(panel.config).build(panel.config).space
     above, x = panel.above(), panel.arrays["questions"][:, 0]
     extent = (x[0], x[-1], box.low, box.high)
     axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", interpolation="nearest", **colours(shared))

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ebmcli.core.copies import offer
 from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.files import digest, is_there
 from ebmcli.core.units import KINDS, Kind
 from ebmcli.planning.grid import BUDGET, Grid, grid
 from ebmcli.planning.values import AXES, parameters
@@ -37,6 +39,7 @@ def load(path: Path) -> Grid:
             raise place.error(UsageError(f"{key} stands twice, with a dash and with an underscore"))
         if key in AXES:
             axes[AXES[key]] = value
+            _offer_files(path.parent, value)
         elif key in KINDS and isinstance(value, dict):
             special |= {(key, name): _table(path, text, key, table) for name, table in value.items()}
         elif isinstance(value, dict):
@@ -46,6 +49,16 @@ def load(path: Path) -> Grid:
         else:
             settings[plain] = value
     return _checked(path, text, axes, settings, special)
+
+
+def _offer_files(folder: Path, given: Any) -> None:
+    """Let the names of files that are not in the current folder be those beside the experiment file: it means the same
+    wherever it is read from."""
+    for text in given if isinstance(given, list) else [given]:
+        for name in (str(text), *str(text).split(",")):
+            file = name.partition(":")[2].strip()
+            if file and not is_there(file) and (data := digest(str(folder / file))):
+                offer(file, data, folder / file)
 
 
 def _checked(path: Path, text: str, axes: Mapping[str, Any], settings: Mapping[str, Any], special: Special) -> Grid:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Le
 
+from ebmcli.core.copies import is_known
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.parameters import Parameter
 from ebmcli.core.registry import find, units
@@ -99,7 +100,7 @@ def _table(kind: Kind, name: str, table: Mapping[str, Any], origin: str) -> Tabl
 def names(kind: Kind, given: Any) -> list[str]:
     """Names of units, checked; `all` stands for every one of them."""
     texts = given if isinstance(given, list) else [given]
-    entries = [entry.strip() for text in texts for entry in str(text).split(",")]
+    entries = [entry for text in texts for entry in _entries(str(text))]
     if not entries or "" in entries:
         raise UsageError(f"{kind}: the list is empty or has an empty entry (ebm list {KINDS[kind]} shows them)")
     checked: list[str] = []
@@ -114,6 +115,18 @@ def names(kind: Kind, given: Any) -> list[str]:
                 unit.build({})  # the file is looked at before anything begins
             checked.append(unit.name)
     return checked
+
+
+def _entries(text: str) -> list[str]:
+    """The names in a list with commas. Commas belong to the name of a file where a file is there that has them."""
+    parts, entries = text.split(","), []
+    while parts:
+        longest = range(len(parts), 0, -1) if ":" in parts[0] else ()
+        named = ((count, ",".join(parts[:count]).lstrip()) for count in longest)
+        count, name = next((entry for entry in named if is_known(entry[1].partition(":")[2])), (1, parts[0].strip()))
+        entries.append(name)
+        del parts[:count]
+    return entries
 
 
 def seeds(given: Any) -> list[int]:

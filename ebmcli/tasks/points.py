@@ -11,6 +11,7 @@ from ebmcli.core.decorators import task
 from ebmcli.core.errors import UsageError
 from ebmcli.core.files import digest
 from ebmcli.core.lazy import Array, Key, jax
+from ebmcli.core.texts import quoted
 from ebmcli.core.types import Task
 from ebmcli.metrics import density
 from ebmcli.tasks._defaults import EMPIRICAL
@@ -26,9 +27,11 @@ NEAR = 0.99  # quantile of the distances to the nearest neighbour: what lies tha
 @task(**EMPIRICAL, file=True, also="csv file")
 def points(file: str, data: str = "") -> Task:
     """the two columns of FILE.csv, each scaled to [-4, 4]: all measures but those of the true density (kl, tv, ...)"""
-    if data and data != digest(file):
-        raise UsageError(f"{file}: the file is no longer the one of these runs, bring it back or begin a new sweep")
-    scaled = rescale(read_points(file))
+    content = digest(file)
+    if data and data != content:
+        named = quoted(file)
+        raise UsageError(f"{named}: the file is no longer the one of these runs, bring it back or begin a new sweep")
+    scaled = rescale(read_points(file, content))
     order = np.random.default_rng(SPLIT_SEED).permutation(len(scaled))
     train, test = scaled[order[len(order) // TESTED :]], scaled[order[: len(order) // TESTED]]
 
@@ -45,35 +48,39 @@ def points(file: str, data: str = "") -> Task:
 
 
 @lru_cache
-def read_points(file: str) -> np.ndarray:
-    """[N, 2] float64: the two columns of a CSV file, whose first line may name them. Raises UsageError."""
+def read_points(file: str, content: str) -> np.ndarray:
+    """[N, 2] float64: the two columns of a CSV file, whose first line may name them. Raises UsageError.
+
+    content: its digest, so that a file is read again when it has changed.
+    """
+    named = quoted(file)
     try:
         with Path(file).open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.reader(lines)
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror or error}; name a CSV file, as in --task points:FILE.csv") from None
+        raise UsageError(f"{named}: {error.strerror or error}; name a CSV file, as in --task points:FILE.csv") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{file}: no CSV text ({error}); save it as CSV in UTF-8") from None
+        raise UsageError(f"{named}: no CSV text ({error}); save it as CSV in UTF-8") from None
     if rows and len(rows[0][1]) == 2 and not any(map(_number, rows[0][1])):
         rows = rows[1:]  # names of the columns
-    points = np.array([_pair(file, line, row) for line, row in rows]).reshape(-1, 2)
+    points = np.array([_pair(named, line, row) for line, row in rows]).reshape(-1, 2)
     if len(points) < LEAST_ROWS:
-        raise UsageError(f"{file}: {len(points)} rows of numbers, a task needs at least {LEAST_ROWS}")
+        raise UsageError(f"{named}: {len(points)} rows of numbers, a task needs at least {LEAST_ROWS}")
     for column in range(2):
         if np.ptp(points[:, column]) == 0:
             raise UsageError(
-                f"{file}: column {column + 1} is {points[0, column]:g} in every row, name points that vary"
+                f"{named}: column {column + 1} is {points[0, column]:g} in every row, name points that vary"
             )
     return points
 
 
-def _pair(file: str, line: int, row: list[str]) -> list[float]:
+def _pair(named: str, line: int, row: list[str]) -> list[float]:
     if len(row) != 2:
-        raise UsageError(f"{file}, line {line}: two columns are wanted, separated by a comma, found {len(row)}")
+        raise UsageError(f"{named}, line {line}: two columns are wanted, separated by a comma, found {len(row)}")
     for cell in row:
         if not _number(cell):
-            raise UsageError(f"{file}, line {line}: {cell.strip()!r} is no finite number, mend or remove that line")
+            raise UsageError(f"{named}, line {line}: {cell.strip()!r} is no finite number, mend or remove that line")
     return [float(cell) for cell in row]
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import jax, jnp
-from ebmcli.core.registry import find
+from ebmcli.core.registry import find, task_of
 from ebmcli.core.types import Model, bind
-from ebmcli.storage import store
+from ebmcli.storage import kept, store
 from ebmcli.training.devices import PRECISION
 
 
@@ -29,7 +29,8 @@ def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]
 
 def model(config: Mapping[str, Any], params: Path) -> Model:
     """The energy of one example with its parameters filled in: `model.apply(x, y)`, and what else it computes."""
-    unit = find("energy", config["energy"]).build(config, find("task", config["task"]).build(config).space)
+    kept.offer(params.parent, config)
+    unit = find("energy", config["energy"]).build(config, task_of(config).build(config).space)
     return bind(unit, jax.tree.map(jnp.asarray, _nested(_read(params)))["energy"])
 
 
