@@ -30,6 +30,12 @@ class OneOf(NamedTuple):
     names: Callable[[], Iterable[str]]
 
 
+class Also(NamedTuple):
+    """Marks a hyperparameter, or a flag, with what others call it, separated by blanks; who says so is told its name."""
+
+    words: str
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A hyperparameter. annotation: its type, with its range and its marks."""
@@ -38,15 +44,15 @@ class Parameter:
     default: Any
     annotation: Any
 
-    @property
+    @cached_property
     def _plain(self) -> Any:
         return get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
 
-    @property
+    @cached_property
     def _marks(self) -> tuple[Any, ...]:
         return getattr(self.annotation, "__metadata__", ())
 
-    @property
+    @cached_property
     def type(self) -> type:
         """float, int, or str for a choice of names."""
         return str if get_origin(self._plain) is Literal else self._plain
@@ -59,11 +65,16 @@ class Parameter:
         return next((tuple(mark.names()) for mark in self._marks if isinstance(mark, OneOf)), ())
 
     @property
+    def also(self) -> tuple[str, ...]:
+        """What others call it."""
+        return tuple(word for mark in self._marks if isinstance(mark, Also) for word in mark.words.split())
+
+    @cached_property
     def traced(self) -> bool:
         """True if it travels as an array, so that a new value compiles nothing; otherwise it is part of the program."""
         return self.type is float or Traced in self._marks
 
-    @property
+    @cached_property
     def repeats(self) -> bool:
         """True if it defines replicates, as the seed does, rather than a different setting."""
         return Repeat in self._marks
@@ -76,9 +87,10 @@ class Parameter:
     @property
     def every(self) -> range:
         """All values of a hyperparameter that repeats."""
-        low, high = self._bounds()
+        low, high = self._bounds
         return range(int(low), int(high) + 1)
 
+    @cached_property
     def _bounds(self) -> tuple[float, float]:
         lowest = [mark.ge for mark in self._marks if isinstance(mark, Ge)]
         highest = [mark.le for mark in self._marks if isinstance(mark, Le)]
@@ -108,7 +120,7 @@ class Parameter:
             return "" if legal else _either(self.choices) if self.choices else "text"
         if isinstance(value, bool) or not isinstance(value, int if self.type is int else int | float):
             return "a whole number" if self.type is int else "a number"
-        low, high = self._bounds()
+        low, high = self._bounds
         if not abs(value) < 10**300:  # not finite, or an integer that no float holds
             return "a finite number"
         style = "," if self.type is int else ",g"  # a whole number with all its digits

@@ -5,6 +5,8 @@ task, of the sampler, of the hyperparameter itself. It carries its origin from h
 """
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
@@ -21,6 +23,8 @@ from ebmcli.planning.identity import complete, run_id, versions
 from ebmcli.planning.values import legal, parameters
 from ebmcli.training.optimiser import SETTINGS
 
+MOST = 1_000_000  # runs of a grid
+COUNTED = 100  # combinations of units of a grid with too many runs, after which the others are not looked at
 USUAL = 2  # seconds of a small run, for the rough cost of a grid that is too large to be looked at
 
 
@@ -47,25 +51,41 @@ def cell_of_record(run: str, config: Mapping[str, Any]) -> Cell:
     return Cell(run, whole, units, {}, judge(units, whole))
 
 
-def cells(grid: Grid, limit: int | None = None) -> tuple[list[Cell], int]:
+def cells(grid: Grid, limit: int = MOST) -> tuple[list[Cell], int]:
     """(every run of the grid, number of duplicates).
 
-    Raises UsageError above the limit, or where a setting is a hyperparameter of no run.
+    The runs are counted by multiplication before the first is made. Raises UsageError above the limit, or where a
+    setting is a hyperparameter of no run.
     """
-    choices = list(_choices(grid))
-    total = sum(len(group.seeds) * len(group.configs) for group in _resolved(grid, choices))
-    if limit and total > limit:
-        raise UsageError(
-            f"the grid has {total:,} runs, at {USUAL} seconds each {total * USUAL / 3600:,.0f} hours on a core; "
-            f"more than {limit:,} runs are not begun without --yes"
-        )
+    products = _counted(grid, limit)
     by_id: dict[str, Cell] = {}
-    for group in _resolved(grid, choices):
-        for seed, config in itertools.product(group.seeds, group.configs):
-            resolved = cell(group.units, {**group.names, "seed": seed, **config}, group.origins)
+    repeated = sum(product.repeated for product in products)
+    for product in products:
+        for config in product.configs():
+            resolved = cell(product.units, config, product.origins)
+            repeated += resolved.id in by_id
             by_id[resolved.id] = resolved
     _check_use(grid, list(by_id.values()))
-    return list(by_id.values()), total - len(by_id)
+    return list(by_id.values()), repeated
+
+
+def _counted(grid: Grid, limit: int) -> list["_Product"]:
+    """The products whose cells are those of the grid. Raises UsageError where these are more than the limit."""
+    products: list[_Product] = []
+    count, more = 0, False
+    for choice in _choices(grid):
+        more = count > limit and len(products) >= COUNTED
+        if more:
+            break
+        products.append(_product(grid, choice))
+        count += products[-1].size
+    if count > limit:
+        unless = "" if limit >= MOST else " without --yes"
+        raise UsageError(
+            f"the grid has {'more than ' if more else ''}{count:,} runs, at {USUAL} seconds each "
+            f"{count * USUAL / 3600:,.0f} hours on a core; more than {limit:,} runs are not begun{unless}"
+        )
+    return products
 
 
 def _check_use(grid: Grid, resolved: Sequence[Cell]) -> None:
@@ -90,17 +110,20 @@ class _Choice(NamedTuple):
     units: Combination
     origins: dict[str, str]
     distance: Given | None  # what was asked for as margin_distance; None where the margin cannot grow
+    times: int  # as often as the lists name it
 
 
 def _choices(grid: Grid) -> Iterator[_Choice]:
     """The combinations of units that a grid asks for."""
     tasks, losses = grid.axes.get("task", Given([default_task()], "default")), grid.axes.get("loss", Given([], ""))
     energies = grid.axes.get("energy", Given([DEFAULT], ""))
-    for task_name, loss_name in itertools.product(tasks.values, losses.values):
+    for (task_name, *of_task), (loss_name, *of_loss) in itertools.product(_times(tasks), _times(losses)):
         task, loss = find("task", task_name), find("loss", loss_name)
         samplers = _special(grid, "samplers", loss, task) or grid.axes.get("sampler", Given([DEFAULT], ""))
         distances = _distances(grid, task, loss)
-        for energy_name, sampler_name, distance in itertools.product(energies.values, samplers.values, distances):
+        for (energy_name, *of_energy), (sampler_name, *of_sampler), (distance, *of_distance) in itertools.product(
+            _times(energies), _times(samplers), distances
+        ):
             energy = find("energy", _default_energy(task, loss) if energy_name == DEFAULT else energy_name)
             usual = _default_sampler(task, loss, distance)
             sampler = find("sampler", usual if sampler_name == DEFAULT else sampler_name)
@@ -110,7 +133,13 @@ def _choices(grid: Grid) -> Iterator[_Choice]:
                 "sampler": "chosen for the loss and the task" if sampler_name == DEFAULT else samplers.origin,
                 "energy": "chosen for the task and the loss" if energy_name == DEFAULT else energies.origin,
             }
-            yield _Choice(Combination(task, loss, sampler, energy), origins, distance)
+            times = math.prod([*of_task, *of_loss, *of_energy, *of_sampler, *of_distance])
+            yield _Choice(Combination(task, loss, sampler, energy), origins, distance, times)
+
+
+def _times(given: Given) -> list[tuple[Any, int]]:
+    """Each value once, with the number of times that it is given."""
+    return list(Counter(given.values).items())
 
 
 def _special(grid: Grid, name: str, *owners: Unit[Any]) -> Given | None:
@@ -138,14 +167,14 @@ def _default_sampler(task: TaskUnit, loss: LossUnit, distance: Given | None) -> 
 # --- margins that grow with the distance -----------------------------------------------------------------------------
 
 
-def _distances(grid: Grid, task: TaskUnit, loss: LossUnit) -> list[Given | None]:
-    """The distances that are asked for, one by one; [None] where the margin of the loss cannot grow."""
+def _distances(grid: Grid, task: TaskUnit, loss: LossUnit) -> list[tuple[Given | None, int]]:
+    """The distances that are asked for, one by one, and how often; None where the margin of the loss cannot grow."""
     if "margin_distance" not in task.parameters or "margin" not in loss.parameters:
-        return [None]
+        return [(None, 1)]
     given = _special(grid, "margin_distance", task) or grid.settings.get("margin_distance")
     if given is None:
-        return [Given([], "follows the negatives")]
-    return [Given([distance], given.origin) for distance in given.values]
+        return [(Given([], "follows the negatives"), 1)]
+    return [(Given([distance], given.origin), times) for distance, times in _times(given)]
 
 
 def _distance(units: Combination, given: Given | None) -> Given:
@@ -161,22 +190,40 @@ def _distance(units: Combination, given: Given | None) -> Given:
 # --- hyperparameters -------------------------------------------------------------------------------------------------
 
 
-class _Resolved(NamedTuple):
-    """Cells that differ in the seed, and in what the task repeats, alone: the product of both."""
+class _Product(NamedTuple):
+    """The cells of four units: the product over the values of all their hyperparameters, and over the seeds."""
 
     units: Combination
     names: dict[str, str]  # of the units
+    axes: Table  # each value once
     seeds: list[Any]
-    configs: list[dict[str, Any]]
+    raised: dict[str, int]  # versions of the units
     origins: dict[str, str]
+    repeated: int  # cells that are left out, since a value or a unit stands twice in a list
+
+    @property
+    def size(self) -> int:
+        """The number of cells; where `all` stands for values of which the task cannot have some, at most so many."""
+        return len(self.seeds) * _size(self.axes)
+
+    def configs(self) -> Iterator[dict[str, Any]]:
+        """The configuration of each cell."""
+        for chosen in itertools.product(*(given.values for given in self.axes.values())):
+            every = _every(self.units.task, dict(zip(self.axes, chosen, strict=True)))
+            for seed, config in itertools.product(self.seeds, every):
+                yield {**self.names, "seed": seed, **config, **self.raised}
 
 
-def _resolved(grid: Grid, choices: Sequence[_Choice]) -> Iterator[_Resolved]:
-    for choice in choices:
-        yield from _with_values(grid, choice)
+def _size(axes: Table) -> int:
+    """The number of configurations that are a product of these values."""
+
+    def meant(name: str, value: Any) -> int:
+        return len(parameters()[name].every) if value == EVERY and parameters()[name].repeats else 1
+
+    return math.prod(sum(meant(name, value) for value in given.values) for name, given in axes.items())
 
 
-def _with_values(grid: Grid, choice: _Choice) -> Iterator[_Resolved]:
+def _product(grid: Grid, choice: _Choice) -> _Product:
     """The product over all hyperparameters that a combination has."""
     four = choice.units
     owners: list[Unit[Any] | None] = [None, four.task, four.energy, four.sampler, four.loss]
@@ -188,9 +235,9 @@ def _with_values(grid: Grid, choice: _Choice) -> Iterator[_Resolved]:
     names = {"task": four.task.name, "loss": four.loss.name, "sampler": four.sampler.name, "energy": four.energy.name}
     of_values, raised = {name: given.origin for name, given in axes.items()}, versions(four)
     origins = choice.origins | {"seed": seeds.origin} | of_values | dict.fromkeys(raised, "version of the unit")
-    for chosen in itertools.product(*(given.values for given in axes.values())):
-        configs = [config | raised for config in _every(four.task, dict(zip(axes, chosen, strict=True)))]
-        yield _Resolved(four, names, seeds.values, configs, origins)
+    distinct = {name: Given(list(dict.fromkeys(given.values)), given.origin) for name, given in axes.items()}
+    repeated = len(seeds.values) * (choice.times * _size(axes) - _size(distinct))
+    return _Product(four, names, distinct, seeds.values, raised, origins, repeated)
 
 
 def _axis(grid: Grid, choice: _Choice, owner: Unit[Any] | None, parameter: Parameter) -> Given:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ebmcli.core.errors import UsageError
 from ebmcli.core.registry import units
-from ebmcli.planning.cells import Cell, cells
+from ebmcli.planning.cells import MOST, Cell, cells
 from ebmcli.planning.cost import within
 from ebmcli.planning.grid import Grid
 
@@ -39,5 +39,5 @@ def resolve(grid: Grid, allow_many: bool = False) -> Plan:
     """Resolve and judge every cell of a grid. Raises UsageError."""
     if not (grid.axes.get("loss") and grid.axes["loss"].values):
         raise UsageError(f"no loss is named: --loss takes one of {', '.join(units('loss'))}")
-    resolved, duplicates = cells(grid, limit=None if allow_many else MOST_CELLS)
+    resolved, duplicates = cells(grid, MOST if allow_many else MOST_CELLS)
     return Plan([within(grid.budget, cell) for cell in resolved] if grid.budget else resolved, duplicates)

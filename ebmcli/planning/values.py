@@ -1,6 +1,7 @@
 """Hyperparameters by name, and the values that are given for them: checked numbers and names, lists and ranges."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from ebmcli.core.registry import units
 from ebmcli.core.units import KINDS
 from ebmcli.training.optimiser import SETTINGS
 
+SEE = "ebm list"
 # What an experiment file calls the lists of which every cell has one.
 AXES = {"tasks": "task", "losses": "loss", "samplers": "sampler", "energies": "energy", "seeds": "seed"}
 
@@ -30,8 +32,17 @@ def parameter(name: str) -> Parameter:
         flag = "seeds" if plain == "seed" else plain
         raise UsageError(f"{name} is no hyperparameter: say --{flag}, or {axes[plain]} = ... in an experiment file")
     if plain not in known:
-        raise unknown("hyperparameter", name, known)
+        raise unknown("hyperparameter", name, known, names_of_others(), see=SEE)
     return known[plain]
+
+
+def names_of_others() -> dict[str, tuple[str, ...]]:
+    """What others call the hyperparameters, by name."""
+    owned = [parameter for kind in KINDS for unit in units(kind).values() for parameter in unit.parameters.values()]
+    called: dict[str, tuple[str, ...]] = {}
+    for each in [*SETTINGS.values(), *owned]:
+        called[each.name] = tuple(dict.fromkeys((*called.get(each.name, ()), *each.also)))
+    return called
 
 
 def parse(text: str) -> Any:
@@ -45,27 +56,34 @@ def parse(text: str) -> Any:
 
 
 def expand(parameter: Parameter, given: Any) -> list[Any]:
-    """Checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`."""
+    """Checked values from a scalar, a list, or text with commas and ranges: `0.1,1`, `0..4`.
+
+    Where a word is asked for, text that reads as a number stays text.
+    """
+    owners = [unit.parameters.get(parameter.name) for kind in KINDS for unit in units(kind).values()]
+    readings = [*dict.fromkeys(owner for owner in owners if owner and owner != parameter), parameter]
+    numbers = any(reading.type is not str for reading in readings)
     tokens: list[Any] = []
     for item in given if isinstance(given, list) else [given]:
         if isinstance(item, str):
-            tokens += [token for text in item.split(",") for token in _range(text.strip())]
+            texts = [text.strip() for text in item.split(",")]
+            tokens += [token for text in texts for token in (_range(text) if numbers else [text])]
         else:
             tokens.append(item)
     if not tokens or "" in tokens:
         raise UsageError(f"{parameter.name}: the list is empty or has an empty entry")
-    return [_possible(parameter, token) for token in tokens]
+    return [_possible(readings, token) for token in tokens]
 
 
-def _possible(parameter: Parameter, value: Any) -> Any:
-    """The value, if some unit with a hyperparameter of this name can have it: which unit it is for is known later."""
-    owners = [unit.parameters.get(parameter.name) for kind in KINDS for unit in units(kind).values()]
-    for owner in [owner for owner in owners if owner and owner != parameter]:
+def _possible(readings: Sequence[Parameter], value: Any) -> Any:
+    """The value as the first of these hyperparameters of one name that can have it has it; which unit it is for is
+    known later. Raises the UsageError of the last where none can."""
+    for reading in readings[:-1]:
         try:
-            return legal(owner, value)
+            return legal(reading, value)
         except UsageError:
             pass
-    return legal(parameter, value)
+    return legal(readings[-1], value)
 
 
 def legal(parameter: Parameter, value: Any) -> Any:
@@ -74,8 +92,11 @@ def legal(parameter: Parameter, value: Any) -> Any:
 
 
 def _range(text: str) -> list[Any]:
-    ends = re.fullmatch(r"(\d+)\.\.(\d+)", text)
+    ends = re.fullmatch(r"(\d{1,30})\.\.(\d{1,30})", text)
     if not ends:
+        other = re.fullmatch(r"(\d+) *(?:-|:|to|\.\.\.|…) *(\d+)", text)
+        if other:
+            raise UsageError(f"{text!r} is no value: a range is written {other[1]}..{other[2]}, both ends included")
         return [parse(text)]
     first, last = int(ends[1]), int(ends[2])
     if last < first:

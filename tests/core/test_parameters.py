@@ -262,7 +262,7 @@ def test_every_hyperparameter_has_a_type_and_refuses_what_is_none_of_its_values(
 @pytest.mark.parametrize("owned", [name for name, one in OWNED.items() if one.type is not str])
 def test_every_number_is_bounded_and_its_bounds_are_legal(owned):
     one = OWNED[owned]
-    low, high = one._bounds()
+    low, high = one._bounds
     assert -math.inf < low < high < math.inf
     assert (one.validate(one.type(low)), one.validate(one.type(high))) == (low, high)
     assert "at least" in message(one, one.type(low - max(1, abs(low))))

@@ -8,6 +8,7 @@ from ebmcli.planning.cells import cell_of_record, cells
 from ebmcli.planning.compatibility import judge
 from ebmcli.planning.grid import grid
 from ebmcli.planning.identity import run_id
+from ebmcli.planning.plan import resolve
 
 
 def test_one_flag_is_enough_and_everything_is_resolved():
@@ -100,3 +101,39 @@ def test_a_grid_above_the_limit_is_refused_with_its_size():
     assert len(cells(asked, limit=20)[0]) == 20
     with pytest.raises(UsageError, match=r"the grid has 20 runs.* more than 19 runs are not begun without --yes"):
         cells(asked, limit=19)
+
+
+MANY = ",".join(str((place + 1) / 1000) for place in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("axes", "settings", "count"),
+    [
+        ({}, dict.fromkeys(("lr", "margin", "beta", "step_size"), MANY), "1,000,000,000,000"),
+        ({"seed": "0..99999"}, {"lr": MANY}, "100,000,000"),
+        ({"seed": "0..99999", "task": "letters"}, {"fold": "all"}, "1,000,000"),
+        ({"loss": "all", "sampler": "all", "task": "all", "energy": "all"}, {"lr": MANY}, "more than 100,000"),
+    ],
+)
+def test_a_grid_is_counted_by_multiplication_before_a_cell_is_made(monkeypatch, axes, settings, count):
+    monkeypatch.setattr("ebmcli.planning.cells.cell", None)  # whoever makes one fails
+    with pytest.raises(UsageError, match=f"the grid has {count} runs") as error:
+        cells(grid({"loss": "hinge"} | axes, settings), limit=10_000)
+    assert "more than 10,000 runs are not begun without --yes" in str(error.value)
+
+
+def test_what_stands_twice_is_made_once_however_often_it_stands():
+    """Values, units and distances alike; 400 million cells are 4 different ones."""
+    ones = ",".join(["1"] * 10_000)
+    found, duplicates = cells(grid({"loss": "hinge", "seed": "0..3"}, {"lr": ones, "margin": ones}), limit=10)
+    assert (len(found), duplicates) == (4, 4 * (10**8 - 1))
+    twice = "constant,constant,hamming"
+    found, duplicates = cells(grid({"loss": "hinge,hinge", "task": "letters"}, {"margin_distance": twice}))
+    assert (len(found), duplicates) == (2, 4)
+    found, duplicates = cells(grid({"loss": "hinge", "sampler": "default,langevin,langevin"}, {}))
+    assert (len(found), duplicates) == (1, 2)  # the default is one of them
+
+
+def test_no_flag_begins_more_than_a_million_runs():
+    with pytest.raises(UsageError, match=r"has 10,000,000 runs.* more than 1,000,000 runs are not begun$"):
+        resolve(grid({"loss": "hinge", "seed": "0..9999"}, {"lr": MANY}), allow_many=True)
