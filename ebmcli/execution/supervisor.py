@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any, NamedTuple
 
 from ebmcli.core.errors import MachineError, UsageError
+from ebmcli.core.files import content
 from ebmcli.execution.events import (
     Ended,
     Event,
@@ -139,29 +140,33 @@ def environment() -> dict[str, str]:
 
 def _oom_kills() -> int:
     """Processes that the kernel has killed for lack of memory since it started."""
-    with suppress(OSError, ValueError), open("/proc/vmstat") as file:
-        return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
+    with suppress(OSError, ValueError):
+        lines = content(Path("/proc/vmstat")).decode().splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
     return 0
 
 
 @contextmanager
 def stoppable() -> Iterator[StopFlag]:
-    """A flag that the first Ctrl-C, SIGTERM or SIGHUP sets: the chunk ends. A second one ends us and the worker."""
+    """A flag that the first Ctrl-C, SIGTERM or SIGHUP sets: the chunk ends. A second one ends us and the worker. What
+    the caller ignores, as nohup and scripts in the background do, stays ignored."""
     stop = StopFlag()
 
     def first(number: int, _: Any) -> None:
         stop.set("signal")
         signal.signal(number, signal.SIG_DFL)
-        os.write(2, b"\nstopping at the end of this chunk; once more to stop at once\n")
+        with suppress(OSError):  # nobody may read it
+            os.write(2, b"\nstopping at the end of this chunk; once more to stop at once\n")
 
     if threading.current_thread() is not threading.main_thread():  # whoever runs us there keeps its own handlers
         yield stop
         return
-    before = [signal.signal(number, first) for number in STOPS]
+    heeded = [number for number in STOPS if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup would have it
+    before = [signal.signal(number, first) for number in heeded]
     try:
         yield stop
     finally:
-        for number, handler in zip(STOPS, before, strict=True):
+        for number, handler in zip(heeded, before, strict=True):
             signal.signal(number, handler)
 
 
