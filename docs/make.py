@@ -1,6 +1,6 @@
 """Make everything in README and docs that is a result or a list.
 
-python docs/make.py reference    # docs/reference/ and README's lists, from the registry; a second
+python docs/make.py reference    # docs/reference/, README's lists and CONTRIBUTING's words, from the code; a second
 python docs/make.py first        # docs/first.md and what README and findings show of it, about 5 minutes on 2 cores
 """
 
@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +18,8 @@ from ebmcli.cli.console import print_table
 from ebmcli.core.registry import units
 from ebmcli.core.units import KINDS
 from ebmcli.report import rows
+from ebmcli.report.blocks import Table
+from ebmcli.report.glossary import WORDS, explanations
 from ebmcli.report.reference import TABLES
 from ebmcli.report.writers import markdown
 from ebmcli.storage import store
@@ -30,6 +33,15 @@ TABLE = re.compile(rf"(<!-- table: {TASK} -->\n).*?(\n<!-- end -->)", re.DOTALL)
 PRINTED = re.compile(r"(```\n)moons\n.*?(\n```)", re.DOTALL)
 LISTS = re.compile(r"(<!-- lists -->\n).*?(\n<!-- end lists -->)", re.DOTALL)
 COUNTS = re.compile(r"\d+ losses x \d+ samplers x \d+ energies on \d+ tasks")
+WORD_TABLE = re.compile(r"(<!-- words -->\n).*?(\n<!-- end words -->)", re.DOTALL)
+WORD_KINDS = {
+    "a word": "Of the laboratory",
+    "a verdict on an energy": "Verdicts on an energy",
+    "a state of a run": "States of a run",
+    "a finding of a comparison": "Findings of a comparison",
+    "a judgement before anything runs": "Judgements before anything runs",
+    "a column of tables": "Columns of tables that are no measure",
+}
 KIND_HEADS = {"loss": "Losses", "sampler": "Negatives", "energy": "Energies", "task": "Tasks"}
 
 
@@ -39,9 +51,29 @@ KIND_HEADS = {"loss": "Losses", "sampler": "Negatives", "energy": "Energies", "t
 def reference_pages() -> dict[str, str]:
     """The pages of docs/reference by file name."""
     pages = {f"{name}.md": f"# {name.capitalize()}\n\n{markdown.table(make())}\n" for name, make in TABLES.items()}
-    links = "\n".join(f"- [{name}]({name}.md)" for name in TABLES)
-    told = "Generated from the registry by `python docs/make.py reference`; `ebm list losses` prints the same."
+    pages["words.md"] = glossary_pages()
+    links = "\n".join(f"- [{name}]({name}.md)" for name in [*TABLES, "words"])
+    told = (
+        "Generated from the registry by `python docs/make.py reference`; `ebm list losses` prints the same, "
+        "`ebm explain WORD` one of it."
+    )
     return {"README.md": f"# Reference\n\n{told}\n\n{links}\n"} | pages
+
+
+def glossary_pages() -> str:
+    """The page of words: those of the laboratory, verdicts, states, findings, judgements, headings."""
+    parts = ["# Words"]
+    for kind, same in groupby(explanations(), key=lambda meaning: meaning.kind):
+        if kind in WORD_KINDS:
+            rows = [[meaning.name, meaning.text] for meaning in same]
+            parts.append(f"## {WORD_KINDS[kind]}\n\n{markdown.table(Table(kind, ['word', 'what it means'], rows))}")
+    return "\n\n".join(parts) + "\n"
+
+
+def with_words(text: str) -> str:
+    """CONTRIBUTING with the words of the laboratory."""
+    table = markdown.table(Table("words", ["word", "what it means"], list(WORDS.items())))
+    return WORD_TABLE.sub(lambda match: f"{match[1]}{table}{match[2]}", text)
 
 
 def lists() -> str:
@@ -66,11 +98,12 @@ def with_lists(text: str) -> str:
 
 
 def make_reference() -> None:
-    """Write docs/reference and README's lists."""
+    """Write docs/reference, README's lists and the words of CONTRIBUTING."""
     for name, text in reference_pages().items():
         (ROOT / "docs" / "reference" / name).write_text(text)
-    path = ROOT / "README.md"
-    path.write_text(with_lists(path.read_text()))
+    for name, changed in (("README.md", with_lists), ("CONTRIBUTING.md", with_words)):
+        path = ROOT / name
+        path.write_text(changed(path.read_text()))
 
 
 # --- results ---------------------------------------------------------------------------------------------------------

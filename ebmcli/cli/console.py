@@ -1,14 +1,20 @@
 """Tables on a terminal, and in a pipe."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ebmcli.report.blocks import Table
+from ebmcli.report import fitting
+from ebmcli.report.blocks import Cell, Table, Value
 
 if TYPE_CHECKING:  # rich takes a while to import, and not every command prints
     from rich.console import Console
 
-PROSE = ("reason", "losses", "negatives")  # columns whose cells may be broken between words
+BROKEN = 24  # letters: words in a cell of more may be broken into lines of at least so many
+ENDLESS = 100_000  # columns of a pipe
+WIDEST = 100  # letters of a line of prose in a pipe
+BESIDE, EDGES = 2, 1  # blanks after each column, and more at the edges of a table
+FEW = 3  # rows of a table that is turned on its side where it is too wide
 
 
 def console(stderr: bool = False) -> "Console":
@@ -16,24 +22,73 @@ def console(stderr: bool = False) -> "Console":
     from rich.console import Console
 
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, soft_wrap=not terminal, width=None if terminal else 240)
+    return Console(stderr=stderr, highlight=False, soft_wrap=not terminal, width=None if terminal else ENDLESS)
 
 
-def print_table(table: Table, out: "Console") -> None:
-    """Print a table; turned on its side where few rows would not fit the terminal."""
+def print_table(table: Table, out: "Console", whole: bool = True) -> list[str]:
+    """Print a table. One that is wider than the terminal is printed in parts, key columns first: all parts, or those
+    with key columns alone, and the headings of the others are returned. Few rows are turned on their side instead."""
+    wide = [width + BESIDE for width in fitting.widths(_breakable(table))]
+    room = (out.width if out.is_terminal else ENDLESS) - EDGES
+    parts = fitting.pieces(table, wide, room)
+    if any(sum(wide[place] for place in part) > room for part in parts):
+        _print_turned(table, out, room)
+        return []
+    if len(parts) > 1 and len(table.rows) <= FEW and _turned_width(table.columns, table.rows) <= room:
+        _print_turned(table, out, room)
+        return []
+    printed = [part for part in parts if whole or part is parts[0] or {*part} & {*fitting.key_places(table)}]
+    for number, part in enumerate(printed):
+        rows = [[row[place] for place in part] for row in table.rows]
+        _print(table.heading if number == 0 else "", [table.columns[place] for place in part], rows, out)
+    kept = {place for part in printed for place in part}
+    return [column for place, column in enumerate(table.columns) if place not in kept]
+
+
+def _print_turned(table: Table, out: "Console", room: int) -> None:
+    """Print a table on its side, as many rows beside each other as there is room for, one at least."""
+    left = list(table.rows)
+    heading = table.heading
+    while left:
+        count = max(n for n in range(1, len(left) + 1) if n == 1 or _turned_width(table.columns, left[:n]) <= room)
+        lines = [[column, *cells] for column, *cells in zip(table.columns, *left[:count], strict=True)]
+        _print(heading, [], lines, out)
+        heading, left = "", left[count:]
+
+
+def _turned_width(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:
+    return sum(max(len(str(cell)) for cell in line) + BESIDE for line in [columns, *rows])
+
+
+def _breakable(table: Table) -> Table:
+    """The table with the shortest line of each cell that may be broken between words in the place of the cell."""
+    return Table(table.heading, table.columns, [[_shortest(cell) for cell in row] for row in table.rows])
+
+
+def _shortest(cell: Cell) -> str:
+    text = str(cell)
+    if isinstance(cell, Value) or len(text) <= BROKEN:
+        return text
+    return "x" * min(len(text), max(BROKEN, *map(len, text.split() or [""])))
+
+
+def _print(heading: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], out: "Console") -> None:
+    """Print cells under their headings; without headings the first column is one."""
     from rich import box
     from rich.table import Table as RichTable
+    from rich.text import Text
 
-    lines = [table.columns, *([str(cell) for cell in row] for row in table.rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(table.columns))]
-    turned = sum(widths) + 3 * len(widths) + 1 > out.width and len(table.rows) <= 3
-    if turned:
-        lines = [list(line) for line in zip(*lines, strict=True)]
-    style = {"title": table.heading, "title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD}
-    printed = RichTable(**style, show_header=not turned, padding=(0, 1, 0, 0))  # type: ignore[arg-type]
-    for place, column in enumerate(lines[0]):
-        whole = [*column.split(), *([] if column in PROSE else [line[place] for line in lines[1:]])]
-        printed.add_column(column, min_width=max(map(len, whole)), style="bold" if turned and place == 0 else None)
-    for row in lines if turned else lines[1:]:
-        printed.add_row(*(cell.replace("[", r"\[") for cell in row))
+    style = {"title": Text(heading) if heading else None, "title_justify": "left", "title_style": "bold"}
+    printed = RichTable(**style, box=box.SIMPLE_HEAD, show_header=bool(columns), padding=(0, 1, 0, 0))  # type: ignore[arg-type]
+    for place in range(len(columns or rows[0])):
+        column = columns[place] if columns else ""
+        least = max(len(word) for word in [*column.split(), *(_shortest(row[place]) for row in rows), ""])
+        widest = None if out.is_terminal else max(WIDEST, least)
+        bold = "bold" if not columns and place == 0 else None
+        limits = {"min_width": min(least, out.width), "max_width": widest}
+        printed.add_column(Text(column), style=bold, overflow="fold", **limits)  # type: ignore[arg-type]
+    for row in rows:
+        printed.add_row(
+            *(Text(str(cell), style="bold" if isinstance(cell, Value) and cell.best else "") for cell in row)
+        )
     out.print(printed)

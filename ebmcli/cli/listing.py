@@ -1,18 +1,24 @@
 """`ebm list`: what there is, from the registry."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ebmcli.cli.console import console, print_table
 from ebmcli.core.errors import unknown
 from ebmcli.core.registry import units
 from ebmcli.core.units import KINDS, EnergyTraits, LossTraits, SamplerTraits, TaskTraits, Unit
 from ebmcli.report.blocks import Table
+from ebmcli.report.glossary import measures
 from ebmcli.report.reference import TABLES, overview
 from ebmcli.report.writers.markdown import table as markdown_table
 
+if TYPE_CHECKING:  # rich takes a while to import, and not every command prints
+    from rich.console import Console
+
 FORMATS = ("text", "json", "md")
+INDENT = 4
 
 
 def print_list(what: str | None, format: str) -> None:
@@ -23,11 +29,15 @@ def print_list(what: str | None, format: str) -> None:
     if what is None and format == "text":
         out = console()
         for kind, number, names in overview().rows:
-            out.print(f"[bold]{kind}[/] ({number}): {names}")
+            print_entry(str(kind), f"({number})", [str(names)], out)
+        print_entry("more", "", ["ebm list losses: formulas and defaults; ebm explain WORD: what a word means"], out)
     elif what is None:
         _print_table(overview(), format)
     elif what in kinds and format != "md":
-        _print_units([describe_unit(unit) for unit in units(kinds[what]).values()], format)
+        print_units([describe_unit(unit) for unit in units(kinds[what]).values()], format)
+    elif what == "measures" and format == "text":
+        for measure in measures():
+            print_entry(measure.name, f"  {measure.kind}", [measure.text], console())
     elif what in TABLES:
         _print_table(TABLES[what](), format)
     else:
@@ -43,17 +53,35 @@ def _print_table(table: Table, format: str) -> None:
         print_table(table, console())
 
 
-def _print_units(units: Sequence[Mapping[str, Any]], format: str) -> None:
+def print_units(units: Sequence[Mapping[str, Any]], format: str) -> None:
+    """Print units as `describe_unit` makes them. format: text, json."""
     if format == "json":
         print(json.dumps(units, indent=1))
         return
     out = console()
     for unit in units:
-        out.print(f"[bold]{unit['name']}[/]   ", unit["formula"].replace("[", r"\["), sep="")
-        for label, value in list(unit.items())[2:]:
-            text = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
-            if text:
-                out.print(f"    {label}: {text}".replace("[", r"\["))
+        print_entry(unit["name"], unit["formula"], _details(unit), out)
+
+
+def _details(unit: Mapping[str, Any]) -> list[str]:
+    """What there is to say of a unit beyond its name and formula, one line each."""
+    texts = {
+        label: ", ".join(f"{name}={part}" for name, part in value.items()) if isinstance(value, dict) else value
+        for label, value in unit.items()
+        if label not in ("name", "formula")
+    }
+    return [f"{label}: {text}" for label, text in texts.items() if text]
+
+
+def print_entry(name: str, head: str, lines: Sequence[str], out: "Console") -> None:
+    """Print a name in bold with its head, and lines under it that are set in."""
+    from rich.text import Text
+
+    for number, line in enumerate([f"{name}   {head}".rstrip(), *lines]):
+        broken = textwrap.wrap(line, out.width - INDENT, break_on_hyphens=False) or [""]
+        text = Text(("" if number == 0 else " " * INDENT) + f"\n{' ' * INDENT}".join(broken))
+        text.stylize("bold", 0, len(name) if number == 0 else 0)
+        out.print(text)
 
 
 def describe_unit(unit: Unit[Any]) -> dict[str, Any]:

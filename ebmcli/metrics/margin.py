@@ -30,8 +30,12 @@ def quantiles(gaps: np.ndarray, prefix: str = "gap") -> dict[str, float | None]:
 
 
 @measure(
-    Column("gap_q01", "gap 1 %"),
-    Column("gap_q10", "gap 10 %", curve=True),
+    Column(
+        "gap_q01",
+        "gap 1 %",
+        note="gap 1 %: 1 % of held-out examples have a smaller gap.",
+    ),
+    Column("gap_q10", "gap 10 %", note="gap 10 %: 10 % of held-out examples have a smaller gap.", curve=True),
     Column(
         "gap_q50",
         "gap",
@@ -39,8 +43,13 @@ def quantiles(gaps: np.ndarray, prefix: str = "gap") -> dict[str, float | None]:
         "lowest energy outside the data region on the plane, the best different answer on sequences.",
         curve=True,
     ),
-    Column("gap_q90", "gap 90 %", curve=True),
-    Column("violation_rate", "violated", better="lower"),
+    Column("gap_q90", "gap 90 %", note="gap 90 %: 90 % of held-out examples have a smaller gap.", curve=True),
+    Column(
+        "violation_rate",
+        "violated",
+        better="lower",
+        note="violated: share of held-out examples whose gap is below the margin, or 0 where the loss has none.",
+    ),
 )
 def kept_margin(e: HasGaps) -> dict[str, float | None]:
     """Quantiles of the gaps, and P(gap < threshold)."""

@@ -3,7 +3,9 @@
 from ebmcli.core.decorators import column
 from ebmcli.core.units import Column
 
-column(Column("train_loss", "train loss", curve=True))
+column(
+    Column("train_loss", "train loss", note="train loss: mean of the loss over the last training examples.", curve=True)
+)
 column(
     Column(
         "active_share",
@@ -27,7 +29,26 @@ column(
         note="growth: slope of the median gap on the logarithm of the step over the last half of training.",
     )
 )
-column(Column("energy_evaluations", "energy evaluations"))
-column(Column("energy_gradients", "energy gradients"))
-column(Column("epochs"))
-column(Column("acceptance"))
+column(
+    Column(
+        "gap_growth_error",
+        note="gap growth error: standard error of growth, which takes chunk ends for independent: a lower bound.",
+    )
+)
+column(
+    Column(
+        "energy_evaluations",
+        "energy evaluations",
+        note="energy evaluations: how often the energy was computed for an answer in training, those that find negatives "
+        "included.",
+    )
+)
+column(
+    Column(
+        "energy_gradients",
+        "energy gradients",
+        note="energy gradients: of the energy evaluations, those that are differentiated in the answer.",
+    )
+)
+column(Column("epochs", note="epochs: how often each example of the training set was seen on average."))
+column(Column("acceptance", note="acceptance: share of the proposed moves of a Markov chain that are accepted."))

@@ -43,13 +43,13 @@ class WordsEvaluation:
         return np.float64(self.random) - self.right
 
 
-@measure(better="lower", accuracy=True, curve=True, note="cer, wer: share of letters and of words that are read wrong.")
+@measure(better="lower", accuracy=True, curve=True, note="cer: share of letters that are read wrong.")
 def cer(e: WordsEvaluation) -> float:
     """The share of letters that are read wrong."""
     return e.reading.cer
 
 
-@measure(better="lower", accuracy=True)
+@measure(better="lower", accuracy=True, note="wer: share of words that are read wrong.")
 def wer(e: WordsEvaluation) -> float:
     """The share of words that are read wrong."""
     return e.reading.wer

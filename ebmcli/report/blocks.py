@@ -22,11 +22,17 @@ Cell = str | Value
 
 @dataclass(frozen=True)
 class Table:
-    """A heading over columns of cells."""
+    """A heading over columns of cells.
+
+    leading: how many columns tell the rows apart. keys: of the others, those that come first where there is no room for
+    all, the most important before.
+    """
 
     heading: str
     columns: list[str]
     rows: Sequence[Sequence[Cell]]
+    leading: int = 1
+    keys: Sequence[str] = ()
 
 
 class Heading(NamedTuple):

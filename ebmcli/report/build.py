@@ -8,6 +8,7 @@ from typing import Any
 
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.registry import units
+from ebmcli.metrics.collapse import VERDICTS
 from ebmcli.report import differences, rows, statistics, tables
 from ebmcli.report.blocks import Block, Command, Formulas, Heading, Items, Picture, Table, Text
 from ebmcli.report.columns import accuracies, heading, main_measure, notes
@@ -80,6 +81,11 @@ class Report:
     @cached_property
     def blocks(self) -> list[Block]:
         """The blocks of the report, in order."""
+        return [*self.main_blocks, *_runs(self.records)]
+
+    @cached_property
+    def main_blocks(self) -> list[Block]:
+        """The blocks of the report without the section that names the runs behind each row."""
         title = Heading(1, " + ".join(folder.name for folder in self.folders))
         content: list[Block] = []
         for task in rows.in_order(self.records, "task"):
@@ -88,7 +94,7 @@ class Report:
         blocks += [*_reading_guide(content, self.wanted), *_formulas(self.records)]
         for table in rows.unfinished_tables(self.records):
             blocks += [Heading(2, table.heading), table]
-        return blocks + _runs(self.records)
+        return blocks
 
 
 def check(records: Sequence[Record], wanted: Wanted) -> None:
@@ -129,7 +135,9 @@ def _reading_guide(content: Sequence[Block], wanted: Wanted) -> list[Block]:
         return []
     lines = [MIDDLE if wanted.interquartile else ALWAYS, RANKS]
     lines += [PAIRED] if "p" in columns else []
-    return [Heading(2, "How to read the tables"), *map(Text, lines), Items(notes(columns))]
+    cells = {str(cell) for block in content if isinstance(block, Table) for row in block.rows for cell in row}
+    verdicts = [f"{name}: {text}." for name, text in VERDICTS.items() if name in cells]
+    return [Heading(2, "How to read the tables"), *map(Text, lines), Items([*notes(columns), *verdicts])]
 
 
 def _formulas(records: Sequence[Record]) -> list[Block]:

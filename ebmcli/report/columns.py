@@ -1,18 +1,18 @@
 """Headings of measures, which way is better, and notes on how to read them, from the registered columns."""
 
+import inspect
 from collections.abc import Iterable
 
 from ebmcli.core import registry
 from ebmcli.core.units import Column
 
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
-# How to read the columns that tables make of several measures, by the heading that stands over them.
-TABLE_NOTES = {
-    "promised": "promised: the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
-    "gap ≥ m": "gap ≥ m: share of held-out examples whose gap reaches the margin (of one letter, where it grows with "
-    "the letters), or 0 where the loss has none.",
-    "gap 10 %": "gap 1 %, 10 %, 50 %, 90 %: quantiles of the gap over held-out examples.",
-    "violated": "violated: share of held-out examples whose gap is below the margin, or 0 where the loss has none.",
+# How to read the columns that are no measure, by their heading.
+HEADINGS = {
+    "promised": "the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
+    "gap ≥ m": "share of held-out examples whose gap reaches the margin (of one letter, where it grows with the "
+    "letters), or 0 where the loss has none.",
+    "n": "the number of runs behind a row: of several seeds or folds.",
 }
 
 
@@ -59,5 +59,17 @@ def accuracy(task: str, present: Iterable[str]) -> list[str]:
 def notes(headings: Iterable[str]) -> list[str]:
     """Notes on how to read tables with these headings."""
     labels = {column.rstrip(" ↓↑") for column in headings}
-    texts = [text for name, text in TABLE_NOTES.items() if name in labels]
+    texts = [f"{name}: {text}" for name, text in HEADINGS.items() if name in labels]
     return texts + [column.note for column in registry.columns().values() if column.note and column.label in labels]
+
+
+def explanation(name: str) -> str:
+    """What a measure is: its note or, where it has none, the first lines of the docstrings of its functions."""
+    described = column(name)
+    headed, _, text = described.note.partition(": ")
+    if described.note:
+        return (text if text and described.label in headed else described.note).rstrip(".")
+    functions = [m.function for m in registry.measures() if m.function and any(c.name == name for c in m.columns)]
+    lines = [(inspect.getdoc(function) or "").partition("\n")[0].rstrip(".") for function in functions]
+    begun = [line if line[1:2].isupper() else line[:1].lower() + line[1:] for line in lines if line]
+    return "; or, by task, ".join(dict.fromkeys(begun))

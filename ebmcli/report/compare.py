@@ -155,7 +155,7 @@ def table(comparison: Comparison, names: tuple[str, str]) -> Table:
             ]
             cells = [change.task, change.row, heading(change.measure, True)]
             lines.append([*cells, *figures, Value(formatting.probability(change.p), change.p), change.finding])
-    return Table("Changes", ["task", "row", "measure", *names, "difference", "p", "finding"], lines)
+    return Table("Changes", ["task", "row", "measure", *names, "difference", "p", "finding"], lines, 3)
 
 
 def sentences(comparison: Comparison) -> list[str]:

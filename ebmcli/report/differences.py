@@ -55,7 +55,7 @@ def to_baseline(rows: Sequence[Row], name: str, baseline: str) -> Table | Text:
         for i in others
     ]  # fmt: skip
     heads = [*rows[0].key.heads, "against", "shared seeds", "difference", "p", "finding"]
-    return Table(f"Differences to {baseline} in {heading(name, True)}", heads, lines)
+    return Table(f"Differences to {baseline} in {heading(name, True)}", heads, lines, len(rows[0].key.heads))
 
 
 def _survivors(difference: Difference, *pair: Row) -> str:

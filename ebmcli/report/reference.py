@@ -7,7 +7,7 @@ from ebmcli.core.parameters import Parameter
 from ebmcli.core.registry import columns, units
 from ebmcli.core.units import KINDS, Unit
 from ebmcli.report.blocks import Cell, Table
-from ebmcli.report.columns import ARROWS
+from ebmcli.report.columns import ARROWS, explanation
 from ebmcli.report.rows import setting
 from ebmcli.training.optimiser import OPTIMIZERS, SCHEDULES, SETTINGS
 
@@ -67,7 +67,7 @@ def measures() -> Table:
     """One row per measure that tables show or explain."""
     heads = ["measure", "heading", "better", "how to read it"]
     rows: list[list[Cell]] = [
-        [column.name, column.label, ARROWS[column.better], column.note] for column in columns().values()
+        [column.name, column.label, ARROWS[column.better], explanation(column.name)] for column in columns().values()
     ]
     return Table("measures", heads, rows)
 

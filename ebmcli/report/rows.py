@@ -9,7 +9,7 @@ from ebmcli.core.registry import find_or_none, replicate_settings
 from ebmcli.planning.identity import unsaid
 from ebmcli.report import formatting, statistics
 from ebmcli.report.blocks import Cell, Table, Value
-from ebmcli.report.columns import column, heading, key_measures
+from ebmcli.report.columns import column, heading, key_measures, main_measure
 from ebmcli.report.statistics import Mean
 from ebmcli.storage.records import Metrics, Record
 
@@ -175,7 +175,9 @@ def summary(task: str, records: Sequence[Record], average: Average) -> Table:
         margin: list[Cell] = [promised_margin(row.members[0]), gap, percent(average(kept), len(done))]
         figures = [figure(done, name, average) for name in measures]
         lines.append([*row.leading_cells, *margin, verdicts(row.members), *figures])
-    return Table(task, heads + [heading(name) for name in measures], lines)
+    names = [heading(name) for name in measures]
+    keys = ["verdict", "gap", *(name for name in (heading(main_measure(task)), "auroc") if name in names)]
+    return Table(task, heads + names, lines, heads.index("n"), keys)
 
 
 # --- cells -----------------------------------------------------------------------------------------------------------

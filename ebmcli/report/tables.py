@@ -31,6 +31,11 @@ def _heads(rows: Sequence[Row]) -> list[str]:
     return [*rows[0].key.heads, "n"]
 
 
+def _leading(rows: Sequence[Row]) -> int:
+    """The number of columns that tell the rows apart."""
+    return len(rows[0].key.heads)
+
+
 def margin(rows: Sequence[Row], average: Average) -> Table:
     """The table of the promised margins and of what is realised on held-out data."""
     gaps = [*QUANTILES.values()]
@@ -46,7 +51,7 @@ def margin(rows: Sequence[Row], average: Average) -> Table:
         own, growth = (figure(done, name, average) for name in ("train_gap_q50", "gap_growth"))
         quantiles = [figure(done, name, average) for name in gaps]
         lines.append([*row.leading_cells, promised_margin(row.members[0]), *quantiles, violated, own, active, growth])
-    return Table("Margin", _heads(rows) + heads, lines)
+    return Table("Margin", _heads(rows) + heads, lines, _leading(rows))
 
 
 def collapse(rows: Sequence[Row]) -> Table:
@@ -62,7 +67,7 @@ def collapse(rows: Sequence[Row]) -> Table:
             seed = f" ({replicate_text(first)})" if why != "–" else ""
             runs = Value(f"{len(members)} of {len(row.members)}", len(members) / len(row.members))
             lines.append([*row.key.cells, verdict, runs, f"{why}{seed}"])
-    return Table("Collapse", [*rows[0].key.heads, "verdict", "runs", "reason"], lines)
+    return Table("Collapse", [*rows[0].key.heads, "verdict", "runs", "reason"], lines, _leading(rows))
 
 
 # --- accuracy --------------------------------------------------------------------------------------------------------
@@ -123,7 +128,7 @@ def accuracies(rows: Sequence[Row], average: Average, main: str) -> Table:
         cost = Value("–" if spent.mean is None else f"{spent.mean:,.0f}", spent.mean)
         lines.append([*row.leading_cells, Value("–" if rank is None else str(rank), rank), *cells, cost])
     heads = [*_heads(rows), f"rank in {heading(main)}", *(heading(name, True) for name in names), heading(SPENT)]
-    return Table("Accuracy", heads, lines)
+    return Table("Accuracy", heads, lines, _leading(rows))
 
 
 def by_part(rows: Sequence[Row], average: Average) -> Table | None:
@@ -134,7 +139,9 @@ def by_part(rows: Sequence[Row], average: Average) -> Table | None:
     parts = [name.removeprefix(PARTS) for name in names]
     heads = [f"{part} letters" if part.isdigit() else part for part in parts]
     lines = [[*row.leading_cells, *(figure(row.done, name, average) for name in names)] for row in rows]
-    return Table(f"{heading('exact_match', True)} by part of the test set", [*_heads(rows), *heads], lines)
+    return Table(
+        f"{heading('exact_match', True)} by part of the test set", [*_heads(rows), *heads], lines, _leading(rows)
+    )
 
 
 def matrix(records: Sequence[Record], rows: Sequence[Row], average: Average, main: str) -> Table:

@@ -37,6 +37,12 @@ def test_the_reference_is_that_of_the_registry(make):
         assert (ROOT / "docs" / "reference" / name).read_text() == text, "python docs/make.py reference"
 
 
+def test_the_words_of_the_house_are_those_of_the_glossary(make):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert make.with_words(text) == text, "python docs/make.py reference"
+    assert "| gap | F(most offending answer) - F(right answer), on held-out data |" in text
+
+
 def anchor(heading):
     """The anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")

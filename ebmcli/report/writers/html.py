@@ -9,6 +9,7 @@ from itertools import groupby
 
 from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
 from ebmcli.report.build import Report
+from ebmcli.report.glossary import cell_tooltip, heading_tooltip
 from ebmcli.report.writers import Link, report_format
 
 LONG = 60  # letters: a cell with more of them is broken into lines
@@ -80,10 +81,11 @@ def _prose(text: str) -> str:
 
 def _table(table: Table) -> str:
     heads = "".join(
-        f'<th scope="col" aria-sort="none"><button type="button">{escape(column)}</button></th>'
+        f'<th scope="col" aria-sort="none"{_title(heading_tooltip(column))}>'
+        f'<button type="button">{escape(column)}</button></th>'
         for column in table.columns
     )
-    rows = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.rows)
+    rows = "\n".join(f"<tr>{''.join(map(_cell, table.columns, row))}</tr>" for row in table.rows)
     label = escape(table.heading)
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{label}"><table>\n<thead><tr>{heads}</tr></thead>\n'
@@ -91,9 +93,15 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(cell: Cell) -> str:
+def _title(meaning: str) -> str:
+    """A title attribute, which a browser shows where the mouse rests; nothing where there is nothing to say."""
+    return f' title="{escape(meaning)}"' if meaning else ""
+
+
+def _cell(column: str, cell: Cell) -> str:
     text = escape(" ".join(str(cell).split()))
     if not isinstance(cell, Value):
-        return f'<td class="long">{text}</td>' if len(text) > LONG else f"<td>{text}</td>"
+        title = _title(cell_tooltip(column, cell))
+        return f'<td class="long">{text}</td>' if len(text) > LONG else f"<td{title}>{text}</td>"
     number = "" if cell.number is None else f' data-number="{float(cell.number)!r}"'
     return f"<td{number}><strong>{text}</strong></td>" if cell.best else f"<td{number}>{text}</td>"
