@@ -46,8 +46,12 @@ def _exports() -> list[str]:
 # --- report ----------------------------------------------------------------------------------------------------------
 
 Format = Annotated[
-    str,
-    typer.Option("--format", help="md, html, latex, csv or json.", autocompletion=completion.one_of(_formats)),
+    str | None,
+    typer.Option(
+        "--format",
+        help="md, html, latex, csv or json. [default: readable on a terminal, else md]",
+        autocompletion=completion.one_of(_formats),
+    ),
 ]
 Baseline = Annotated[
     str | None,
@@ -69,7 +73,7 @@ JsonFormat = Annotated[bool, typer.Option("--json", help="The same as --format j
 
 def report(
     sweeps: Sweeps = None,
-    format: Format = "md",
+    format: Format = None,
     output: ToFile = None,
     baseline: Baseline = None,
     measure: Measure = None,
@@ -84,16 +88,21 @@ def report(
 
         ebm report first --format html --output first.html --baseline hinge
     """
+    from ebmcli.cli.terminal import print_report
     from ebmcli.report.build import Report, Wanted
     from ebmcli.report.writers import format_of, render
 
-    chosen = format_of("json" if json else format)
+    chosen = format_of("json" if json else format or "md")
     if output and not output.parent.is_dir():
         raise UsageError(f"--output {output}: there is no folder {output.parent}")
     names: list[str | None] = [*(sweeps or [])] or [None]
     folders = list(dict.fromkeys(find.sweep(name, results) for name in names))
     pages = _pages(folders, output is not None) if pictures and chosen.pictures else {}
-    text = render(Report(folders, Wanted(baseline, measure, iqm), pages), chosen.name, output)
+    content = Report(folders, Wanted(baseline, measure, iqm), pages)
+    if output is None and not (json or format) and sys.stdout.isatty():
+        print_report(content, sweeps or [], console())
+        return
+    text = render(content, chosen.name, output)
     if output is None:
         sys.stdout.write(text)
     else:
