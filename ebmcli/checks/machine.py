@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ebmcli.core.files import content
 from ebmcli.execution.supervisor import environment
 from ebmcli.storage.atomic import hold_lock, is_locked, write
 from ebmcli.storage.provenance import PACKAGES, cpu, versions
@@ -56,10 +57,10 @@ def _cores() -> Check:
 
 
 def _memory() -> Check:
-    with open("/proc/meminfo") as file:
-        free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    lines = content(Path("/proc/meminfo")).decode().splitlines()
+    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        text = Path(limit).read_text().strip() if Path(limit).exists() else "max"
+        text = content(Path(limit)).decode().strip() if Path(limit).exists() else "max"
         free = min(free, int(text)) if text.isdigit() else free
     advice = "a sweep may be killed for lack of memory: end other programs, or say fewer --devices"
     return Check("memory", free >= LEAST_MEMORY, f"{free / 2**30:.1f} GiB free", advice)
@@ -106,15 +107,15 @@ def _locks(place: Path) -> str:
 
 def _renames(place: Path) -> str:
     """A file over a file, a directory that is there already refused."""
-    for content in (b"old", b"new"):
-        write(place / "file", content)
+    for text in (b"old", b"new"):
+        write(place / "file", text)
     for name in ("a", "b"):
         (place / name).mkdir()
         (place / name / "x").touch()
     try:
         (place / "a").rename(place / "b")
     except OSError:
-        return "" if (place / "file").read_bytes() == b"new" else "a file that was replaced is still the old one"
+        return "" if content(place / "file") == b"new" else "a file that was replaced is still the old one"
     return "a directory replaced another"
 
 

@@ -7,6 +7,7 @@ terabyte would be held in memory.
 import hashlib
 import io
 import json
+import math
 import os
 import stat
 import zipfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebmcli.core.errors import UsageError
+from ebmcli.core.texts import quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +58,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int
         if not flags & os.O_CREAT:
             raise
     except ValueError:  # NUL in its name, or a character that no name has
-        raise Unfit(f"{str(path)!r}: no file has such a name, name another") from None
+        raise Unfit(f"{quoted(path)}: no file has such a name, name another") from None
     handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)  # not waiting: it may have changed meanwhile
     try:
         _require_regular(path, os.fstat(handle))
@@ -69,7 +71,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int
 def _require_regular(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        raise Unfit(f"{path}: {kind}, but only regular files are read; name a file")
+        raise Unfit(f"{quoted(path)}: {kind}, but only regular files are read; name a file")
 
 
 def content(path: Path, at_most: int = SMALL) -> bytes:
@@ -78,8 +80,15 @@ def content(path: Path, at_most: int = SMALL) -> bytes:
         size = os.fstat(file.fileno()).st_size
         raw = b"" if size > at_most else file.read(at_most + 1)  # of /proc the size is 0
     if max(size, len(raw)) > at_most:
-        raise Unfit(f"{path}: {max(size, len(raw)) / MIB:,.0f} MiB, of such a file at most {at_most // MIB} are read")
+        raise Unfit(_too_large(path, max(size, len(raw)), at_most))
     return raw
+
+
+def _too_large(path: Path, size: int, at_most: int) -> str:
+    return (
+        f"{quoted(path)}: {math.ceil(size / MIB):,} MiB, of such a file at most {at_most // MIB} are read; "
+        "name a smaller one"
+    )
 
 
 def parse_json(raw: bytes | str) -> Any:
@@ -139,8 +148,8 @@ def arrays(path: Path) -> dict[str, "np.ndarray"]:
             with np.load(io.BytesIO(raw)) as file:
                 return {name: _array(file[name]) for name in file.files}
     except Exception:  # of a damaged archive zipfile, zlib and numpy raise nearly anything
-        raise Unfit(f"{path}: damaged, no arrays can be read from it") from None
-    raise Unfit(f"{path}: {unpacked / MIB:,.0f} MiB when unpacked, of such a file at most {ARRAYS // MIB} are read")
+        raise Unfit(f"{quoted(path)}: damaged, no arrays can be read from it") from None
+    raise Unfit(_too_large(path, unpacked, ARRAYS))
 
 
 def _array(value: Any) -> "np.ndarray":

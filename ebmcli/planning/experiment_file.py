@@ -2,16 +2,19 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ebmcli.core import files
 from ebmcli.core.copies import offer
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.files import digest, is_there
 from ebmcli.core.units import KINDS, Kind
 from ebmcli.planning.grid import BUDGET, Grid, grid
 from ebmcli.planning.values import AXES, parameters
+
+MOST_BITS = 1000  # of a whole number: any other can be printed, and is refused where it is given
 
 Special = dict[tuple[Kind, str], Mapping[str, Any]]
 
@@ -24,10 +27,7 @@ def load(path: Path) -> Grid:
     `[sampler.langevin]`, `[energy.mlp]` for what belongs to one unit.
     """
     text = _text(path)
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}") from None
+    content = _parse(path, text)
     if not content:
         raise UsageError(f"{path}: the file is empty, it needs at least `losses = [...]`")
     axes: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def _text(path: Path) -> str:
     if path.is_dir():
         raise UsageError(f"{path}: a folder, not an experiment file; name a .toml file in it")
     try:
-        raw = path.read_bytes()
+        raw = files.content(path)
     except OSError as error:
         raise UsageError(
             f"{path}: {error.strerror or error}; name an experiment file, as in experiments/first.toml"
@@ -109,6 +109,38 @@ def _text(path: Path) -> str:
     if text.startswith("\ufeff"):
         raise UsageError(f"{path}, line 1: begins with a byte-order mark; save it as UTF-8 without one")
     return text
+
+
+# Dotted parts of a key in a row: the time that tomllib takes rises with their square.
+_CHAIN = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{files.DEEPEST},}}""")
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    """The content of TOML text, which nests no deeper than files.DEEPEST and holds no endless integer."""
+    too_deep = UsageError(f"{path}: tables and lists are nested in more than {files.DEEPEST} levels, two are enough")
+    if _CHAIN.search(text):
+        raise too_deep
+    try:
+        content = tomllib.loads(text)
+    except RecursionError:
+        raise too_deep from None
+    except ValueError as error:  # of TOML, or of a number that Python does not read
+        raise UsageError(f"{path}: {error}") from None
+    if files.is_too_deep(content):
+        raise too_deep
+    bits = max((part.bit_length() for part in _parts(content) if isinstance(part, int)), default=0)
+    if bits > MOST_BITS:
+        raise UsageError(f"{path}: a whole number of {bits:,} bits, no hyperparameter takes more than 64")
+    return content
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """All that is no table and no list."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _parts(part)
+    else:
+        yield value
 
 
 class _Place:

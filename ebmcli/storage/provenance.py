@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ebmcli.core.files import LARGE, content
+
 ROOT = Path(__file__).parents[1]  # of the package
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
@@ -18,7 +20,7 @@ def code_hash() -> str:
     """A hash of the package's own sources, so that a report can tell results of different code apart."""
     digest = hashlib.sha256()
     for path in sorted(ROOT.rglob("*.py")):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + content(path))
     return digest.hexdigest()[:12]
 
 
@@ -26,7 +28,7 @@ def code_hash() -> str:
 def cpu() -> tuple[str, str]:
     """(name of the processor, hash of its instruction sets)."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = content(Path("/proc/cpuinfo"), LARGE).decode(errors="replace")
     except OSError:
         text = ""
     lines = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}

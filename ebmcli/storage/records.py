@@ -4,10 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ebmcli.core.files import is_file_name
+
 SCHEMA_VERSION = 2  # 1 had no checksums
 FINISHED = ("done", "diverged")  # statuses of runs that have a result
 TEXTS = ("verdict", "verdict_reason")  # measures that are words
 IDENTITY = ("task", "loss", "sampler", "energy", "seed")  # of a configuration: what a reader looks for first
+# Settings that readers calculate with: whole numbers from 1 on, numbers above 0, numbers.
+COUNTS, POSITIVE, NUMBERS = ("steps", "batch_size"), ("beta", "lr"), ("margin",)
+FAILURES = ("failed", "killed", "crashed", "timeout", "oom")  # kinds of failure, statuses of runs without a result
+FAILURE = {"kind": str, "message": str, "traceback": str, "attempt": int}  # types of what is known of one
 
 Config = Mapping[str, Any]  # every hyperparameter of a run, the names of its units and its seed
 Metrics = Mapping[str, Any]  # measures by name: numbers, None where there is none, or words
@@ -59,19 +65,53 @@ class Record:
         config, metrics, seconds, provenance = (
             content.get(name) for name in ("config", "metrics", "seconds", "provenance")
         )
-        if not all(isinstance(table, dict) for table in (config, metrics, seconds, provenance)):
+        run, status, version = (content.get(name) for name in ("id", "status", "schema_version"))
+        if not (isinstance(run, str) and status in FINISHED and isinstance(version, int | None)):
             return None
-        assert config is not None
-        assert metrics is not None
-        texts = [content.get("id"), content.get("status"), *(config.get(name) for name in IDENTITY[:4])]
-        if not all(isinstance(text, str) for text in texts):
+        if not (is_config(config) and is_measures(metrics) and is_measures(seconds) and is_provenance(provenance)):
             return None
-        legal: dict[bool, Any] = {True: str, False: int | float | None}
-        if not all(isinstance(value, legal[name in TEXTS]) for name, value in metrics.items()):
-            return None
-        head = str(content["id"]), str(content["status"])
-        version = content.get("schema_version")
-        return cls(*head, config, metrics, seconds or {}, provenance or {}, schema_version=version)
+        tables = config or {}, metrics or {}, seconds or {}, provenance or {}
+        return cls(run, str(status), *tables, schema_version=version)
+
+
+def is_config(value: Any) -> bool:
+    """True if something read has the form of a configuration."""
+    if not (isinstance(value, dict) and all(isinstance(value.get(name), str) for name in IDENTITY[:4])):
+        return False
+    given = {name: value[name] for name in (*COUNTS, *POSITIVE, *NUMBERS, "seed") if name in value}
+    return (
+        "seed" in given
+        and all(_is_number(part) for part in given.values())
+        and all(isinstance(given.get(name, 1), int) and given.get(name, 1) >= 1 for name in COUNTS)
+        and all(given.get(name, 1.0) > 0 for name in POSITIVE)
+        and isinstance(given["seed"], int)
+        and all(map(_is_plain, value.values()))
+    )
+
+
+def is_measures(value: Any) -> bool:
+    """True if something read has the form of measures, or of seconds: numbers, None, and words where they belong."""
+    legal: dict[bool, Any] = {True: str | None, False: int | float | None}
+    return isinstance(value, dict) and all(isinstance(part, legal[name in TEXTS]) for name, part in value.items())
+
+
+def is_provenance(value: Any) -> bool:
+    """True if something read has the form of a provenance: plain values, or lists or tables of them."""
+    if not (isinstance(value, dict) and isinstance(value.get("versions", {}), dict)):
+        return False
+    inner = [
+        part.values() if isinstance(part, dict) else part if isinstance(part, list) else [part]
+        for part in value.values()
+    ]
+    return all(_is_plain(part) for parts in inner for part in parts)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | None)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -112,14 +152,9 @@ class Manifest:
         origins = origins if isinstance(origins, list) else []
         if not isinstance(version, int) or not isinstance(cells, list):
             return None
-        listed = []
-        for cell in cells:
-            sound = isinstance(cell, dict) and isinstance(cell.get("id"), str) and isinstance(cell.get("config"), dict)
-            if not sound:
-                return None
-            origin = cell.get("origin")
-            known = isinstance(origin, int) and 0 <= origin < len(origins) and isinstance(origins[origin], dict)
-            listed.append(Listed(cell["id"], cell["config"], str(cell.get("refused") or ""), origin if known else None))
+        listed = [cell for raw in cells if (cell := _listed(raw, origins))]
+        if len(listed) < len(cells):
+            return None
         versions = content.get("versions")
         return cls(
             str(content.get("created") or ""),
@@ -134,3 +169,15 @@ class Manifest:
         """The origin of each value of a run; empty where that was not written down."""
         origin = next((cell.origin for cell in self.cells if cell.id == run), None)
         return {} if origin is None else self.origins[origin]
+
+
+def _listed(cell: Any, origins: Sequence[Any]) -> Listed | None:
+    """The cell of a manifest, or None where it is not one. Its id names a folder, which no path out of here may do."""
+    if not isinstance(cell, dict) or not is_config(cell.get("config")):
+        return None
+    if not isinstance(cell.get("id"), str) or not is_file_name(cell["id"]):
+        return None
+    origin = cell.get("origin")
+    table = origins[origin] if isinstance(origin, int) and 0 <= origin < len(origins) else None
+    known = isinstance(table, dict) and all(isinstance(text, str) for text in table.values())
+    return Listed(cell["id"], cell["config"], str(cell.get("refused") or ""), origin if known else None)

@@ -7,17 +7,19 @@ results/<sweep>/runs/<id>/config.json     the claim: appears with its directory 
                           curves.jsonl    one line a chunk end
                           result.json     the only proof of success
                           failure.json    kind (`failed`), message, traceback, attempt
-                          arrays.npz, params.npz, picture.png
+                          arrays.npz, params.npz, film.npz, picture.png
 """
 
 import io
-import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ebmcli.core import files
 from ebmcli.core.errors import UsageError
+from ebmcli.core.files import Unfit
 from ebmcli.storage.atomic import (
     checksum,
     dumps,
@@ -30,12 +32,15 @@ from ebmcli.storage.atomic import (
     to_plain,
     write,
 )
-from ebmcli.storage.records import SCHEMA_VERSION, Config, Manifest, Record
+from ebmcli.storage.records import FAILURE, FAILURES, SCHEMA_VERSION, Config, Manifest, Record, is_config, is_measures
 
 if TYPE_CHECKING:
     import numpy as np
 
 PICTURE = "picture.png"
+FILM = "film.npz"  # see storage.film
+OURS = ".ebm-*"  # what `atomic.fresh_name` names
+LONGEST_TEXT = 100_000  # letters of a message or traceback
 
 
 class Damaged(UsageError):
@@ -73,7 +78,7 @@ def clear(run: Path, config: Config) -> None:
     if read(run / "config.json") != to_plain(config):
         write(run / "config.json", dumps(config).encode())
     set_aside(run)
-    for stale in ("curves.jsonl", "arrays.npz", "params.npz", PICTURE):
+    for stale in ("curves.jsonl", "arrays.npz", "params.npz", FILM, PICTURE):
         (run / stale).unlink(missing_ok=True)
     failpoint("run cleared")
 
@@ -87,8 +92,9 @@ def set_aside(run: Path) -> None:
 
 def tidy(sweep: Path) -> None:
     """Remove what writers that were killed left behind. The caller holds the sweep's lock."""
-    for litter in [*sweep.glob(".*"), *sweep.glob("runs/.*"), *sweep.glob("runs/*/.*")]:
-        shutil.rmtree(litter) if litter.is_dir() else litter.unlink(missing_ok=True)  # it may be in one that is gone
+    for litter in [*sweep.glob(OURS), *sweep.glob(f"*/{OURS}"), *sweep.glob(f"runs/*/{OURS}")]:
+        linked = litter.is_symlink() or not litter.is_dir()
+        litter.unlink(missing_ok=True) if linked else shutil.rmtree(litter)  # it may be in one that is gone
 
 
 def append_curve(run: Path, measures: Mapping[str, Any]) -> None:
@@ -126,14 +132,20 @@ def save_result(run: Path, record: Record) -> None:
 
 
 def save_failure(run: Path, why: Mapping[str, Any]) -> None:
-    """Write down why a run failed, and which attempt it was."""
-    write(run / "failure.json", dumps({**why, "attempt": failure(run).get("attempt", 0) + 1}).encode())
+    """Write down why a run failed, and which attempt it was. Of a text that is very long the end is kept."""
+    texts = {name: text[-LONGEST_TEXT:] if isinstance(text, str) else text for name, text in why.items()}
+    write(run / "failure.json", dumps({**texts, "attempt": failure(run).get("attempt", 0) + 1}).encode())
 
 
-def result(run: Path) -> Record | None:
-    """The record of a finished run, or None where there is none, a damaged one or one that is not of this run."""
+def result(run: Path, renamed: bool = False) -> Record | None:
+    """The record of a finished run, or None where there is none, a damaged one or one that is not of this run.
+
+    renamed: whether the folder may have another name than the run.
+    """
     content = read(run / "result.json")
-    if not content or content.get("id") != run.name or content.get("config") != read(run / "config.json"):
+    if not content or not (renamed or content.get("id") == run.name):
+        return None
+    if content.get("config") != read(run / "config.json"):
         return None
     return Record.from_json(content) if _intact(content) else None
 
@@ -148,35 +160,50 @@ def status(run: Path) -> str:
     if (run / "result.json").exists():
         return "damaged"
     if why := failure(run):
-        return str(why.get("kind", "failed"))
+        return str(why["kind"]) if why.get("kind") in FAILURES else "failed"
     return "killed" if run.exists() else "pending"
+
+
+def look_at(run: Path) -> Record:
+    """The record of a run in whatever folder: a copy may have another name. Raises UsageError where it is none."""
+    settings, listing = config(run), run.parent.parent / "sweep.json"
+    record = result(run, renamed=run.parent.name != "runs" or not _lists(listing, run.name))
+    return record or Record(run.name, status(run), settings, reason=failure(run).get("message", ""))
+
+
+def _lists(path: Path, run_id: str) -> bool:
+    """True if a manifest has this run."""
+    listing = Manifest.from_json(read(path, files.MANIFEST) or {})
+    return listing is not None and run_id in {cell.id for cell in listing.cells}
 
 
 def failure(run: Path) -> dict[str, Any]:
     """The failure of a run: kind, message, traceback, attempt; empty where it did not fail."""
-    return read(run / "failure.json") or {}
+    content = read(run / "failure.json") or {}
+    return {name: value for name, value in content.items() if isinstance(value, FAILURE.get(name, object))}
 
 
 def config(run: Path) -> dict[str, Any]:
     """The configuration of a run. Raises UsageError where it cannot be read."""
     content = read(run / "config.json")
-    if content is None:
+    if content is None or not is_config(content):
         raise UsageError(f"{run / 'config.json'} is missing or damaged: the command that made this run writes it anew")
     return content
 
 
 def curves(run: Path) -> list[dict[str, Any]]:
     """The measures at chunk ends, oldest first; a torn last line is dropped, and what follows a damaged one."""
-    path = run / "curves.jsonl"
-    if not path.exists():
+    try:
+        raw = files.content(run / "curves.jsonl", files.MEDIUM)
+    except (OSError, Unfit):
         return []
     lines: list[dict[str, Any]] = []
-    for line in path.read_bytes().splitlines():
+    for line in raw.splitlines():
         try:
-            measures = json.loads(line)
+            measures = files.parse_json(line)
         except ValueError:
             break
-        if not isinstance(measures, dict):
+        if not is_measures(measures) or not isinstance(measures.get("step"), int):
             break
         lines.append(measures)
     return lines
@@ -184,12 +211,9 @@ def curves(run: Path) -> list[dict[str, Any]]:
 
 def arrays(run: Path, name: str = "arrays.npz") -> dict[str, "np.ndarray"] | None:
     """The arrays that a run left for its pictures, or its parameters; None where they are missing or damaged."""
-    import numpy as np
-
     try:
-        with open(run / name, "rb") as file, np.load(file) as archive:
-            return {name: archive[name] for name in archive.files}
-    except Exception:  # of a damaged archive zipfile, zlib and numpy raise nearly anything
+        return files.arrays(run / name)
+    except (OSError, Unfit):
         return None
 
 
@@ -201,7 +225,7 @@ def manifest(sweep: Path) -> Manifest | None:
     path = sweep / "sweep.json"
     if not path.exists():
         return None
-    content = read(path) or {}
+    content = read(path, files.MANIFEST) or {}
     listing = Manifest.from_json(content) if _intact(content) else None
     if listing is None:
         raise Damaged(f"{path} is damaged: the command that made this sweep writes it anew and keeps its runs")
@@ -210,11 +234,14 @@ def manifest(sweep: Path) -> Manifest | None:
 
 def save_manifest(sweep: Path, content: Manifest) -> None:
     """Write the manifest. The caller holds the sweep's lock. Raises UsageError where a newer ebm wrote the old one."""
-    old = read(sweep / "sweep.json") or {}
+    old = read(sweep / "sweep.json", files.MANIFEST) or {}
     version = old.get("schema_version")
     if _intact(old) and isinstance(version, int) and version > SCHEMA_VERSION:
         raise UsageError(f"{sweep}: written by a newer ebm (schema {version}), update ebm to go on with it")
-    write(sweep / "sweep.json", _sealed(content.to_json()))
+    sealed = _sealed(content.to_json())
+    if len(sealed) > files.MANIFEST or sealed.count(b",") > files.VALUES:
+        raise UsageError(f"{sweep}: {len(content.cells):,} runs are too many for one manifest, make several sweeps")
+    write(sweep / "sweep.json", sealed)
 
 
 def records(sweep: Path) -> list[Record]:
@@ -232,5 +259,8 @@ def _record(sweep: Path, run_id: str, config: Config, refused: str) -> Record:
 
 def sweeps(root: Path) -> list[Path]:
     """The sweeps under a results folder, newest manifest first."""
-    folders = [path.parent for path in root.glob("*/sweep.json")] if root.is_dir() else []
-    return sorted(folders, key=lambda sweep: (sweep / "sweep.json").stat().st_mtime_ns, reverse=True)
+    made: dict[Path, int] = {}
+    for path in root.glob("*/sweep.json") if root.is_dir() else ():
+        with suppress(OSError):  # it went meanwhile, or is a link that leads nowhere
+            made[path.parent] = path.stat().st_mtime_ns
+    return sorted(made, key=lambda sweep: made[sweep], reverse=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from ebmcli.core import files
 from ebmcli.core.types import Repeat, Traced
 from ebmcli.metrics import sequence
 
@@ -23,8 +24,9 @@ def letters() -> dict[str, np.ndarray]:
     Of letters: pixels [N, 16] uint8 (packed) and label [N] int32. Of words: first [W], the place of their first letter,
     length [W] and fold [W], all int32; start [11], the first word of each fold.
     """
-    with resources.as_file(resources.files("ebmcli.tasks") / "data" / "letters.npz") as path, np.load(path) as file:
-        pixels, label, offset, fold = (file[name] for name in ("pixels", "label", "offset", "fold"))
+    with resources.as_file(resources.files("ebmcli.tasks") / "data" / "letters.npz") as path:
+        file = files.arrays(path)
+    pixels, label, offset, fold = (file[name] for name in ("pixels", "label", "offset", "fold"))
     order = np.argsort(fold, kind="stable")
     return {
         "pixels": pixels,

@@ -7,7 +7,7 @@ import pytest
 
 from ebmcli.core.errors import UsageError
 from ebmcli.storage import store
-from ebmcli.storage.atomic import hold_lock, write
+from ebmcli.storage.atomic import fresh_name, hold_lock, write
 from ebmcli.storage.records import Listed, Manifest, Record
 
 CONFIG = {"task": "moons", "loss": "hinge", "sampler": "pcd", "energy": "mlp", "seed": 0}
@@ -179,7 +179,8 @@ def test_a_manifest_that_was_changed_on_disk_is_damaged(tmp_path):
 
 
 def test_a_newer_manifest_is_read_as_far_as_it_is_known_and_never_written(tmp_path):
-    newer = b'{"schema_version": 999, "surprise": 1, "cells": [{"id": "a", "config": {"loss": "hinge"}, "new": {}}]}'
+    newer = b'{"schema_version": 999, "surprise": 1, "cells": [{"id": "a", "config": %s, "new": {}}]}'
+    newer %= json.dumps(CONFIG).encode()
     write(tmp_path / "sweep.json", newer)
     assert [record.status for record in store.records(tmp_path)] == ["pending"]
     with pytest.raises(UsageError, match="newer ebm"):
@@ -190,10 +191,14 @@ def test_a_newer_manifest_is_read_as_far_as_it_is_known_and_never_written(tmp_pa
 def test_what_killed_writers_left_is_tidied_away_and_nothing_else(tmp_path):
     run = store.claim(tmp_path, "a", CONFIG)
     kept = sorted(path for path in tmp_path.rglob("*"))
-    (tmp_path / ".sweep.json.x").touch()
-    (run / ".result.json.y").touch()
-    (tmp_path / "runs" / ".b.z").mkdir()
-    (tmp_path / "runs" / ".b.z" / ".config.json.w").touch()
+    (tmp_path / ".git").mkdir()  # a user's
+    kept = sorted([*kept, tmp_path / ".git"])
+    fresh_name(tmp_path).touch()
+    fresh_name(run).touch()
+    fresh_name(tmp_path / "runs").symlink_to(tmp_path / ".git")
+    claimed = fresh_name(tmp_path / "runs")
+    claimed.mkdir()
+    fresh_name(claimed).touch()
     store.tidy(tmp_path)
     assert sorted(path for path in tmp_path.rglob("*")) == kept
 

@@ -86,7 +86,7 @@ def _lost(cell: Cell, fault: str, work: Work) -> None:
     if fault or not store.failure(run):
         bury(work.folder, cell, "killed", fault or "its job ended without a result", "")
     why = store.failure(run)
-    work.watcher.end(cell, why["kind"], why["message"])
+    work.watcher.end(cell, why.get("kind", "failed"), why.get("message", ""))
     if work.options.fail_fast:
         work.stop.set("failure")
 
