@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ebmcli.core.errors import UsageError
+from ebmcli.core.texts import quoted
 from ebmcli.storage import find, frames, store
 from ebmcli.storage.records import Config, Metrics, Record
 
@@ -27,9 +28,9 @@ def load(sweep: str | Path, curves: bool = False) -> "pandas.DataFrame":
     """
     import pandas
 
-    folder = Path(sweep)
+    folder = find.named(Path(sweep))
     if not (folder / "sweep.json").exists():
-        raise UsageError(f"{folder}: no sweep.json there; name the folder of a sweep, as in results/first")
+        raise UsageError(f"{quoted(folder)}: no sweep.json there; name the folder of a sweep, as in results/first")
     lines = frames.curves(folder) if curves else frames.rows(folder)
     return pandas.DataFrame(lines, columns=frames.heads(lines))
 
@@ -60,8 +61,20 @@ class Run:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays that its picture is drawn from."""
-        return store.arrays(self.folder) or {}
+        """The arrays that its picture is drawn from, points in the units of the data."""
+        from ebmcli.training import reload
+
+        return reload.in_units(self.config, self.folder, store.arrays(self.folder) or {})
+
+    @property
+    def film(self) -> dict[str, np.ndarray]:
+        """[T, ...] what it had learned before training and at chunk ends: `step`, what the task shows, answers, negatives.
+
+        Empty where no film was kept.
+        """
+        from ebmcli.storage import film
+
+        return film.unpack(store.arrays(self.folder, store.FILM) or {})
 
     @property
     def picture(self) -> Path:
@@ -77,8 +90,8 @@ class Run:
     def energy(self, x: Any, y: Any) -> np.ndarray:
         """[B] the trained energy F(x, y) of B questions x and answers y; x is None where the task has none.
 
-        On the plane y is [B, 2]; on curves x is [B, 1] and y [B, 1]; for labels x is [B, 2] and y [B] integers. What a
-        sequence task takes is described at its energy.
+        On the plane y is [B, 2], of a task points:FILE.csv in the units of the file; on curves x is [B, 1] and y
+        [B, 1]; for labels x is [B, 2] and y [B] integers. What a sequence task takes is described at its energy.
         """
         return np.asarray(self._apply(x, y))
 
@@ -89,7 +102,7 @@ def load_run(run: str | Path, results: str | Path = "results") -> Run:
     Raises UsageError where there is none, or where it has no result.
     """
     folder = find.run(str(run), Path(results))
-    record = store.result(folder)
-    if record is None:
-        raise UsageError(f"{folder}: this run has no result, it is {store.status(folder)}")
+    record = store.look_at(folder)
+    if not record.finished:
+        raise UsageError(f"{quoted(folder)}: this run has no result, it is {record.status}")
     return Run(folder, record)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ebmcli.core.errors import UsageError
+from ebmcli.core.texts import quoted
 from ebmcli.execution import supervisor
 from ebmcli.execution.events import StopFlag, Watcher
 from ebmcli.execution.options import RunOptions
@@ -68,9 +69,9 @@ def repeat(run: Path, options: RunOptions, watcher: Watcher, stop: StopFlag) -> 
     options: with the recorded number of devices, since another one gives other bits. Raises UsageError where there is
     no result, or where it fails today.
     """
-    old = store.result(run)
-    if old is None:
-        raise UsageError(f"{run}: it has no result to compare with (it is {store.status(run)})")
+    old = store.look_at(run)
+    if not old.finished:
+        raise UsageError(f"{quoted(run)}: it has no result to compare with (it is {old.status})")
     kept.offer(run, old.config)
     cell = cell_of_record(old.id, old.config)
     with tempfile.TemporaryDirectory(prefix="ebm-repeat-") as place:
@@ -93,8 +94,7 @@ def repeat(run: Path, options: RunOptions, watcher: Watcher, stop: StopFlag) -> 
 
 def recorded_devices(run: Path) -> int | None:
     """The number of devices that a run was trained with, where it says."""
-    record = store.result(run)
-    count, _, kind = str(record.provenance.get("devices", "") if record else "").partition(" x ")
+    count, _, kind = str(store.look_at(run).provenance.get("devices", "")).partition(" x ")
     return int(count) if count.isdigit() and kind == "cpu" else None
 
 

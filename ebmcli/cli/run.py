@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,8 +16,9 @@ import typer
 from ebmcli.cli import completion
 from ebmcli.cli.console import console, print_table
 from ebmcli.cli.exit_codes import ExitCode
-from ebmcli.cli.options import Request, with_grid
+from ebmcli.cli.options import ROOT, Request, with_grid
 from ebmcli.cli.progress import Bar
+from ebmcli.cli.streams import Unprinted
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.execution.events import Interrupted, StopFlag
 from ebmcli.execution.executors import Trainer, Work
@@ -28,7 +30,7 @@ from ebmcli.planning.grid import Grid
 from ebmcli.planning.identity import readable
 from ebmcli.planning.plan import Plan, resolve
 from ebmcli.planning.programs import programs
-from ebmcli.storage import find, store
+from ebmcli.storage import find, kept, store
 from ebmcli.storage.atomic import dumps, hold_lock, is_locked
 from ebmcli.storage.records import FINISHED, Record
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN_REFUSALS = 3
+UNNAMED = "sweep-"  # folders of sweeps that nobody named begin so
+FIRST_SWEEP = "ebm sweep --loss hinge,log,nll --seeds 0..2"  # of which nothing is refused
 
 Repeat = Annotated[
     str | None,
@@ -53,7 +57,7 @@ DryRun = Annotated[
 
 
 @with_grid
-def run(repeat: Repeat = None, **said: Any) -> None:
+def run(repeat: Repeat = None, dry_run: DryRun = False, **said: Any) -> None:
     """Train one loss, or a few, and print margin, collapse and accuracy.
 
     One flag is enough:
@@ -67,9 +71,12 @@ def run(repeat: Repeat = None, **said: Any) -> None:
     request = Request(said)
     if repeat:
         raise typer.Exit(_repeat(repeat, request))
-    plan = resolve(request.grid, request.yes)
-    _check_runs(plan)
     named = _named_folder(request)
+    _offer_files([named] if named else [])
+    plan = resolve(request.grid, request.yes)
+    if dry_run:
+        raise typer.Exit(_show_plan(plan, named, request))
+    _check_runs(plan)
     work = _prepared(request)
     if named:
         raise typer.Exit(_carry_out(plan, named, request, work, request.command))
@@ -88,12 +95,13 @@ def sweep(file: File = None, dry_run: DryRun = False, **said: Any) -> None:
         ebm sweep experiments/first.toml
     """
     request = Request(said)
+    named = _named_folder(request) or (request.results / file.stem if file else None)
+    _offer_files([named] if named else _unnamed_sweeps(request))
     grid = request.grid.over(experiment_file.load(file)) if file else request.grid
     plan = resolve(grid, request.yes)
-    folder = _named_folder(request) or (request.results / file.stem if file else _folder_of(plan, request.results))
+    folder = named or _folder_of(plan, request.results)
     if dry_run:
-        _show_plan(plan, folder, request)
-        raise typer.Exit(ExitCode.OK)
+        raise typer.Exit(_show_plan(plan, folder, request))
     _check_runs(plan)
     raise typer.Exit(_carry_out(plan, folder, request, _prepared(request), request.command))
 
@@ -139,13 +147,28 @@ def _named_folder(request: Request) -> Path | None:
 
 def _folder_of(plan: Plan, root: Path) -> Path:
     """The folder of a sweep that nobody named: one with these very cells, in whatever order, or else a new one."""
-    usual, ids = root / f"sweep-{plan.digest}", {cell.id for cell in plan.cells}
+    usual, ids = root / f"{UNNAMED}{plan.digest}", {cell.id for cell in plan.cells}
     for folder in [] if usual.exists() else store.sweeps(root):
         with suppress(store.Damaged):
             listing = store.manifest(folder)
-            if folder.name.startswith("sweep-") and listing and {cell.id for cell in listing.cells} == ids:
+            if folder.name.startswith(UNNAMED) and listing and {cell.id for cell in listing.cells} == ids:
                 return folder
     return usual
+
+
+def _unnamed_sweeps(request: Request) -> list[Path]:
+    """The sweeps that this command may go on with, where it names a file; the newest last."""
+    of_a_file = ":" in (request.said["task"] or "")
+    return [
+        folder for folder in reversed(store.sweeps(request.results)) if of_a_file and folder.name.startswith(UNNAMED)
+    ]
+
+
+def _offer_files(folders: Sequence[Path]) -> None:
+    """Let a file that is not there any more, or not in this folder, be the copy that one of these sweeps keeps."""
+    for folder in folders:
+        with suppress(store.Damaged):
+            kept.offer_all(folder)
 
 
 def _new_folder(root: Path, name: str) -> Path:
@@ -204,7 +227,13 @@ def _conclude(plan: Plan, folder: Path, request: Request, resume: str, stop: Sto
     """Print what is there now, and why it is not all."""
     wanted = {cell.id for cell in plan.cells}
     records = [record for record in store.records(folder) if record.id in wanted]
-    _print_results(records, folder, request)
+    try:
+        _print_results(records, folder, request)
+        sys.stdout.flush()
+    except Unprinted as error:
+        if request.json:
+            raise
+        err.print(f"{error}; ebm report {shlex.quote(str(folder))} prints it", markup=False, soft_wrap=True)
     left = [record for record in records if record.status not in (*FINISHED, "refused")]
     if left and stop.reason == "signal":
         err.print(f"interrupted: what is finished is saved, `{resume}` goes on from there", markup=False)
@@ -219,7 +248,7 @@ def _conclude(plan: Plan, folder: Path, request: Request, resume: str, stop: Sto
 
 def _remarks(plan: Plan) -> list[str]:
     """Remarks on a plan before it runs."""
-    lines = [_duplicates(plan)] if plan.duplicates else []
+    lines = _notes(plan)
     refused = {cell.judgement.reason for cell in plan.refused}
     lines += [f"refused: {reason}" for reason in sorted(refused)[:SHOWN_REFUSALS]]
     if len(refused) > SHOWN_REFUSALS:
@@ -228,38 +257,55 @@ def _remarks(plan: Plan) -> list[str]:
     return lines + [f"warning: {reason}" for reason in sorted(warned)]
 
 
-def _duplicates(plan: Plan) -> str:
-    return f"what stands twice in the grid is run once ({plan.duplicates} left out)"
+def _notes(plan: Plan) -> list[str]:
+    """How the grid was understood, where it may have been meant otherwise."""
+    lines = [f"what stands twice in the grid is run once ({plan.duplicates} left out)"] if plan.duplicates else []
+    seeds = {cell.config["seed"] for cell in plan.cells}
+    if len(seeds) == 1 and (seed := seeds.pop()) > 1:
+        lines.append(f"seeds: {seed} is one seed, not {seed} of them, which would be 0..{seed - 1}")
+    return lines
 
 
 def _print_results(records: Sequence[Record], folder: Path, request: Request) -> None:
     from ebmcli.report import rows
+    from ebmcli.report.glossary import reading_line
 
     if request.json:
         print(dumps([record.to_json() for record in records]))
         return
     out = console()
-    for table in [*rows.tables(records), *rows.unfinished_tables(records)]:
-        print_table(table, out)
+    for number, table in enumerate(rows.tables(records)):
+        left_out = print_table(table, out, whole=False)
+        if left_out:
+            out.print(f"left out at {out.width} columns: {', '.join(left_out)}; see ebm report", markup=False)
+        if number == 0 and table.rows:
+            out.print(f"{reading_line(records)}\n", markup=False)
         for line in rows.reasons(records, table.heading):
             out.print(line, markup=False)
+    for table in rows.unfinished_tables(records):
+        print_table(table, out)
+    for line in _next_steps(records, folder):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _next_steps(records: Sequence[Record], folder: Path) -> list[str]:
+    """Where the results are, and what to do with them."""
     done = [record for record in records if record.status == "done"]
     if len(done) == 1:
         run = folder / "runs" / done[0].id
-        out.print(f"record   {run / 'result.json'}", markup=False, soft_wrap=True)
-        if (run / store.PICTURE).exists():
-            out.print(f"picture  {run / store.PICTURE}", markup=False, soft_wrap=True)
-    elif done:
-        out.print(
-            f"records and pictures in {folder / 'runs'}; ebm report {shlex.quote(str(folder))} prints these tables, "
-            "ebm plot draws them side by side",
-            markup=False,
-            soft_wrap=True,
-        )
+        picture = [f"picture  {run / store.PICTURE}"] if (run / store.PICTURE).exists() else []
+        return [f"record   {run / 'result.json'}", *picture, f"next     {FIRST_SWEEP}"]
+    if done:
+        named = shlex.quote(folder.name if folder.parent == ROOT else str(folder))
+        return [f"records  {folder / 'runs'}", f"next     ebm report {named}   ebm plot {named}"]
+    return []
 
 
-def _show_plan(plan: Plan, folder: Path, request: Request) -> None:
-    """The dry run: one line per kind of cell with its judgement, the number of programs, a rough estimate."""
+def _show_plan(plan: Plan, folder: Path | None, request: Request) -> ExitCode:
+    """The dry run: one line per kind of cell with its judgement, the number of programs, a rough estimate.
+
+    folder: where some may be finished; None where a new one would be made.
+    """
     from ebmcli.report.blocks import Table
     from ebmcli.report.formatting import duration
     from ebmcli.training.devices import cores
@@ -270,7 +316,7 @@ def _show_plan(plan: Plan, folder: Path, request: Request) -> None:
             for c in plan.cells
         ]
         print(dumps(cells))
-        return
+        return ExitCode.OK
     kinds: dict[tuple[str, ...], int] = {}
     for cell in plan.cells:
         names = tuple(cell.config[name] for name in ("task", "loss", "sampler", "energy"))
@@ -282,12 +328,13 @@ def _show_plan(plan: Plan, folder: Path, request: Request) -> None:
     )  # fmt: skip
     out = console()
     print_table(table, out)
-    if plan.duplicates:
-        out.print(_duplicates(plan))
+    for line in _notes(plan):
+        out.print(line)
     lanes, runs = request.options.devices or cores(), plan.runs
-    missing = [cell for cell in runs if store.status(folder / "runs" / cell.id) not in FINISHED]
+    missing = [cell for cell in runs if folder is None or store.status(folder / "runs" / cell.id) not in FINISHED]
     already = f"{len(runs) - len(missing)} of them already in {folder}, " if len(missing) < len(runs) else ""
     out.print(
         f"{len(runs)} runs in {len(programs(runs))} programs, {already}{len(plan.refused)} refused; "
         f"roughly {duration(estimate(missing, lanes))} on {lanes} cores at the default sizes"
     )
+    return ExitCode.OK

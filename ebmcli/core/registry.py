@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Literal, cast, overload
 
 from ebmcli.core.copies import locate
-from ebmcli.core.errors import UsageError, called, either, unknown
+from ebmcli.core.errors import UsageError, called, unknown
 from ebmcli.core.files import digest
 from ebmcli.core.units import (
     KINDS,
@@ -113,18 +113,19 @@ def task_of(config: Mapping[str, Any]) -> TaskUnit:
     Raises UsageError where it is not registered.
     """
     unit, data = find("task", config["task"]), config.get("data")
-    file = config["task"].partition(":")[2]
-    return _of_the_file(unit, unit.name, locate(file, data)) if unit.traits.file and data else unit
+    name, _, file = config["task"].partition(":")
+    return _of_the_file(units("task")[name], unit.name, locate(file, data)) if file and data else unit
 
 
 def _no_unit(kind: Kind, name: str) -> UsageError:
     """The error for a name that no unit of this kind has; one of another kind may have it."""
-    others = [
-        f"--{other} takes {either(names)}"
-        for other in KINDS
-        if other != kind and (names := called(name, units(other), names_of_others(other)))
-    ]
+    others = [f"--{other} takes {meant}" for other, meant in named_so(name) if other != kind]
     return unknown(kind, name, units(kind), names_of_others(kind), ", ".join(others), f"ebm list {KINDS[kind]}")
+
+
+def named_so(word: str) -> list[tuple[Kind, str]]:
+    """(kind, name) of the units that are called so, by us or by others."""
+    return [(kind, name) for kind in KINDS for name in called(word, units(kind), names_of_others(kind))]
 
 
 def names_of_others(kind: Kind) -> dict[str, tuple[str, ...]]:

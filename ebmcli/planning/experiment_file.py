@@ -10,9 +10,10 @@ from ebmcli.core import files
 from ebmcli.core.copies import offer
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.files import digest, is_there
+from ebmcli.core.registry import named_so
 from ebmcli.core.units import KINDS, Kind
 from ebmcli.planning.grid import BUDGET, Grid, grid
-from ebmcli.planning.values import AXES, parameters
+from ebmcli.planning.values import AXES, SEE, names_of_others, parameters
 
 MOST_BITS = 1000  # of a whole number: any other can be printed, and is refused where it is given
 
@@ -37,15 +38,16 @@ def load(path: Path) -> Grid:
         place, plain = _Place(path, text, key), key.replace("-", "_")
         if plain in settings:
             raise place.error(UsageError(f"{key} stands twice, with a dash and with an underscore"))
-        if key in AXES:
+        if key in AXES and not isinstance(value, dict):
             axes[AXES[key]] = value
             _offer_files(path.parent, value)
         elif key in KINDS and isinstance(value, dict):
             special |= {(key, name): _table(path, text, key, table) for name, table in value.items()}
         elif isinstance(value, dict):
-            raise place.error(unknown("table", key, [f"{kind}.NAME" for kind in KINDS]))
+            raise place.error(_no_table(key, value))
         elif plain not in [*parameters(), BUDGET.name]:
-            raise place.error(unknown("key", key, [*AXES, *parameters(), BUDGET.name]))
+            also = names_of_others() | {plural: (axis,) for plural, axis in AXES.items()}
+            raise place.error(unknown("key", key, [*AXES, *parameters(), BUDGET.name], also, see=SEE))
         else:
             settings[plain] = value
     return _checked(path, text, axes, settings, special)
@@ -59,6 +61,14 @@ def _offer_files(folder: Path, given: Any) -> None:
             file = name.partition(":")[2].strip()
             if file and not is_there(file) and (data := digest(str(folder / file))):
                 offer(file, data, folder / file)
+
+
+def _no_table(key: str, table: Mapping[str, Any]) -> UsageError:
+    """The error for a table whose name is no kind of unit."""
+    kinds = [AXES[key]] if AXES.get(key) in KINDS else []
+    meant = [f"[{kind}.{name}]" for kind in kinds for name in table] or [f"[{k}.{name}]" for k, name in named_so(key)]
+    known = [f"[{kind}.NAME]" for kind in KINDS]
+    return unknown("table", f"[{key}]", known, dict.fromkeys(meant, (f"[{key}]",)))
 
 
 def _checked(path: Path, text: str, axes: Mapping[str, Any], settings: Mapping[str, Any], special: Special) -> Grid:

@@ -15,7 +15,7 @@ from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.parameters import Parameter
 from ebmcli.core.registry import find, units
 from ebmcli.core.units import KINDS, Kind
-from ebmcli.planning.values import expand, parameter
+from ebmcli.planning.values import expand, names_of_others, parameter
 from ebmcli.training.optimiser import SETTINGS
 
 SEED = Parameter("seed", 0, Annotated[int, Ge(0), Le(2**32 - 1)])
@@ -91,7 +91,7 @@ def _table(kind: Kind, name: str, table: Mapping[str, Any], origin: str) -> Tabl
     for key, given in table.items():
         plain = key.replace("-", "_")
         if plain not in [*owned, *extra]:
-            raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"])
+            raise unknown(f"key of {kind} {name}", key, [*owned, *extra] or ["none"], names_of_others())
         values = names("sampler", given) if plain in extra else expand(parameter(plain), given)
         owns[plain] = Given(values, f"{origin}, [{kind}.{name}]")
     return owns

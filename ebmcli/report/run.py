@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from ebmcli.core import registry
+from ebmcli.core.texts import quoted
 from ebmcli.report import formatting
 from ebmcli.report.blocks import Table, Value
 from ebmcli.report.columns import heading
 from ebmcli.report.rows import setting
-from ebmcli.storage import store
-from ebmcli.storage.records import Record
+from ebmcli.storage import find, store
 
 SHOWN_CURVES = 6  # chunk ends of a long run that are printed; --json has all
 UNKNOWN = "not written down"  # the origin of the values of runs that an older version made
@@ -18,11 +18,9 @@ UNKNOWN = "not written down"  # the origin of the values of runs that an older v
 def describe(run: Path) -> dict[str, Any]:
     """The record, with the origin of each value, the curves, the failure if there is one, and the files."""
     config = store.config(run)
-    record = store.result(run) or Record(
-        run.name, store.status(run), config, reason=store.failure(run).get("message", "")
-    )
-    manifest = store.manifest(run.parent.parent)
-    origins = manifest.origins_of(run.name) if manifest else {}
+    record = store.look_at(run)
+    manifest = store.manifest(run.parent.parent) if run.parent.name == "runs" else None
+    origins = manifest.origins_of(record.id) if manifest else {}
     return record.to_json() | {
         "origins": {name: origins.get(name, UNKNOWN) for name in config},
         "command": manifest.command if manifest else None,
@@ -36,7 +34,7 @@ def paragraphs(run: Path) -> list[str | Table]:
     """All that is known of a run, for a terminal: sentences and tables."""
     known = describe(run)
     config, metrics = known["config"], known["metrics"]
-    parts: list[str | Table] = [f"{known['id']}: {known['status']}, of the sweep {run.parent.parent.name}"]
+    parts: list[str | Table] = [f"{known['id']}: {known['status']}, {_place(run)}"]
     if metrics.get("verdict"):
         parts.append(f"{metrics['verdict']}: {metrics.get('verdict_reason')}")
     if known["failure"]:
@@ -55,6 +53,12 @@ def paragraphs(run: Path) -> list[str | Table]:
     origin = {**known["provenance"], "seconds": known["seconds"]}
     parts += [f"{name:9} {formatting.flat(value)}" for name, value in origin.items() if value not in (None, {})]
     return parts + [f"file      {path}" for path in known["files"]]
+
+
+def _place(run: Path) -> str:
+    """Where a run lies, in words."""
+    inside = run.parent.name == "runs"
+    return f"of the sweep {find.named(run.parent.parent).name}" if inside else f"in a folder of its own, {quoted(run)}"
 
 
 def _exact(value: float | None) -> str:
