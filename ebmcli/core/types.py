@@ -159,6 +159,30 @@ class Box(NamedTuple):
         return self.dims * math.log(self.high - self.low)
 
 
+class Units(NamedTuple):
+    """The units in which a user knows points that a task has moved and scaled into its box, coordinate by coordinate:
+    `low` lies at -reach there, `high` at reach."""
+
+    names: tuple[str, ...]  # of the coordinates; empty where they have none
+    low: Any  # [D] float64
+    high: Any  # [D] float64
+    reach: float
+
+    def into_box(self, points: Any) -> Any:
+        """Points of the box, [..., D]."""
+        return self.reach * (2 * ((points - self.low) / (self.high - self.low)) - 1)
+
+    def out_of_box(self, points: Any) -> Any:
+        """The points of the box in the user's units, [..., D] float64."""
+        share = (points.astype("float64") / self.reach + 1) / 2
+        return self.low + (self.high - self.low) * share
+
+    @property
+    def log_volume(self) -> float:
+        """The log of the volume that a unit volume of the box has in the user's units, nats."""
+        return sum(math.log((high - low) / (2 * self.reach)) for low, high in zip(self.low, self.high, strict=True))
+
+
 class Labels(NamedTuple):
     """The answers of a finite task: integers below `size`."""
 
@@ -251,5 +275,9 @@ class Task(NamedTuple):
     keep: Callable[[dict[str, Any]], dict[str, Any]]  # (the fine probe) -> the arrays that a picture needs
     space: Space
     examples: int | None = None  # in the training set; None where data are drawn afresh
+    units: Units | None = None  # of its answers, where these are not those of its box
+    remarks: tuple[str, ...] = ()  # on its data, each a sentence that users and records are told
+    test_seed: int | None = None  # from which its test data are drawn (see core.streams); None where none are
     # (key, data, size, share of the training that is done) -> a training batch; None where batches do not change
     curriculum: Callable[[Key, Any, int, Any], Batch] | None = None
+    film: Callable[[dict[str, Any]], dict[str, Any]] = lambda probed: {}  # (the coarse probe) -> what a frame shows

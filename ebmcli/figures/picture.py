@@ -10,6 +10,8 @@ import numpy as np
 from ebmcli.core.margins import Margin
 from ebmcli.core.needs import Answers, Need
 from ebmcli.core.registry import find_or_none
+from ebmcli.core.texts import printable, shortened
+from ebmcli.core.types import Box, Units
 from ebmcli.core.units import TaskUnit
 from ebmcli.figures import letters, strips
 from ebmcli.figures.style import own_style
@@ -23,6 +25,7 @@ from ebmcli.storage.records import Config, Metrics
 ABOVE = 12.0  # the surface is shown from its lowest value to this much above it (in units of 1/beta), or to its highest
 SHOWN_NEGATIVES = 512
 LINEAR = 1e3  # margins or 1/beta, the larger: curves that range over more are shown on a logarithmic scale, both signs
+LONGEST_NAME = 40  # letters of the name of a column
 LARGEST = 1e39  # past any float32: no energy is that large
 
 Arrays = Mapping[str, np.ndarray]
@@ -80,30 +83,44 @@ def middles(low: float, high: float, count: int) -> np.ndarray:
 
 def _surface(figure: Any, task: TaskUnit, config: Config, arrays: Arrays) -> None:
     """The energy over the box as filled contours, with data and negatives of one batch."""
-    box: Any = task.build(config).space
+    built = task.build(config)
+    box: Any = built.space
     energy = arrays["energy"]
     low = float(energy.min())
     high = min(float(energy.max()), low + ABOVE / config["beta"])
     if high - low < 1e-4 * max(abs(low), abs(high), 1e-30):  # flat: levels must differ in float32
         high = low + max(1.0, abs(low))
+    place = built.units.out_of_box if built.units else np.asarray
     side = middles(box[0], box[1], len(energy))
+    sides = place(np.stack([side, side], axis=1)).T
     axes = figure.subplots()
-    filled = axes.contourf(side, side, energy, levels=np.linspace(low, high, 25), cmap="viridis", extend="max")
+    filled = axes.contourf(*sides, energy, levels=np.linspace(low, high, 25), cmap="viridis", extend="max")
     lines = {"colors": "white", "linewidths": 0.4, "linestyles": "solid"}
-    axes.contour(side, side, energy, levels=np.linspace(low, high, 9), **lines)
+    axes.contour(*sides, energy, levels=np.linspace(low, high, 9), **lines)
     figure.colorbar(filled, ax=axes, label=f"energy F(y), shown up to {high:.3g}", ticks=_ticks(low, high))
     if "y_negative" in arrays and _scattered(config):
         axes.plot(
-            *arrays["y_negative"].reshape(-1, 2)[:SHOWN_NEGATIVES].T,
+            *place(arrays["y_negative"].reshape(-1, 2)[:SHOWN_NEGATIVES]).T,
             "x",
             color="black",
             markersize=3,
             alpha=0.7,
             label="negatives",
         )
-    axes.plot(*arrays["y"].T, ".", color="tab:red", markersize=3, label="data")
-    axes.set(xlim=box[:2], ylim=box[:2], aspect="equal", xlabel="$y_1$", ylabel="$y_2$")
+    axes.plot(*place(arrays["y"]).T, ".", color="tab:red", markersize=3, label="data")
+    _frame(axes, box, built.units)
     axes.legend(loc="upper right", framealpha=0.8)
+
+
+def _frame(axes: Any, box: Box, units: Units | None) -> None:
+    """The limits and names of the axes: those of the box, or in the user's units."""
+    if units is None:
+        axes.set(xlim=box[:2], ylim=box[:2], aspect="equal", xlabel="$y_1$", ylabel="$y_2$")
+        return
+    x, y = units.out_of_box(np.array([[box.low] * 2, [box.high] * 2])).T
+    axes.set(xlim=x, ylim=y, box_aspect=1)
+    for axis, name in zip((axes.xaxis, axes.yaxis), units.names or ("column 1", "column 2"), strict=True):
+        axis.set_label_text(shortened(printable(name), LONGEST_NAME), parse_math=False)  # a user's word, no formula
 
 
 def _scattered(config: Config) -> bool:

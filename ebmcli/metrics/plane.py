@@ -19,6 +19,7 @@ class PlaneEvaluation:
     beta: float
     threshold: float  # the gap that counts as kept
     nodes: np.ndarray | None = None  # [Q] float64, the energy where Z is integrated, if that is not on the grid
+    log_volume: float = 0.0  # of a unit volume of the plane, nats, in the units in which densities are told
 
     @property
     def cover(self) -> np.ndarray:
@@ -84,13 +85,13 @@ def kl_error(e: PlaneEvaluation) -> float | None:
 )
 def nll(e: PlaneEvaluation) -> float:
     """Negative log-likelihood of held-out data, nats an example, at the beta of training."""
-    return density.nll(e.cover, e.data, e.truth.area, e.beta)
+    return density.nll(e.cover, e.data, e.truth.area, e.beta) + e.log_volume
 
 
 @measure(heading="nll at β*", better="lower", accuracy=True)
 def nll_beta_star(e: PlaneEvaluation) -> float:
     """Negative log-likelihood of held-out data, nats an example, at the inverse temperature best for them."""
-    return density.nll(e.cover, e.data, e.truth.area, e.beta_star)
+    return density.nll(e.cover, e.data, e.truth.area, e.beta_star) + e.log_volume
 
 
 @measure()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ebmcli.core.lazy import Array, Key, jax, jnp
-from ebmcli.core.types import Batch, Box, Model, Task
+from ebmcli.core.types import Batch, Box, Model, Task, Units
 from ebmcli.metrics import density
 from ebmcli.metrics.plane import PlaneEvaluation
 
@@ -25,6 +25,7 @@ def on_the_plane(
     held_out: Callable[[], np.ndarray],
     known: Callable[[bool], density.Truth],
     nodes: Callable[[bool], np.ndarray] | None = None,  # where Z is integrated, if not on the grid
+    units: Units | None = None,
 ) -> Task:
     """Make a task of points in BOX that is measured on a grid, from its data and what is known of them."""
 
@@ -34,7 +35,9 @@ def on_the_plane(
 
     def measure(probed: dict[str, np.ndarray], fine: bool, beta: float, threshold: float) -> PlaneEvaluation:
         energy = {name: array.astype(np.float64) for name, array in probed.items()}
-        return PlaneEvaluation(energy["grid"], energy["data"], known(fine), beta, threshold, energy.get("nodes"))
+        at = energy["grid"], energy["data"]
+        volume = units.log_volume if units else 0.0
+        return PlaneEvaluation(*at, known(fine), beta, threshold, energy.get("nodes"), volume)
 
     def probe(model: Model, data: Any, targets: dict[str, Array]) -> dict[str, Array]:
         def energies(points: Array) -> Array:
@@ -51,4 +54,7 @@ def on_the_plane(
         measure=measure,
         keep=lambda probed: {"energy": density.coarsen(probed["grid"], GRID[True], PICTURE)},
         space=BOX,
+        units=units,
+        film=lambda probed: {"energy": probed["grid"].reshape(GRID[False], GRID[False])},
+        test_seed=HELD_OUT_SEED,
     )

@@ -1,9 +1,6 @@
 """Points of one's own, from a file: F(y) on data whose density nobody knows."""
 
-import csv
-import math
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -12,28 +9,34 @@ from ebmcli.core.errors import UsageError
 from ebmcli.core.files import digest
 from ebmcli.core.lazy import Array, Key, jax
 from ebmcli.core.texts import quoted
-from ebmcli.core.types import Task
+from ebmcli.core.types import Task, Units
 from ebmcli.metrics import density
+from ebmcli.tasks._csv import LEAST_ROWS, Table, read
 from ebmcli.tasks._defaults import EMPIRICAL
 from ebmcli.tasks._plane import BOX, DATA_GROWTH, GRID, HELD_OUT, on_the_plane
 
-LEAST_ROWS = 50
-TESTED = 5  # every fifth point, in a random order, is held out
+TESTED = 5  # every fifth different point, in a random order, is held out
 SPLIT_SEED = 2006
 REACH = 4.0  # the data are scaled to lie between -REACH and REACH, inside the box
 NEAR = 0.99  # quantile of the distances to the nearest neighbour: what lies that near to a point belongs to the data
+FEW_VALUES = 20  # with fewer in a column the data lie on lines
+CROWDED = 1 / 40  # of the range of a column: where half of its values fill less, some others are far away
+COMMON = 0.05  # share of the rows with one value of a column, beside many others
+NO_DENSITY = "a density on lines has no highest value, so nll falls without end as the energy gets steeper there"
 
 
-@task(**EMPIRICAL, file=True, also="csv file")
+# Version 2 tells nll in the units of the file, and holds out no copy of a point that it trains on.
+@task(**EMPIRICAL, file=True, also="csv file", version=2)
 def points(file: str, data: str = "") -> Task:
     """the two columns of FILE.csv, each scaled to [-4, 4]: all measures but those of the true density (kl, tv, ...)"""
     content = digest(file)
     if data and data != content:
         named = quoted(file)
         raise UsageError(f"{named}: the file is no longer the one of these runs, bring it back or begin a new sweep")
-    scaled = rescale(read_points(file, content))
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(scaled))
-    train, test = scaled[order[len(order) // TESTED :]], scaled[order[: len(order) // TESTED]]
+    table = read(file, content)
+    units = Units(table.names, table.points.min(axis=0), table.points.max(axis=0), REACH)
+    scaled = units.into_box(table.points)
+    train, test = split(file, scaled)
 
     @lru_cache
     def known(fine: bool) -> density.Truth:
@@ -43,58 +46,71 @@ def points(file: str, data: str = "") -> Task:
     def draw(key: Key, arrays: dict[str, Array], size: int) -> Array:
         return arrays["points"][jax.random.randint(key, (size,), 0, len(train))]
 
-    of_file = on_the_plane(draw, lambda: test[: max(HELD_OUT.values())], known)
-    return of_file._replace(data=lambda: {"points": train.astype(np.float32)}, examples=len(train))
+    of_file = on_the_plane(draw, lambda: test[: max(HELD_OUT.values())], known, units=units)
+    return of_file._replace(
+        data=lambda: {"points": train.astype(np.float32)},
+        examples=len(train),
+        remarks=(*table.remarks, *remarks(table, scaled)),
+        test_seed=None,
+    )
 
 
-@lru_cache
-def read_points(file: str, content: str) -> np.ndarray:
-    """[N, 2] float64: the two columns of a CSV file, whose first line may name them. Raises UsageError.
+def split(file: str, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(training points, test points), in a random order; no point is in both. Raises UsageError for too few.
 
-    content: its digest, so that a file is read again when it has changed.
+    What float32 cannot tell apart is one point, of which all rows go where the first goes.
     """
-    named = quoted(file)
-    try:
-        with Path(file).open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.reader(lines)
-            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except OSError as error:
-        raise UsageError(f"{named}: {error.strerror or error}; name a CSV file, as in --task points:FILE.csv") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{named}: no CSV text ({error}); save it as CSV in UTF-8") from None
-    if rows and len(rows[0][1]) == 2 and not any(map(_number, rows[0][1])):
-        rows = rows[1:]  # names of the columns
-    points = np.array([_pair(named, line, row) for line, row in rows]).reshape(-1, 2)
-    if len(points) < LEAST_ROWS:
-        raise UsageError(f"{named}: {len(points)} rows of numbers, a task needs at least {LEAST_ROWS}")
-    for column in range(2):
-        if np.ptp(points[:, column]) == 0:
-            raise UsageError(
-                f"{named}: column {column + 1} is {points[0, column]:g} in every row, name points that vary"
-            )
-    return points
+    _, first, which = np.unique(scaled.astype(np.float32), axis=0, return_index=True, return_inverse=True)
+    if len(first) < LEAST_ROWS:
+        raise UsageError(
+            f"{quoted(file)}: {len(first)} different points in {len(scaled)} rows, a task needs at least {LEAST_ROWS}"
+        )
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(first))
+    place = np.empty(len(first), int)  # in the order, of each point, numbered as they first appear
+    place[order] = np.arange(len(first))
+    of_row = place[np.argsort(np.argsort(first))[which.ravel()]]
+    rows = np.argsort(of_row, kind="stable")
+    tested = int(np.sum(of_row < len(first) // TESTED))
+    return scaled[rows[tested:]], scaled[rows[:tested]]
 
 
-def _pair(named: str, line: int, row: list[str]) -> list[float]:
-    if len(row) != 2:
-        raise UsageError(f"{named}, line {line}: two columns are wanted, separated by a comma, found {len(row)}")
-    for cell in row:
-        if not _number(cell):
-            raise UsageError(f"{named}, line {line}: {cell.strip()!r} is no finite number, mend or remove that line")
-    return [float(cell) for cell in row]
+def remarks(table: Table, scaled: np.ndarray) -> list[str]:
+    """What a user may not expect of these points, a sentence each. scaled: they, in the box."""
+    sentences = []
+    single = scaled.astype(np.float32)
+    different = len(np.unique(single, axis=0))
+    if different < len(scaled):
+        sentences.append(
+            f"{len(scaled) - different:,} of {len(scaled):,} rows repeat another: those of one point are all trained "
+            "on, or all held out"
+        )
+    narrow = [column for column in range(2) if len(np.unique(single[:, column])) < FEW_VALUES]
+    for column in narrow:
+        values = len(np.unique(single[:, column]))
+        sentences.append(f"{table.called(column)} has {values} different values: {NO_DENSITY}")
+    across = np.sqrt(max(np.linalg.eigvalsh(np.cov(scaled, rowvar=False))[0], 0.0))
+    if across < (BOX.high - BOX.low) / GRID[True]:
+        sentences.append(f"the points lie on a line, or all but: {NO_DENSITY}")
+    for column in set(range(2)) - set(narrow):
+        sentences += _far_values(table, column)
+    return sentences
 
 
-def _number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
-
-
-def rescale(points: np.ndarray) -> np.ndarray:
-    """Each column moved and scaled to lie between -REACH and REACH."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    return REACH * (2 * ((points - low) / (high - low)) - 1)
+def _far_values(table: Table, column: int) -> list[str]:
+    """What is said of a column whose range is due to a few values, or in which one value is common."""
+    values, called = table.points[:, column], table.called(column)
+    low, lower, middle, upper, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    each, counts = np.unique(values, return_counts=True)
+    share, common = counts.max() / len(values), each[counts.argmax()]
+    if upper - lower < CROWDED * (high - low):
+        far = low if middle - low > high - middle else high
+        return [
+            f"{called} is scaled to its range, {low:g} to {high:g}, of which half of the values fill the part from "
+            f"{lower:g} to {upper:g} alone: if {far:g} is an error or stands for a missing value, remove its rows"
+        ]
+    if share > COMMON and len(each) >= FEW_VALUES:
+        return [f"{common:g} stands in {share:.0%} of {called}: if it means a missing value, remove its rows"]
+    return []
 
 
 def neighbours(points: np.ndarray) -> float:

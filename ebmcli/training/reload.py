@@ -2,25 +2,31 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import jax, jnp
 from ebmcli.core.registry import find, task_of
-from ebmcli.core.types import Model, bind
+from ebmcli.core.types import Model, Units, bind
 from ebmcli.storage import kept, store
 from ebmcli.training.devices import PRECISION
 
 
 def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]:
-    """(x, y) of a batch -> [B] energies. params: the run's params.npz. Raises UsageError where that is not there."""
+    """(x, y) of a batch -> [B] energies, y in the user's units. params: the run's params.npz.
+
+    Raises UsageError where that is not there.
+    """
     trained = model(config, params)
+    known = units(config, params.parent)
     single = jax.jit(jax.vmap(trained.apply))
     without = jax.jit(jax.vmap(lambda y: trained.apply(None, y)))
 
     def energies(x: Any, y: Any) -> Any:
+        if known:  # in float64: a column may vary in the last digits that float32 has
+            y = known.into_box(np.asarray(y, np.float64)).astype(np.float32)
         with jax.default_matmul_precision(PRECISION):
             return without(jnp.asarray(y)) if x is None else single(jax.tree.map(jnp.asarray, x), jnp.asarray(y))
 
@@ -32,6 +38,18 @@ def model(config: Mapping[str, Any], params: Path) -> Model:
     kept.offer(params.parent, config)
     unit = find("energy", config["energy"]).build(config, task_of(config).build(config).space)
     return bind(unit, jax.tree.map(jnp.asarray, _nested(_read(params)))["energy"])
+
+
+def units(config: Mapping[str, Any], run: Path) -> Units | None:
+    """The units of the answers of a run, where these are not those of its box."""
+    kept.offer(run, config)
+    return cast(Units | None, task_of(config).build(config).units)
+
+
+def in_units(config: Mapping[str, Any], run: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of a run, with points of its data and negatives in the user's units."""
+    known = units(config, run) if ":" in config["task"] else None  # other tasks may take long to build
+    return {n: known.out_of_box(a) if known and n in ("y", "y_negative") else a for n, a in arrays.items()}
 
 
 def _read(params: Path) -> dict[str, np.ndarray]:
