@@ -10,6 +10,7 @@ from dataclasses import fields
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_type_hints
 
 from ebmcli.core import registry
+from ebmcli.core.docstrings import documented
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.margins import Margin
 from ebmcli.core.needs import Answers, Need, Source
@@ -255,7 +256,7 @@ def measure(*columns: Column, when: Callable[[Any], bool] = lambda e: True, **si
     """
 
     def decorate(function: Function) -> Function:
-        name = function.__name__
+        name = documented(function).__name__
         for word in single:
             if word not in FIELDS:
                 raise UsageError(f"measure {name}: {unknown('field', word, FIELDS)}")
@@ -290,7 +291,7 @@ def _registered(
 
     def decorate(function: Function) -> Function:
         name = function.__name__.strip("_").replace("_", "-")
-        formula = (function.__doc__ or "").strip().partition("\n")[0].strip()
+        formula = (documented(function).__doc__ or "").strip().partition("\n")[0].strip()
         if not formula:
             raise UsageError(f"{kind} {name} has no docstring: its first line is the formula that users read")
         declared = traits(f"{kind} {name}")
