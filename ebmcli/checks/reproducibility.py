@@ -29,6 +29,7 @@ ORIGINS = (
     "machine",
     "cpu",
     "devices",
+    "variables",
 )  # of the provenance: what may explain a difference
 
 

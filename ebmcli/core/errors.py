@@ -1,8 +1,12 @@
 """Errors that are one sentence for the user: what is wrong, what was found, and what to do."""
 
+import errno
 from collections.abc import Iterable, Mapping
 
+from ebmcli.core.texts import shortened
+
 ROOM = 300  # letters of a list of names in a sentence
+LONG = 100  # letters of a name in a sentence
 
 
 class UsageError(Exception):
@@ -11,6 +15,26 @@ class UsageError(Exception):
 
 class MachineError(Exception):
     """A fault of the machine. The command line prints the sentence and exits with 1."""
+
+
+NO_THREADS = (
+    "the system allows no more threads or processes: end other programs, say fewer --devices, or raise the limit "
+    "(ulimit -u, or that of the container); ebm doctor looks at it"
+)
+
+
+def no_threads(error: Exception) -> bool:
+    """True if an error says that the system has refused a thread or a process."""
+    return "can't start new thread" in str(error) or (
+        isinstance(error, OSError) and error.errno == errno.EAGAIN and error.filename is None
+    )
+
+
+def of_the_machine(error: OSError) -> str:
+    """The sentence for an error of the system, with the file where there is one."""
+    if no_threads(error):
+        return NO_THREADS
+    return f"{error.filename or 'i/o'}: {error.strerror or error}"
 
 
 def unknown(
@@ -28,15 +52,18 @@ def unknown(
     known = list(known)
     meant = nearest(name, known, also)
     hint = (f"did you mean {either(meant)}? " if meant else "") + (f"{aside}; " if aside else "")
-    return UsageError(f"unknown {kind} {name!r}: {hint}known: {folded(known, see)}")
+    enough = meant and see and len(", ".join(known)) > ROOM
+    listed = f"`{see}` shows all" if enough else f"known: {folded(known, see)}"
+    return UsageError(f"unknown {kind} {shortened(name, LONG)!r}: {hint}{listed}")
 
 
 def nearest(name: str, known: Iterable[str], also: Mapping[str, Iterable[str]] | None = None) -> list[str]:
     """The known names that a wrong one may stand for: what others call so, else those that are spelt nearly so."""
     word, known = plain(name), list(known)
-    spelt = [(_typos(word, plain(real)), real) for real in known]
+    most = min(1 + len(word) // 6, len(word) - 1)  # typos
+    spelt = [(_typos(word, plain(real)), real) for real in known if abs(len(word) - len(plain(real))) <= most]
     least = min((typos for typos, _ in spelt), default=0)
-    near = [real for typos, real in spelt if typos == least <= 1 + len(word) // 6 and typos < len(word)]
+    near = [real for typos, real in spelt if typos == least <= most]
     begun = [real for real in known if len(word) > 2 and plain(real).startswith(word)]
     within = [real for real in known if f"-{plain(real)}-" in f"-{word}-"]
     return next((names[:3] for names in (called(name, known, also), near, begun, within) if names), [])

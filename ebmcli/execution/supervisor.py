@@ -38,6 +38,7 @@ from ebmcli.execution.resume import bury
 from ebmcli.planning.cells import Cell
 from ebmcli.storage import store
 from ebmcli.storage.records import FINISHED
+from ebmcli.training.pinned import VARIABLES
 
 AGAIN = 1  # times that a run is tried again by itself, after its worker crashed, hung or ran out of memory
 STARTS = 3  # workers in a row that may be killed before they begin anything
@@ -135,7 +136,8 @@ class Worker:
 def environment() -> dict[str, str]:
     """The environment of a child which imports what we import, and nothing of the folder in which it is started (with
     python -P)."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    ours = {name: value for name, value in os.environ.items() if name not in VARIABLES}  # of jax's, not what is pinned
+    return {**ours, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
 
 
 def _oom_kills() -> int:
@@ -229,7 +231,8 @@ def _watched(
     """Let a worker do a batch; how far it came, and what it died of if it did not end by itself."""
     progress = _Progress()
     try:
-        worker.tell(Orders([cell.id for cell in batch], options.devices, options.cache, options.pictures).to_json())
+        runs, keep = [cell.id for cell in batch], (options.pictures, options.film)
+        worker.tell(Orders(runs, options.devices, options.cache, *keep).to_json())
         _listen(worker, progress, {cell.id: cell for cell in batch}, options, watcher, stop)
     finally:
         worker.close()

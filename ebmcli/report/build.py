@@ -117,6 +117,7 @@ def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -
     measure = measure or main_measure(task)
     if table_rows:
         blocks.append(rows.summary(task, ran, wanted.average))
+        blocks += [Text(line, warning=True) for line in rows.warnings(ran, task)]
         main: list[Table | None] = [tables.margin(table_rows, wanted.average), tables.collapse(table_rows)]
         main += [tables.accuracies(table_rows, wanted.average, measure), tables.by_part(table_rows, wanted.average)]
         blocks += [block for table in main if table for block in (Heading(3, table.heading), table)]
@@ -181,8 +182,9 @@ def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
     if len(codes) > 1 or len(where) > 1:
         blocks.append(
             Text(
-                f"Warning: mixed provenance. {len(codes)} versions of the code and {len(where)} machines or sets of "
-                "versions stand in these tables: compare rows with care, or run the sweep again under another --name.",
+                f"Warning: mixed provenance. {len(codes)} versions of the code and {len(where)} machines, sets of "
+                "versions or variables of the environment stand in these tables: compare rows with care, or run the "
+                "sweep again under another --name.",
                 warning=True,
             )
         )
@@ -191,7 +193,9 @@ def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
 
 def _machine(provenance: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in provenance.get("versions", {}).items())
-    return f"{provenance.get('machine')} ({provenance.get('devices')}), python {provenance.get('python')}, {versions}"
+    told = ", ".join(f"{name}={value}" for name, value in (provenance.get("variables") or {}).items())
+    where = f"{provenance.get('machine')} ({provenance.get('devices')})"
+    return f"{where}, python {provenance.get('python')}, {versions}{told and f', with {told}'}"
 
 
 def _code(provenance: Mapping[str, Any]) -> str:

@@ -1,8 +1,11 @@
 """The provenance of a result: code, versions, machine. It never fails a run."""
 
 import hashlib
+import os
 import platform
 import subprocess
+import tomllib
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
@@ -38,11 +41,31 @@ def cpu() -> tuple[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
+    """What git prints of the repository around the package; None where there is no git, or it fails.
+
+    A hook or a script of another repository names that one in the environment: it is not looked at.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
+    quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=5)
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=5, env=environment, **quiet)  # type: ignore[call-overload]
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+
+
+def _is_ours() -> bool:
+    """True if the repository around the package is that of this project: the package lies at its top beside the project
+    file of its name, and both are tracked. In an environment inside another project it is not."""
+    top = ROOT.parent
+    try:
+        project = tomllib.loads((top / "pyproject.toml").read_text("utf-8")).get("project", {})
+    except (OSError, ValueError):
+        return False
+    if project.get("name") != "ebmcli" or _git("rev-parse", "--show-prefix") != f"{ROOT.name}/":
+        return False
+    return _git("ls-files", "--error-unmatch", "__init__.py", "../pyproject.toml") is not None
 
 
 @lru_cache
@@ -55,9 +78,12 @@ def versions() -> dict[str, str]:
     return installed
 
 
-def provenance(devices: list[Any]) -> dict[str, Any]:
-    """The provenance of a record; devices: jax's. Another number of devices gives other bits, so it stands here."""
-    commit = _git("rev-parse", "HEAD")
+def provenance(devices: list[Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    """The provenance of a record; devices: jax's. Another number of devices gives other bits, so it stands here.
+
+    variables: of the environment, those that may change figures.
+    """
+    commit = _git("rev-parse", "HEAD") if _is_ours() else None
     return {
         "versions": versions(),
         "python": platform.python_version(),
@@ -67,4 +93,5 @@ def provenance(devices: list[Any]) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}, {cpu()[0]}",
         "cpu": cpu()[1],
         "devices": f"{len(devices)} x {devices[0].device_kind}",
+        **({"variables": dict(variables)} if variables else {}),
     }

@@ -7,20 +7,17 @@ from typing import Any
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import jax
 from ebmcli.storage.provenance import cpu, versions
+from ebmcli.training.pinned import pin
 
 # How XLA compiles for CPUs: with vectors as wide as those of AVX-512, by which a step gains 2 to 5 %, and at the first
 # level of LLVM's optimisation, which takes a sixth less time to compile and trains as fast.
 ON_A_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
 
 
-# Of products of float32 matrices. By itself an accelerator rounds the factors, on NVIDIA's cards to 11 bits.
-PRECISION = "highest"
-
-
 def start(devices: int | None = None, cache: Path | None = None) -> None:
-    """Configure jax, once, before its first use: the number of CPU devices, the compilation cache's folder, and whole
-    float32 products."""
-    jax.config.update("jax_default_matmul_precision", PRECISION)
+    """Configure jax, once, before its first use: what is pinned, the number of CPU devices, and the compilation cache's
+    folder."""
+    pin()
     try:
         jax.config.update("jax_num_cpu_devices", devices or cores())
     except RuntimeError:

@@ -11,9 +11,10 @@ from ebmcli.core.lazy import jax, jnp
 from ebmcli.core.registry import find, task_of
 from ebmcli.core.types import Model, Units, bind
 from ebmcli.storage import kept, store
-from ebmcli.training.devices import PRECISION
+from ebmcli.training.pinned import pinned
 
 
+@pinned()
 def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]:
     """(x, y) of a batch -> [B] energies, y in the user's units. params: the run's params.npz.
 
@@ -27,12 +28,13 @@ def energy(config: Mapping[str, Any], params: Path) -> Callable[[Any, Any], Any]
     def energies(x: Any, y: Any) -> Any:
         if known:  # in float64: a column may vary in the last digits that float32 has
             y = known.into_box(np.asarray(y, np.float64)).astype(np.float32)
-        with jax.default_matmul_precision(PRECISION):
-            return without(jnp.asarray(y)) if x is None else single(jax.tree.map(jnp.asarray, x), jnp.asarray(y))
+        with pinned():
+            return without(_array(y)) if x is None else single(jax.tree.map(_array, x), _array(y))
 
     return energies
 
 
+@pinned()
 def model(config: Mapping[str, Any], params: Path) -> Model:
     """The energy of one example with its parameters filled in: `model.apply(x, y)`, and what else it computes."""
     kept.offer(params.parent, config)
@@ -40,16 +42,23 @@ def model(config: Mapping[str, Any], params: Path) -> Model:
     return bind(unit, jax.tree.map(jnp.asarray, _nested(_read(params)))["energy"])
 
 
+@pinned()
 def units(config: Mapping[str, Any], run: Path) -> Units | None:
     """The units of the answers of a run, where these are not those of its box."""
     kept.offer(run, config)
     return cast(Units | None, task_of(config).build(config).units)
 
 
+@pinned()
 def in_units(config: Mapping[str, Any], run: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays of a run, with points of its data and negatives in the user's units."""
     known = units(config, run) if ":" in config["task"] else None  # other tasks may take long to build
     return {n: known.out_of_box(a) if known and n in ("y", "y_negative") else a for n, a in arrays.items()}
+
+
+def _array(values: Any) -> Any:
+    """Numbers as an array of jax, with the types of our programs: what is float64 in a notebook is float32 here."""
+    return jnp.asarray(np.asarray(values))
 
 
 def _read(params: Path) -> dict[str, np.ndarray]:

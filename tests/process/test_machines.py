@@ -55,25 +55,81 @@ def test_ids_are_not_made_of_time_and_two_folders_of_one_moment_differ(tmp_path)
     assert _new_folder(tmp_path, "run-1") != _new_folder(tmp_path, "run-1")
 
 
-def test_provenance_without_git_outside_a_repository_and_of_a_dirty_tree(tmp_path, monkeypatch):
-    class Device:
-        device_kind = "cpu"
+class Device:
+    device_kind = "cpu"
 
-    package = tmp_path / "ebmcli"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    monkeypatch.setattr(provenance, "ROOT", package)
-    found = provenance.provenance([Device()])
-    assert (found["commit"], found["dirty"]) == (None, None)
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
-        subprocess.run([*git, *arguments], check=True)
-    clean = provenance.provenance([Device()])
-    assert (len(clean["commit"]), clean["dirty"]) == (40, False)
+
+def origin():
+    """(commit, dirty) of the provenance."""
+    entries = provenance.provenance([Device()], {})
+    return entries["commit"], entries["dirty"]
+
+
+def git(folder, *arguments):
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit_all(folder):
+    """Make the folder a repository that tracks all in it, and return its commit."""
+    git(folder, "init", "-q")
+    git(folder, "add", "-f", ".")
+    git(folder, "commit", "-qm", "x")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """The folder of a package that stands for ours, beside its project file."""
+    folder = tmp_path / "project" / "ebmcli"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder.parent / "pyproject.toml").write_text('[project]\nname = "ebmcli"\n')
+    monkeypatch.setattr(provenance, "ROOT", folder)
+    return folder
+
+
+def test_provenance_without_git_outside_a_repository_and_of_a_dirty_tree(package, tmp_path, monkeypatch):
+    assert origin() == (None, None)
+    commit = commit_all(package.parent)
+    assert origin() == (commit, False)
     (package / "new.py").write_text("")
-    assert provenance.provenance([Device()])["dirty"] is True
+    assert origin() == (commit, True)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert provenance.provenance([Device()])["commit"] is None
+    assert origin() == (None, None)
+
+
+@pytest.mark.parametrize("tracked", [False, True], ids=["ignored", "tracked"])
+@pytest.mark.parametrize(
+    ("where", "name"), [("venv/lib/site-packages", "another"), ("venv/lib", "ebmcli"), ("vendor", "ebmcli"), (".", "x")]
+)
+def test_the_commit_of_another_project_is_never_ours(package, tmp_path, monkeypatch, tracked, where, name):
+    """Installed in an environment inside it, copied into it with our project file, or at its top without that."""
+    other = tmp_path / "other"
+    place = other / where
+    place.mkdir(parents=True)
+    shutil.copytree(package, place / "ebmcli")
+    (other / "pyproject.toml").write_text('[project]\nname = "another"\n')
+    (place / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n')
+    if not tracked:
+        git(other, "init", "-q")
+        git(other, "commit", "-qm", "x", "--allow-empty")
+    else:
+        commit_all(other)
+    monkeypatch.setattr(provenance, "ROOT", place / "ebmcli")
+    assert origin() == (None, None)
+
+
+def test_a_repository_that_the_environment_names_is_not_looked_at(package, tmp_path, monkeypatch):
+    """As the hooks of another project do."""
+    commit, other = commit_all(package.parent), tmp_path / "other"
+    other.mkdir()
+    (other / "x").write_text("")
+    assert commit_all(other) != commit
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
+    assert origin() == (commit, False)
 
 
 @pytest.fixture
