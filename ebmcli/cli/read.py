@@ -12,9 +12,10 @@ from ebmcli.cli.console import console, print_table
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.cli.options import ROOT, Json, Results
 from ebmcli.core.errors import UsageError
+from ebmcli.core.texts import quoted
 from ebmcli.storage import find, store
-from ebmcli.storage.atomic import dumps, write
-from ebmcli.storage.records import Record
+from ebmcli.storage import output as outputs
+from ebmcli.storage.atomic import dumps
 
 DEFAULT_GRID = "loss,sampler"  # rows and columns of a page
 
@@ -66,7 +67,10 @@ Measure = Annotated[
     str | None, typer.Option("--measure", help="Rank and compare in this measure. [default: kl, cer, ..., by task]")
 ]
 Iqm = Annotated[bool, typer.Option("--iqm", help="Report interquartile means instead of means.")]
-ToFile = Annotated[Path | None, typer.Option("--output", help="Write to this file instead of stdout.")]
+ToFile = Annotated[
+    Path | None,
+    typer.Option("--output", help="Write to this file, whose suffix says the format (.html, .tex, ...); - is stdout."),
+]
 Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show the pages of `ebm plot` in a file.")]
 JsonFormat = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 
@@ -90,11 +94,11 @@ def report(
     """
     from ebmcli.cli.terminal import print_report
     from ebmcli.report.build import Report, Wanted
-    from ebmcli.report.writers import format_of, render
+    from ebmcli.report.writers import format_of, render, suffixes
 
-    chosen = format_of("json" if json else format or "md")
-    if output and not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    outputs.check(output)
+    said = "json" if json else format
+    chosen = format_of(outputs.format_of("--format", output, said and format_of(said).name, suffixes(), "md"))
     names: list[str | None] = [*(sweeps or [])] or [None]
     folders = list(dict.fromkeys(find.sweep(name, results) for name in names))
     pages = _pages(folders, output is not None) if pictures and chosen.pictures else {}
@@ -102,42 +106,32 @@ def report(
     if output is None and not (json or format) and sys.stdout.isatty():
         print_report(content, sweeps or [], console())
         return
-    text = render(content, chosen.name, output)
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        write(output, text.encode())
-        console(stderr=True).print(f"written to {output}", markup=False)
+    is_file = output is not None and not outputs.is_stream(output)
+    rendered = render(content, chosen.name, output if is_file else None)
+    outputs.deliver(output or outputs.STDOUT, rendered.text.encode(errors="backslashreplace"), rendered.pictures)
+    if is_file:
+        console(stderr=True).print(f"written to {quoted(output)}", markup=False)
 
 
 def _pages(folders: Sequence[Path], draw: bool) -> dict[str, list[Path]]:
-    """The pages of `ebm plot` by task: those that are newer than every result that they show, or else drawn now."""
-    from ebmcli.figures.page import draw_pages, file_of
+    """The pages of `ebm plot` by task: those that show what the runs are now, or else drawn now."""
+    from ebmcli.figures.page import draw_pages, file_of, is_current
 
     pages: dict[str, list[Path]] = {}
     for folder in folders:
-        records = [record for record in store.records(folder) if record.status == "done"]
-        tasks = list(dict.fromkeys(record.task for record in records))
-        if draw and not all(_is_fresh(folder, task, records) for task in tasks):
+        records = store.records(folder)
+        tasks = list(dict.fromkeys(record.task for record in records if record.status == "done"))
+        if draw and not all(is_current(folder, task, records) for task in tasks):
             try:
                 _, notes = draw_pages(folder, DEFAULT_GRID, None, None, None)
-            except UsageError as error:
-                notes = [f"no pictures of {folder.name}: {error}"]
+            except (UsageError, OSError) as error:  # the folder may be read-only
+                notes = [f"no pictures of {quoted(folder.name)}: {error}"]
             for note in notes:
                 console(stderr=True).print(note, markup=False, soft_wrap=True)
         for task in tasks:
-            if _is_fresh(folder, task, records):
+            if is_current(folder, task, records):
                 pages.setdefault(task, []).append(file_of(folder, None, task, 1))
     return pages
-
-
-def _is_fresh(folder: Path, task: str, records: Sequence[Record]) -> bool:
-    """True if the page of a task is there and shows what is there."""
-    from ebmcli.figures.page import file_of
-
-    page = file_of(folder, None, task, 1)
-    files = [folder / "runs" / record.id / "result.json" for record in records if record.task == task]
-    return page.exists() and all(file.stat().st_mtime_ns <= page.stat().st_mtime_ns for file in files)
 
 
 # --- plot ------------------------------------------------------------------------------------------------------------
@@ -159,7 +153,9 @@ OneTask = Annotated[
 OneSeed = Annotated[int | None, typer.Option("--seed", help="The seed that is shown. [default: the lowest]")]
 PageFile = Annotated[
     Path | None,
-    typer.Option("--output", help="A .png, .pdf or .svg file. [default: grid-TASK.png in the sweep's folder]"),
+    typer.Option(
+        "--output", help="A .png, .pdf or .svg file, or - for stdout. [default: grid-TASK.png in the sweep's folder]"
+    ),
 ]
 
 
@@ -177,12 +173,16 @@ def plot(
     """
     from ebmcli.figures.page import draw_pages
 
+    outputs.check(output)
+    if output == outputs.STDOUT and sys.stdout.isatty():
+        raise UsageError("--output -: a terminal shows no picture; redirect it, as in `ebm plot --output - > page.png`")
     written, notes = draw_pages(find.sweep(sweep, results), grid, task, seed, output)
     err = console(stderr=True)
     for note in notes:
         err.print(note, markup=False, soft_wrap=True)
     for path in written:
-        print(path)
+        if not outputs.is_stream(path):
+            print(path)
 
 
 # --- status and show -------------------------------------------------------------------------------------------------
@@ -258,23 +258,31 @@ def compare(
 
 
 To = Annotated[
-    str, typer.Option("--to", help="csv, parquet or tensorboard.", autocompletion=completion.one_of(_exports))
+    str | None,
+    typer.Option(
+        "--to",
+        help="csv, parquet or tensorboard. [default: as --output ends, else csv]",
+        autocompletion=completion.one_of(_exports),
+    ),
 ]
 ExportFile = Annotated[
-    Path | None, typer.Option("--output", help="The file, or the folder of tensorboard. [default: SWEEP.csv, ...]")
+    Path | None,
+    typer.Option("--output", help="The file, or the folder of tensorboard; - is stdout. [default: SWEEP.csv, ...]"),
 ]
 Curves = Annotated[bool, typer.Option("--curves", help="One row per run and chunk end instead of one row per run.")]
 
 
 def export(
-    sweep: Sweep = None, to: To = "csv", output: ExportFile = None, curves: Curves = False, results: Results = ROOT
+    sweep: Sweep = None, to: To = None, output: ExportFile = None, curves: Curves = False, results: Results = ROOT
 ) -> None:
     """Write the runs of a sweep for another program, one row per run. The file written is printed."""
     from ebmcli.storage import export as exporting
 
+    format = outputs.format_of("--to", output, to and exporting.format_of(to), exporting.SUFFIXES, "csv")
+    outputs.check(output, folder=format == "tensorboard")
     folder = find.sweep(sweep, results)
-    named = output or Path(f"{folder.name}-tensorboard" if to == "tensorboard" else f"{folder.name}.{to}")
-    if not named.parent.is_dir():
-        raise UsageError(f"--output {named}: there is no folder {named.parent}")
-    exporting.export(folder, to, named, curves)
-    print(named)
+    usual = f"{folder.name}-tensorboard" if format == "tensorboard" else f"{folder.name}.{format}"
+    named = output or Path(usual)
+    exporting.export(folder, format, named, curves)
+    if not outputs.is_stream(named):
+        print(named)

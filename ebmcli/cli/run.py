@@ -25,7 +25,7 @@ from ebmcli.execution.executors import Trainer, Work
 from ebmcli.execution.resume import RETRY, prepare
 from ebmcli.execution.supervisor import stoppable
 from ebmcli.planning import experiment_file
-from ebmcli.planning.cost import estimate
+from ebmcli.planning.cost import estimate, remarks
 from ebmcli.planning.grid import Grid
 from ebmcli.planning.identity import readable
 from ebmcli.planning.plan import Plan, resolve
@@ -201,6 +201,8 @@ def _prepared(request: Request) -> _Prepared:
 
 def _carry_out(plan: Plan, folder: Path, request: Request, work: _Prepared, resume: str) -> ExitCode:
     """Train what is missing; print the table, or the records. resume: the command that goes on when interrupted."""
+    from ebmcli.execution.redraw import redraw
+
     err = console(stderr=True)
     for line in _remarks(plan):
         err.print(line)
@@ -218,6 +220,8 @@ def _carry_out(plan: Plan, folder: Path, request: Request, work: _Prepared, resu
             bar.begin(len(plan.runs), finished)
             with stoppable() as stop:
                 work.train(Work(missing, folder, request.options, bar, stop, lock))
+                if request.options.pictures:
+                    redraw(plan.runs, folder, bar, stop)
     except (Interrupted, KeyboardInterrupt):  # the latter while it waits
         stop.set("signal")
     return _conclude(plan, folder, request, resume, stop, err)
@@ -254,6 +258,7 @@ def _remarks(plan: Plan) -> list[str]:
     if len(refused) > SHOWN_REFUSALS:
         lines.append(f"refused: and for {len(refused) - SHOWN_REFUSALS} more reasons; --dry-run lists them all")
     warned = {cell.judgement.reason for cell in plan.runs if cell.judgement.verdict == "warn"}
+    lines += [f"warning: {remark}" for remark in remarks(plan.runs)]
     return lines + [f"warning: {reason}" for reason in sorted(warned)]
 
 
@@ -280,7 +285,7 @@ def _print_results(records: Sequence[Record], folder: Path, request: Request) ->
             out.print(f"left out at {out.width} columns: {', '.join(left_out)}; see ebm report", markup=False)
         if number == 0 and table.rows:
             out.print(f"{reading_line(records)}\n", markup=False)
-        for line in rows.reasons(records, table.heading):
+        for line in [*rows.reasons(records, table.heading), *rows.warnings(records, table.heading)]:
             out.print(line, markup=False)
     for table in rows.unfinished_tables(records):
         print_table(table, out)

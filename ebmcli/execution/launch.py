@@ -11,30 +11,36 @@ from typing import Any
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import jax
 from ebmcli.core.types import Task
+from ebmcli.execution import redraw
 from ebmcli.execution.events import Interrupted, StopFlag, Watcher
+from ebmcli.execution.options import RunOptions
 from ebmcli.execution.resume import bury
-from ebmcli.figures import picture
 from ebmcli.planning.cells import Cell
 from ebmcli.planning.cost import step_cost
 from ebmcli.planning.programs import programs
-from ebmcli.storage import kept, store
+from ebmcli.storage import film, kept, store
 from ebmcli.storage.atomic import hold_lock
 from ebmcli.storage.provenance import provenance
 from ebmcli.storage.records import FINISHED, Record
 from ebmcli.training import engine, evaluate
 from ebmcli.training.engine import Engine, Snapshot
 from ebmcli.training.loop import Program
+from ebmcli.training.pinned import telling_variables
 
 
 def carry_out(
-    cells: Sequence[Cell], sweep: Path, watcher: Watcher, pictures: bool = True, stop: StopFlag | None = None
+    cells: Sequence[Cell],
+    sweep: Path,
+    watcher: Watcher,
+    options: RunOptions = RunOptions(),  # noqa: B008 (it is frozen)
+    stop: StopFlag | None = None,
 ) -> None:
     """Train the cells, as many side by side as there are devices, until `stop` is set and its chunk has ended.
 
     Raises Interrupted then, and OSError where the disk fails; what a cell raises is written down as its failure.
     """
-    origin = provenance(jax.devices())  # of the code as it was at the beginning
-    shared = _Sweep(sweep, watcher, StopFlag() if stop is None else stop, pictures, origin)
+    origin = provenance(jax.devices(), telling_variables())  # of the code as it was at the beginning
+    shared = _Sweep(sweep, watcher, StopFlag() if stop is None else stop, options, origin)
     for program, group in programs(cells):
         watcher.chunk(group[: jax.device_count()], 0.0)
         with _failing(group, sweep, watcher):
@@ -49,7 +55,7 @@ class _Sweep:
     folder: Path
     watcher: Watcher
     stop: StopFlag
-    pictures: bool
+    options: RunOptions
     origin: dict[str, Any]
 
 
@@ -103,6 +109,7 @@ class _Run:
     task: Task
     history: list[evaluate.Measures] = field(default_factory=list)  # before training, and at chunk ends
     final: evaluate.Measures | None = None
+    frames: list[film.Frame] = field(default_factory=list)  # at the same chunk ends
 
     def note(self, snapshot: Snapshot, lane: int) -> None:
         """Measure a snapshot; a chunk in which no step was done adds nothing."""
@@ -111,6 +118,7 @@ class _Run:
             self.final = measures
         elif measures and (not self.history or self.history[-1]["step"] != measures["step"]):
             self.history.append(measures)
+            self.frames.append(evaluate.frame(self.task, snapshot, lane))
             store.append_curve(self.folder, measures | {"seconds": round(snapshot.seconds, 3)})
 
 
@@ -157,14 +165,11 @@ def _save(run: _Run, last: Snapshot, lane: int, seconds: Mapping[str, float], sh
         paths = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf[lane] for path, leaf in named}
         store.save_arrays(folder / "params.npz", paths)
     kept.give(folder, config)
+    if shared.options.film and run.frames:
+        store.save_arrays(folder / store.FILM, film.pack(run.frames))
     times = {name: round(value, 3) for name, value in seconds.items()}
-    store.save_result(folder, Record(run.cell.id, status, config, metrics, times, shared.origin))
+    record = Record(run.cell.id, status, config, metrics, times, shared.origin)
+    store.save_result(folder, record)
     shared.watcher.end(run.cell, status, "")
-    if status == "done" and shared.pictures:
-        try:
-            picture.draw(folder, run.cell.units.task, config, metrics, arrays)
-        except OSError:
-            raise
-        except Exception as error:  # whatever matplotlib, or its configuration, raises: the result is saved
-            line = (str(error).splitlines() or [type(error).__name__])[0]
-            shared.watcher.note(f"no picture of {run.cell.id}: {line}")
+    if status == "done" and shared.options.pictures:
+        redraw.draw(folder, record, shared.watcher)

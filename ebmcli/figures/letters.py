@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.figures.style import BLUE, RED
 from ebmcli.metrics import sequence
 from ebmcli.storage.records import Config
 
 REJECTED = 0.01  # wrong and not rejected, where the curve is marked
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 LETTERS = len(ALPHABET)
+
+# Of the drawn words, in pixels of a letter: its width and height, a line of text, a word with two lines beneath it.
+WIDE, TALL, TEXT, LINE = 12, 18, 8, 36
+BENEATH: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8}
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -29,24 +34,26 @@ def _words(figure: Any, arrays: Arrays) -> None:
     """Words from the smallest gap to the largest: what is read, and beneath it the right letter where that is another,
     or where the most offending answer differs; that answer is what was read where a word is wrong."""
     places, gaps = arrays["shown"], arrays["offending"] - arrays["right"]
-    longest = int(arrays["length"].max())
-    for axes, row, packed in zip(figure.subplots(len(places), 1), places, arrays["pixels"], strict=True):
-        length = arrays["length"][row]
+    axes = figure.subplots()
+    for number, (row, packed) in enumerate(zip(places, arrays["pixels"], strict=True)):
+        length, top = arrays["length"][row], LINE * number
         pixels = np.unpackbits(packed[:length], axis=-1).reshape(length, 16, 8)
-        strip = np.pad(pixels, ((0, 0), (1, 1), (2, 2))).transpose(1, 0, 2).reshape(18, -1)
-        axes.imshow(1 - strip, cmap="gray", vmin=0, vmax=1)
+        strip = np.pad(pixels, ((0, 0), (1, 1), (2, 2))).transpose(1, 0, 2).reshape(TALL, -1)
+        axes.imshow(1 - strip, cmap="gray", vmin=0, vmax=1, extent=(0, WIDE * length, top + TALL, top))
         for place in range(length):
+            middle = WIDE * (place + 0.5)
             read, right, other = (arrays[name][row][place] for name in ("found", "label", "other"))
-            beneath = {"ha": "center", "va": "top", "fontsize": 8}
-            axes.text(12 * place + 6, 18, ALPHABET[read], color="black" if read == right else "tab:red", **beneath)
+            tone = {} if read == right else {"color": RED, "weight": "bold"}
+            axes.text(middle, top + TALL, ALPHABET[read], **BENEATH, **tone)
             if read != right:
-                axes.text(12 * place + 6, 28, ALPHABET[right], color="tab:green", **beneath)
+                axes.text(middle, top + TALL + TEXT, ALPHABET[right], color=BLUE, **BENEATH)
             elif other != right:
-                axes.text(12 * place + 6, 28, ALPHABET[other], color="0.5", **beneath)
-        axes.set_ylabel(f"gap {gaps[row]:.2g}", rotation=0, ha="right", va="center", fontsize=8)
-        axes.set(xticks=[], yticks=[], xlim=(0, 12 * longest))
-        axes.spines[:].set_visible(False)
-    figure.suptitle("what is read (red: wrong, green: right), by gap; grey: the most offending answer", fontsize=9)
+                axes.text(middle, top + TALL + TEXT, ALPHABET[other], color="0.5", **BENEATH)
+    axes.set(xlim=(0, WIDE * int(arrays["length"].max())), ylim=(LINE * len(places), 0), xticks=[])
+    axes.set_yticks(LINE * np.arange(len(places)) + TALL / 2, [f"gap {gaps[row]:.2g}" for row in places], fontsize=8)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    figure.suptitle("what is read (bold: wrong, beneath it what is right), by gap; grey: most offending", fontsize=9)
 
 
 def confusion_shares(arrays: Arrays) -> np.ndarray:
@@ -75,9 +82,9 @@ def _confusion(axes: Any, arrays: Arrays) -> None:
 def _reject(axes: Any, arrays: Arrays) -> None:
     wrong = (arrays["found"] != arrays["label"]).any(axis=1)
     rejected, error = sequence.reject_curve(arrays["sure"], wrong)
-    axes.plot(100 * rejected, 100 * error, color="tab:blue")
+    axes.plot(100 * rejected, 100 * error, color=BLUE)
     share = sequence.reject_at(arrays["sure"], wrong, REJECTED)
-    axes.plot(100 * share, 100 * REJECTED, "o", color="tab:red", label=f"{REJECTED:.0%} wrong: reject {share:.0%}")
+    axes.plot(100 * share, 100 * REJECTED, "o", color=RED, label=f"{REJECTED:.0%} wrong: reject {share:.0%}")
     axes.set_title("wrong words against rejected ones", fontsize=9)
     axes.set_xlabel("% rejected", fontsize=8)
     axes.set_ylabel("% wrong of all", fontsize=8)

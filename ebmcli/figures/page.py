@@ -1,22 +1,22 @@
 """`ebm plot`: the page of small multiples that a lecturer would project, drawn from what a sweep left on disk."""
 
 import io
-import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ebmcli.core.errors import UsageError
-from ebmcli.figures import cells, panels
+from ebmcli.core.texts import file_name, printable, quoted, shortened
+from ebmcli.figures import cells, panels, source
 from ebmcli.figures.cells import Mark, Page
 from ebmcli.figures.panels import Panel, Scales
 from ebmcli.figures.style import own_style
 from ebmcli.report import formatting
 from ebmcli.report.columns import heading, main_measure
 from ebmcli.storage import kept, store
-from ebmcli.storage.atomic import write
+from ebmcli.storage.output import deliver, is_stream
 from ebmcli.storage.records import Record
 
 FORMATS = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}  # no dates: the same page twice is equal
@@ -27,7 +27,8 @@ BETWEEN, UNDER, TICKS = 0.32, 0.8, 0.26  # cells; for the figures under a cell; 
 EDGE, BAR = 0.3, 1.3
 TITLE, HEADING, FIGURE, TEXT, NOTE = 24, 17, 15, 14, 12  # points
 LETTER = {HEADING: 0.152, TEXT: 0.1, NOTE: 0.086}  # the width of one, headings in bold: for breaking lines
-SHARPEST, PIXELS, LONGEST = 150, 36e6, 20_000  # of a .png: dots an inch, all, a side
+SHARPEST, PIXELS, SIDE_PIXELS = 150, 36e6, 20_000  # of a .png: dots an inch, all, a side
+LONGEST = 40  # letters of a name
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ def draw_pages(
     folder: Path, grid: str, task: str | None, seed: int | None, output: Path | None
 ) -> tuple[list[Path], list[str]]:
     """Draw the pages of a sweep; (the files written, what is to be said beside)."""
-    if output is not None and output.suffix.lower() not in FORMATS:
-        raise UsageError(f"--output {output}: the name ends in {', '.join(FORMATS)}, which says what is written")
+    suffix = _suffix(output)
     records = store.records(folder)
     if not records:
         raise UsageError(f"{folder}: this sweep is empty, there is nothing to draw")
@@ -57,16 +57,31 @@ def draw_pages(
     full = [page for page in pages if page.panels]
     if not full:
         raise UsageError(_nothing(folder, pages))
-    written, notes = [], []
+    if len(full) > 1 and output is not None and is_stream(output):
+        raise UsageError(f"--output {quoted(output)}: {len(full)} pages do not go there together, choose one by --task")
+    drawn: dict[Path, bytes] = {}
+    notes = []
     for filled in pages:
         name = filled.page.task or "tasks"
         if filled.panels:
-            written.append(file_of(folder, output, name, len(full)))
-            write(written[-1], to_bytes(figure(filled, folder.name), written[-1].suffix.lower()))
+            origin = source.of_page(folder, _of_task(records, filled.page.task))
+            drawn[file_of(folder, output, name, len(full))] = to_bytes(figure(filled, folder.name), suffix, origin)
             notes += [f"{name}: {note}" for note in (filled.page.hidden(), _lacking(filled)) if note]
         else:
             notes.append(f"{name}: no run has left anything to draw, no page")
-    return written, notes
+    first, *others = drawn
+    deliver(first, drawn[first], {path.name: drawn[path] for path in others})
+    return [first, *others], notes
+
+
+def _suffix(output: Path | None) -> str:
+    """The suffix of FORMATS that says what is written. Raises UsageError where there is none."""
+    suffix = ".png" if output is None else output.suffix.lower()
+    if suffix in FORMATS:
+        return suffix
+    if output is not None and is_stream(output):
+        return ".png"
+    raise UsageError(f"--output {quoted(output)}: the name ends in {', '.join(FORMATS)}, which says what is written")
 
 
 def load(folder: Path, page: Page) -> FilledPage:
@@ -98,21 +113,31 @@ def _lacking(filled: FilledPage) -> str:
     return f"{lacking} finished runs have no arrays.npz any more, their cells say so" if lacking else ""
 
 
+def is_current(folder: Path, task: str, records: Sequence[Record]) -> bool:
+    """True if the page of a task is there, whole, and shows what these runs of the sweep are now."""
+    return source.is_of(file_of(folder, None, task, 1), source.of_page(folder, _of_task(records, task)))
+
+
+def _of_task(records: Sequence[Record], task: str | None) -> list[Record]:
+    return [record for record in records if task in (None, record.task)]
+
+
 def file_of(folder: Path, output: Path | None, name: str, pages: int) -> Path:
     """The file of the page of a task, one of so many pages."""
-    name = re.sub(r"[^\w.-]", "-", name)
+    name = file_name(name)
     if output is None:
         return folder / f"grid-{name}.png"
     return output if pages == 1 else output.with_name(f"{output.stem}-{name}{output.suffix}")
 
 
 @own_style()
-def to_bytes(figure: Any, suffix: str) -> bytes:
-    """The figure as a file."""
+def to_bytes(figure: Any, suffix: str, origin: str = "") -> bytes:
+    """The figure as a file. origin: what it was drawn from, which a .png holds."""
     width, height = figure.get_size_inches()
-    sharp = min(SHARPEST, LONGEST / max(width, height), (PIXELS / (width * height)) ** 0.5)
+    sharp = min(SHARPEST, SIDE_PIXELS / max(width, height), (PIXELS / (width * height)) ** 0.5)
+    metadata = {source.KEY: origin} if suffix == ".png" else FORMATS[suffix]
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix[1:], dpi=sharp, metadata=FORMATS[suffix])
+    figure.savefig(buffer, format=suffix[1:], dpi=sharp, metadata=metadata)
     return buffer.getvalue()
 
 
@@ -141,8 +166,8 @@ def _layout(filled: FilledPage, sweep: str, bars: int) -> _Layout:
     side = min(max(SIDE / max(len(page.row_values), len(page.column_values)), LEAST), MOST)
     across, down = side + BETWEEN, side + UNDER + (TICKS if "gaps" in filled.kinds() else 0.0)
     letters = int((across - 0.1) / LETTER[HEADING])
-    rows = [_broken(page.heading(page.rows, value), letters) for value in page.row_values]
-    columns = [_broken(page.heading(page.columns, value), letters) for value in page.column_values]
+    rows = [_broken(_short(page.heading(page.rows, value)), letters) for value in page.row_values]
+    columns = [_broken(_short(page.heading(page.columns, value)), letters) for value in page.column_values]
     left = 1.6 * EDGE + LETTER[HEADING] * max(len(line) for text in rows for line in text.splitlines())
     width = left + across * len(columns) + BAR * bars + EDGE
     above = textwrap.wrap(_subtitle(filled, sweep), int((width - 2 * EDGE) / LETTER[TEXT]))
@@ -156,6 +181,11 @@ def _layout(filled: FilledPage, sweep: str, bars: int) -> _Layout:
 def _lines(count: int, size: float) -> float:
     """The height of so many lines."""
     return count * size * 1.25 / 72
+
+
+def _short(name: str) -> str:
+    """A name as a page has room for it."""
+    return shortened(printable(name), LONGEST)
 
 
 def _broken(heading: str, letters: int) -> str:
@@ -177,7 +207,8 @@ class _Sheet:
 
     def text(self, x: float, y: float, text: str, size: float, room: float = 0.0, **style: Any) -> None:
         """Text, made smaller where it is wider than its room."""
-        put = self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=size, **style)
+        shown = printable(text, keep="\n")
+        put = self.figure.text(x / self.width, 1 - y / self.height, shown, fontsize=size, parse_math=False, **style)
         if room:
             width = put.get_window_extent(self.figure.canvas.get_renderer()).width / self.figure.dpi
             put.set_fontsize(size * min(1.0, room / width))
@@ -193,7 +224,8 @@ def figure(filled: FilledPage, sweep: str) -> Any:
     layout = _layout(filled, sweep, bool(len(shared.levels)) + bool(shared.labels))
     sheet = _Sheet(Figure(figsize=(layout.width, layout.height)), layout.width, layout.height)
     FigureCanvasAgg(sheet.figure)
-    sheet.text(EDGE, EDGE, filled.page.task or "all tasks", TITLE, weight="bold", va="top")
+    title = _short(filled.page.task or "all tasks")
+    sheet.text(EDGE, EDGE, title, TITLE, layout.width - 2 * EDGE, weight="bold", va="top")
     sheet.text(EDGE, EDGE + _lines(1, TITLE) + 0.05, "\n".join(layout.above), TEXT, va="top", color=QUIET)
     sheet.text(EDGE, layout.height - EDGE, "\n".join(layout.below), NOTE, va="bottom", color=QUIET)
     for number, text in enumerate(layout.columns):
@@ -285,7 +317,7 @@ def _subtitle(filled: FilledPage, sweep: str) -> str:
 def _caption(filled: FilledPage) -> str:
     tasks: dict[str, dict[str, None]] = {}  # by how they are drawn
     for panel in filled.panels.values():
-        tasks.setdefault(panel.kind, {})[panel.config["task"]] = None
+        tasks.setdefault(panel.kind, {})[_short(panel.config["task"])] = None
     lines = [f"{' and '.join(names)}: {CAPTIONS[kind]}" for kind, names in tasks.items()]
     if len(tasks) == 1:
         lines = [_sentence(CAPTIONS[kind]) for kind in tasks]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.figures.style import RED
 from ebmcli.storage.records import Config
 
 ABOVE = 12.0  # energies are shown up to so much above the lowest of their window, in units of 1/beta
@@ -23,7 +24,7 @@ def draw(figure: Any, config: Config, arrays: Mapping[str, np.ndarray]) -> None:
     extent = (column[0] - half, column[-1] + half, len(table) - 0.5, -0.5)
     picture = energies.imshow(above, extent=extent, aspect="auto", cmap="viridis", interpolation="nearest")
     figure.colorbar(picture, ax=energies, label=f"energy above the lowest of its window, up to {above.max():.3g}")
-    paths = (("y", "state", "right", "white", "-"), ("other", "other_state", "most offending", "tab:red", "--"))
+    paths = (("y", "state", "right", "white", "-"), ("other", "other_state", "most offending", RED, "--"))
     for answer, state, name, colour, line in paths:
         word, states = example[answer], example[state][:windows]
         symbol = np.where(states % 2 == 1, word[np.minimum(states // 2, len(word) - 1)], len(table) - 1)

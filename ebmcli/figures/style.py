@@ -10,7 +10,29 @@ from typing import Any
 
 from ebmcli.core.errors import UsageError
 
-OURS = {"svg.hashsalt": "ebm"}  # in place of matplotlib's own defaults; a salt makes the same page twice equal
+# In place of matplotlib's own defaults: a salt makes the same page twice equal; printers and journals want fonts of
+# type 42, whose text can be searched.
+OURS = {"svg.hashsalt": "ebm", "pdf.fonttype": 42, "ps.fonttype": 42}
+
+# Colours that are told apart by all eyes and, by how light they are, in grey (Okabe & Ito 2008).
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
+    "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442",
+)  # fmt: skip
+PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#000000", YELLOW)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+
+
+def points(size: float) -> dict[str, Any]:
+    """How data are drawn: white points with a black edge, which show on every colour of an energy."""
+    edge = {"markerfacecolor": "white", "markeredgecolor": "black", "markeredgewidth": size / 7}
+    return {"linestyle": "none", "marker": "o", "markersize": size, **edge}
+
+
+def outlined(width: float, colour: str = "white") -> list[Any]:
+    """The path effects of a line that shows on every colour, since it has another one around it."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    return [Stroke(linewidth=width, foreground=colour), Normal()]
 
 
 @contextmanager

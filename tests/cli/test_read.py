@@ -36,17 +36,25 @@ def ebm(tmp_path):
 # --- report ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_page_that_is_older_than_a_result_is_not_shown(results, monkeypatch):
-    folder = results("x", seeds("hinge", "pcd", [0.1, 0.2]))
-    page = folder / "grid-moons.png"
+def test_a_page_that_shows_something_else_than_the_runs_is_drawn_again_whatever_the_clock_says(finished_copy):
+    folder = finished_copy / "results" / "x"
+    page, arrays = folder / "grid-moons.png", next(folder.glob("runs/*/arrays.npz"))
     assert read._pages([folder], draw=False) == {}
-    page.write_bytes(b"drawn")
-    assert read._pages([folder], draw=False) == {"moons": [page]}
-    result = folder / "runs" / "hinge-pcd-moons-s1" / "result.json"
-    os.utime(result, ns=(0, page.stat().st_mtime_ns + 1))
-    assert read._pages([folder], draw=False) == {}
-    monkeypatch.setattr("ebmcli.figures.page.draw_pages", lambda *_: ([], os.utime(page, ns=(0, 2**62)) or []))
     assert read._pages([folder], draw=True) == {"moons": [page]}
+    fresh = page.read_bytes()
+    os.utime(arrays, ns=(0, 2**62))
+    assert read._pages([folder], draw=False) == {"moons": [page]}, "only the clock says that it is old"
+    arrays.rename(folder / "aside")
+    os.utime(page, ns=(0, 2**62))
+    assert read._pages([folder], draw=False) == {}, "only the clock says that it is new"
+    assert read._pages([folder], draw=True) == {"moons": [page]}
+    assert page.read_bytes() != fresh
+    (folder / "aside").rename(arrays)
+    for damaged in (fresh[:-1], fresh[:900] + b"?" + fresh[901:], b"", b"GIF89a"):
+        page.write_bytes(damaged)
+        assert read._pages([folder], draw=False) == {}
+    assert read._pages([folder], draw=True) == {"moons": [page]}
+    assert page.read_bytes() == fresh
 
 
 def test_pages_that_cannot_be_drawn_are_a_note(results, ebm, tmp_path):
