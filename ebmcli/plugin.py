@@ -16,7 +16,7 @@ from ebmcli.core.batching import negative_energies
 from ebmcli.core.decorators import column, energy, loss, measure, sampler, task
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import Array, Key, jax, jnp, nn, optax
-from ebmcli.core.parameters import Before, OneOf
+from ebmcli.core.parameters import Also, Before, OneOf
 from ebmcli.core.types import (
     Alignment,
     Batch,
@@ -53,6 +53,7 @@ from ebmcli.training.optimiser import optimizer, schedule
 
 __all__ = [
     "Alignment",
+    "Also",
     "Annotated",
     "Array",
     "Batch",

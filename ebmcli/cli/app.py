@@ -4,19 +4,24 @@ needs them, so that `--help` answers at once."""
 import os
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-from ebmcli.cli import completion, read, run
+from ebmcli.cli import completion, read, run, streams
 from ebmcli.cli.exit_codes import ExitCode
-from ebmcli.cli.options import ROOT, CompileCache, Devices, GridCommand, Json, Results
-from ebmcli.core.errors import MachineError, UsageError
+from ebmcli.cli.options import ROOT, CompileCache, Devices, Json, Results
+from ebmcli.cli.parsing import HELP, Command, Group
+from ebmcli.core.docstrings import documented
+from ebmcli.core.errors import NO_THREADS, MachineError, UsageError, no_threads, of_the_machine
 
 TRAIN, READ, LOOK = "Train", "Read results", "Look up and check"  # groups of commands
 
 app = typer.Typer(
     name="ebm",
+    cls=Group,
+    context_settings={"help_option_names": HELP},
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -25,13 +30,19 @@ app = typer.Typer(
     "and compare margin, collapse and accuracy. Start with: ebm run --loss hinge",
 )
 
-app.command(cls=GridCommand, rich_help_panel=TRAIN)(run.run)
-app.command(cls=GridCommand, rich_help_panel=TRAIN)(run.sweep)
+
+def _register(name: str | None = None, **settings: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Register a command, whose help is its docstring."""
+    return lambda function: app.command(name, cls=Command, **settings)(documented(function))
+
+
+_register(rich_help_panel=TRAIN)(run.run)
+_register(rich_help_panel=TRAIN)(run.sweep)
 for _command in (read.report, read.plot, read.status, read.show, read.compare, read.export):
-    app.command(rich_help_panel=READ)(_command)
+    _register(rich_help_panel=READ)(_command)
 
 
-@app.command("list", rich_help_panel=LOOK)
+@_register("list", rich_help_panel=LOOK)
 def list_(
     what: Annotated[str | None, typer.Argument(metavar="[losses|samplers|energies|tasks|measures|settings]")] = None,
     format: Annotated[str, typer.Option("--format", help="text, json or md.")] = "text",
@@ -46,12 +57,28 @@ def list_(
     print_list(what, "json" if json else format)
 
 
+@_register(rich_help_panel=LOOK)
+def explain(
+    word: Annotated[str | None, typer.Argument(help="A word of a table, a message or a list. [default: all]")] = None,
+    json: Json = False,
+) -> None:
+    """Say what a word means.
+
+    A measure, a verdict, the state of a run, a setting, a unit, or a word of the laboratory:
+
+        ebm explain gap
+    """
+    from ebmcli.cli.explain import explain as print_explanation
+
+    print_explanation(word, json)
+
+
 _LOSSES = typer.Argument(
     metavar="LOSS", help="Losses; see `ebm list losses`. [default: all]", autocompletion=completion.units_of("loss")
 )
 
 
-@app.command(rich_help_panel=LOOK)
+@_register(rich_help_panel=LOOK)
 def check(
     losses: Annotated[list[str] | None, _LOSSES] = None,
     json: Json = False,
@@ -64,11 +91,14 @@ def check(
     F- - F+ or its own level; flat energy: the lowest loss where both are equal.
     """
     from ebmcli.cli.check import check as judge_losses
+    from ebmcli.training.pinned import pinned
 
-    raise typer.Exit(judge_losses(losses or [], json))
+    with pinned():
+        code = judge_losses(losses or [], json)
+    raise typer.Exit(code)
 
 
-@app.command(rich_help_panel=LOOK)
+@_register(rich_help_panel=LOOK)
 def doctor(
     results: Results = ROOT, devices: Devices = None, compile_cache: CompileCache = True, json: Json = False
 ) -> None:
@@ -99,20 +129,28 @@ def _main(
 
 def main() -> None:
     """Entry point: bad input is one sentence and exit code 2, a fault of the machine one sentence and 1."""
-    for stream in (sys.stdout, sys.stderr):  # a plain locale shows ? for what it lacks
-        if stream is not None:  # closed by the caller
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    streams.prepare()
+    os.environ["MPLBACKEND"] = "agg"  # nothing is shown; one that is not known would end the import of matplotlib
     try:
-        app()
+        _run_command()
     except UsageError as error:
         _stop(str(error), ExitCode.USAGE)
     except MachineError as error:
         _stop(str(error.args[0]), ExitCode.MACHINE)
-    except BrokenPipeError:  # `ebm report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.OK)
     except OSError as error:
-        _stop(f"{error.filename or 'i/o'}: {error.strerror or error}", ExitCode.MACHINE)
+        _stop(of_the_machine(error), ExitCode.MACHINE)
+    except RuntimeError as error:
+        if not no_threads(error):
+            raise
+        _stop(NO_THREADS, ExitCode.MACHINE)
+
+
+def _run_command() -> None:
+    try:
+        app()
+    except SystemExit:
+        sys.stdout.flush()  # a result may not have been read yet
+        raise
 
 
 def _stop(message: str, code: ExitCode) -> None:

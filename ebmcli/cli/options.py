@@ -8,15 +8,15 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand
 
 from ebmcli.cli import completion
 from ebmcli.core.errors import UsageError
+from ebmcli.core.parameters import Also
 from ebmcli.core.registry import default_task, units
 from ebmcli.core.units import KINDS
 from ebmcli.execution.executors import Trainer, executors, select
@@ -26,11 +26,16 @@ from ebmcli.planning.plan import MOST_CELLS
 from ebmcli.training.optimiser import SETTINGS
 
 ROOT = Path("results")
-Results = Annotated[Path, typer.Option("--results", help="Folder that holds all results.")]
+Results = Annotated[
+    Path,
+    typer.Option("--results", help="Folder that holds all results."),
+    Also("output-dir outdir out-dir logdir save-dir results-dir"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else on stdout.")]
 Devices = Annotated[
     int | None,
     typer.Option("--devices", min=1, max=1024, help="Number of devices, i.e. runs trained at once. [default: cores]"),
+    Also("workers jobs threads cpus cores gpus n-jobs parallel"),
 ]
 CompileCache = Annotated[
     bool, typer.Option("--compile-cache/--no-compile-cache", help="Keep compiled programs for later commands.")
@@ -38,19 +43,23 @@ CompileCache = Annotated[
 
 
 class GridOption(NamedTuple):
-    """An option that takes a list, `a,b`, and of numbers a range, `0..4`."""
+    """An option that takes a list, `a,b`, and of numbers a range, `0..4`; said again, it is a longer list.
+
+    also: what others call it; of a hyperparameter, its own mark says that.
+    """
 
     name: str
     flag: str
     help: str
+    also: str = ""
 
 
 AXES = (
-    GridOption("task", "--task", "Tasks, see `ebm list tasks`."),
-    GridOption("loss", "--loss", "Losses, or `all`; see `ebm list losses`."),
-    GridOption("sampler", "--sampler", "Negatives, or `all`; see `ebm list samplers`. [default: by loss]"),
-    GridOption("energy", "--energy", "Energies, see `ebm list energies`. [default: by task]"),
-    GridOption("seed", "--seeds", "Seeds, as 0..4 or 0,1,7. [default: 0]"),
+    GridOption("task", "--task", "Tasks, see `ebm list tasks`.", "dataset data problem"),
+    GridOption("loss", "--loss", "Losses, or `all`; see `ebm list losses`.", "objective criterion"),
+    GridOption("sampler", "--sampler", "Negatives, or `all`; see `ebm list samplers`. [default: by loss]", "mcmc"),
+    GridOption("energy", "--energy", "Energies, see `ebm list energies`. [default: by task]", "model net architecture"),
+    GridOption("seed", "--seeds", "Seeds, as 0..4 or 0,1,7; 5 is one run with seed 5. [default: 0]", "random-seed rng"),
 )
 HYPERPARAMETERS = (
     GridOption("steps", "--steps", "Optimiser steps."),
@@ -69,18 +78,6 @@ GRID = (*AXES, *HYPERPARAMETERS, BUDGET)
 
 
 # --- help that is read off the registry ------------------------------------------------------------------------------
-
-
-class GridCommand(TyperCommand):
-    """A command whose help says what the registry knows of its options."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help."""
-        options = {option.name: option for option in GRID}
-        for parameter in self.params:
-            if parameter.name in options:
-                parameter.help = option_help(options[parameter.name])  # type: ignore[union-attr, attr-defined]
-        super().format_help(ctx, formatter)
 
 
 def option_help(option: GridOption) -> str:
@@ -135,9 +132,22 @@ WHOLE: tuple[tuple[str, Any, Any], ...] = (
     ("devices", Devices, None),
     ("compile_cache", CompileCache, True),
     ("pictures", Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw a picture of each run.")], True),
+    (
+        "film",
+        Annotated[bool, typer.Option("--film/--no-film", help="Keep what a run had learned at 21 moments.")],
+        True,
+    ),
     ("yes", Annotated[bool, typer.Option("--yes", help=f"Run a grid of more than {MOST_CELLS:,} runs.")], False),
     ("timeout", Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", min=1, help=TIMEOUT)], None),
-    ("retry", Annotated[str, typer.Option("--retry", metavar="WHICH", help=RETRY)], "failed,killed"),
+    (
+        "retry",
+        Annotated[
+            list[str] | None,
+            typer.Option("--retry", metavar="WHICH", help=f"{RETRY} [default: failed,killed]"),
+            Also("force overwrite rerun resume"),
+        ],
+        None,
+    ),
     ("fail_fast", Annotated[bool, typer.Option("--fail-fast", help="Stop at the first run that fails.")], False),
 )
 
@@ -146,9 +156,10 @@ def _table() -> list[tuple[str, Any, Any]]:
     """(name, annotation, default) of all options of a command that makes a grid."""
     others = {"loss": ["all"], "sampler": ["all", "default"], "task": ["all"], "energy": ["all", "default"]}
     rows: list[tuple[str, Any, Any]] = []
-    for name, flag, text in GRID:
+    for name, flag, text, also in GRID:
         offer = completion.units_of(name, *others[name]) if name in others else None  # type: ignore[arg-type]
-        rows.append((name, Annotated[str | None, typer.Option(flag, help=text, autocompletion=offer)], None))
+        option = typer.Option(flag, help=text, autocompletion=offer)
+        rows.append((name, Annotated[list[str] | None, option, Also(also)], None))
     known = executors()
     where = f"Who trains the runs: {', '.join(known)}."
     choice = Annotated[str, typer.Option("--executor", metavar="WHERE", help=where)]
@@ -171,7 +182,15 @@ def with_grid(command: Callable[..., None]) -> Callable[..., None]:
     ]
     command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     command.__annotations__ = {argument.name: argument.annotation for argument in [*own, *shared]}
+    command.helps = {option.name: partial(option_help, option) for option in GRID}  # type: ignore[attr-defined]
     return command
+
+
+def _check_no_job(name: str, text: str) -> None:
+    """Raise UsageError for a setting that is one of the jobs of an executor."""
+    for executor in executors().values():
+        if executor.many and name.startswith(f"{executor.name}_"):
+            raise UsageError(f"--set {text}: a setting of jobs, say --{min(executor.many)} {shlex.quote(text)}")
 
 
 @dataclass(frozen=True)
@@ -182,20 +201,16 @@ class Request:
 
     @cached_property
     def grid(self) -> Grid:
-        """The grid that the flags ask for. Raises UsageError."""
-        extra: dict[str, str] = {}
+        """The grid that the flags ask for; what is said in parts is one list. Raises UsageError."""
+        settings = {option.name: list(self.said[option.name] or []) for option in (*HYPERPARAMETERS, BUDGET)}
         for text in self.said["set"] or []:
             name, equals, value = text.partition("=")
-            plain = name.replace("-", "_")
             if not equals or not name:
-                raise UsageError(f"--set {text}: write it as name=value")
-            if plain in extra:
-                raise UsageError(f"--set {name} is given twice: give it once, with a list as in {name}=1,2")
-            if self.said.get(plain) is not None and plain in {option.name for option in GRID}:
-                raise UsageError(f"{plain} is given twice, by its own flag and by --set: give it once")
-            extra[plain] = value
-        axes = {option.name: self.said[option.name] for option in AXES}
-        return grid(axes, {option.name: self.said[option.name] for option in (*HYPERPARAMETERS, BUDGET)} | extra)
+                raise UsageError(f"--set {text!r}: write it as NAME=VALUE")
+            _check_no_job(name, text)
+            settings.setdefault(name.replace("-", "_"), []).append(value)
+        axes = {option.name: self.said[option.name] or None for option in AXES}
+        return grid(axes, {name: values or None for name, values in settings.items()})
 
     @property
     def command(self) -> str:
@@ -226,13 +241,13 @@ class Request:
     @property
     def retry(self) -> str:
         """The runs of an earlier command that are run again."""
-        return str(self.said["retry"])
+        return ",".join(self.said["retry"] or ["failed", "killed"])
 
     @property
     def options(self) -> RunOptions:
         """The options that hold for all runs of a command."""
         flags = self.said
-        kept = flags["compile_cache"], flags["pictures"]
+        kept = flags["compile_cache"], flags["pictures"], flags["film"]
         return RunOptions(flags["devices"], *kept, flags["timeout"], flags["fail_fast"])
 
     def trainer(self) -> Trainer:

@@ -258,7 +258,6 @@ def _remarks(plan: Plan) -> list[str]:
     if len(refused) > SHOWN_REFUSALS:
         lines.append(f"refused: and for {len(refused) - SHOWN_REFUSALS} more reasons; --dry-run lists them all")
     warned = {cell.judgement.reason for cell in plan.runs if cell.judgement.verdict == "warn"}
-    lines += [f"warning: {remark}" for remark in remarks(plan.runs)]
     return lines + [f"warning: {reason}" for reason in sorted(warned)]
 
 
@@ -268,7 +267,7 @@ def _notes(plan: Plan) -> list[str]:
     seeds = {cell.config["seed"] for cell in plan.cells}
     if len(seeds) == 1 and (seed := seeds.pop()) > 1:
         lines.append(f"seeds: {seed} is one seed, not {seed} of them, which would be 0..{seed - 1}")
-    return lines
+    return lines + [f"warning: {remark}" for remark in remarks(plan.runs)]
 
 
 def _print_results(records: Sequence[Record], folder: Path, request: Request) -> None:

@@ -31,7 +31,7 @@ class OneOf(NamedTuple):
 
 
 class Also(NamedTuple):
-    """Marks a hyperparameter, or a flag, with what others call it, separated by blanks; who says so is told its name."""
+    """Marks a hyperparameter, or a flag, with what others call it, separated by blanks; who says so is told its own."""
 
     words: str
 

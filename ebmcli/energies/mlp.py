@@ -1,9 +1,10 @@
 """A scalar network: nothing in it keeps the energy from collapsing."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from ebmcli.core.decorators import energy
 from ebmcli.core.lazy import Array, Key, nn
+from ebmcli.core.parameters import Also
 from ebmcli.core.types import Count, Energy, Space
 from ebmcli.energies._heads import NONNEGATIVE, Head, head_function
 from ebmcli.energies._inputs import features
@@ -11,7 +12,12 @@ from ebmcli.numerics.silu import silu
 
 
 @energy(continuous="", finite="", nonnegative=NONNEGATIVE, seconds=(4e-7, 0.0), also="nn network neural-network dense")
-def mlp(space: Space, hidden: Count = 64, layers: Count = 3, head: Head = "free") -> Energy:
+def mlp(
+    space: Space,
+    hidden: Annotated[Count, Also("width units")] = 64,
+    layers: Annotated[Count, Also("depth")] = 3,
+    head: Head = "free",
+) -> Energy:
     """F(x, y) = head(MLP(x, y)), silu units; the heads softplus and square make F >= 0"""
     net: Any = nn.Sequential([*[layer for _ in range(layers) for layer in (nn.Dense(hidden), silu)], nn.Dense(1)])
     above = head_function(head)

@@ -135,6 +135,9 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except RecursionError:
         raise too_deep from None
     except ValueError as error:  # of TOML, or of a number that Python does not read
+        plural = re.search(rf"^[ \t]*\[ *({'|'.join(AXES)}) *\. *([\w-]+) *\]", text, re.MULTILINE)
+        if plural:  # beside a list of that name TOML forbids the table
+            raise _Place(path, text, plural[1], plural[0]).error(_no_table(plural[1], {plural[2]: {}})) from None
         raise UsageError(f"{path}: {error}") from None
     if files.is_too_deep(content):
         raise too_deep

@@ -2,11 +2,12 @@
 letters by Gibbs sampling."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from ebmcli.core.batching import negative_energies
 from ebmcli.core.decorators import sampler
 from ebmcli.core.lazy import Array, Key, jax, jnp
+from ebmcli.core.parameters import Also
 from ebmcli.core.types import (
     Batch,
     Cost,
@@ -17,7 +18,6 @@ from ebmcli.core.types import (
     Sampler,
     SamplerContext,
     Share,
-    Steps,
 )
 from ebmcli.numerics.precision import Precision, at_precision
 from ebmcli.samplers._box import box_of, inside, reflect, stateless, uniformly
@@ -60,12 +60,46 @@ def walk(
     return some(whole * AT_ONCE, rest, y) if rest else y
 
 
+def moved(start: Array, end: Array, context: SamplerContext) -> Array:
+    """[]: how far chains went in a draw, the mean over them, in widths of the box."""
+    box = box_of(context.space)
+    return jnp.sqrt(jnp.sum(jnp.square(end - start), axis=-1)).mean() / (box.high - box.low)
+
+
+def reflected(key: Key, energies: Score, y: Array, step_size: Array | float, context: SamplerContext) -> Array:
+    """[]: the share of chains at y that a step of Langevin dynamics takes out of the box, before it is reflected."""
+    noise = jnp.sqrt(2 * step_size / context.beta) * jax.random.normal(key, y.shape)
+    there = y - step_size * jax.grad(lambda y: energies(y).sum())(y) + noise
+    return 1 - inside(there, box_of(context.space)).mean()
+
+
 def _walked(chains: int, gradients: int) -> Cost:
     """The cost of that many chains, each with that many slopes, and of scoring their ends."""
     return Cost(chains * gradients + chains, chains * gradients)
 
 
 # --- chains that start anew at every step ----------------------------------------------------------------------------
+
+
+def _afresh(
+    context: SamplerContext,
+    start: Callable[[Key, Batch], tuple[Array, Key]],
+    steps: int,
+    step_size: Array | float,
+    precision: Precision,
+) -> Sampler:
+    """Chains of Langevin steps. start: (key, batch) -> where they begin, and the key of their noise."""
+
+    def ends(key: Key, model: Model, batch: Batch) -> tuple[Array, Array]:
+        y, noise = start(key, batch)
+        return y, walk(noise, _energies_of(model, batch), y, steps, step_size, context, precision)
+
+    def watch(key: Key, state: Any, model: Model, batch: Batch) -> dict[str, Array]:
+        first, last = ends(key, model, batch)
+        left = reflected(key, _energies_of(model, batch), last, step_size, context)
+        return {"moved": moved(first, last, context), "reflected": left}
+
+    return stateless(lambda key, model, batch: Negatives(ends(key, model, batch)[1]))._replace(watch=watch)
 
 
 @sampler(
@@ -77,20 +111,18 @@ def _walked(chains: int, gradients: int) -> Cost:
 def langevin(
     context: SamplerContext,
     negatives: Count = 256,
-    chain_steps: Count = 10,
+    chain_steps: Annotated[Count, Also("mcmc-steps langevin-steps chain-length")] = 10,
     step_size: Positive = 0.1,
     chain_precision: Precision = "float32",
 ) -> Sampler:
     """K chains that start uniformly on the box at every training step: y <- y - eta grad F + sqrt(2 eta/beta) xi"""
     shape = context.shape.negatives(negatives)
 
-    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
-        start, noise = jax.random.split(key)
-        y = uniformly(start, shape, context.space)
-        energies = _energies_of(model, batch)
-        return Negatives(walk(noise, energies, y, chain_steps, step_size, context, chain_precision))
+    def start(key: Key, batch: Batch) -> tuple[Array, Key]:
+        place, noise = jax.random.split(key)
+        return uniformly(place, shape, context.space), noise
 
-    return stateless(draw)
+    return _afresh(context, start, chain_steps, step_size, chain_precision)
 
 
 @sampler(
@@ -100,16 +132,14 @@ def langevin(
     also="contrastive-divergence cd-k cd-1 cd1",
 )
 def cd(
-    context: SamplerContext, chain_steps: Steps = 10, step_size: Positive = 0.1, chain_precision: Precision = "float32"
+    context: SamplerContext, chain_steps: Count = 10, step_size: Positive = 0.1, chain_precision: Precision = "float32"
 ) -> Sampler:
     """contrastive divergence: a chain of k Langevin steps from each right answer of the batch"""
 
-    def draw(key: Key, model: Model, batch: Batch) -> Negatives:
-        start = batch.y[:, None] if context.shape.conditional else batch.y
-        energies = _energies_of(model, batch)
-        return Negatives(walk(key, energies, start, chain_steps, step_size, context, chain_precision))
+    def start(key: Key, batch: Batch) -> tuple[Array, Key]:
+        return batch.y[:, None] if context.shape.conditional else batch.y, key
 
-    return stateless(draw)
+    return _afresh(context, start, chain_steps, step_size, chain_precision)
 
 
 # --- chains that are kept from step to step --------------------------------------------------------------------------
@@ -123,25 +153,43 @@ class Kept(NamedTuple):
 
 
 def _kept(
-    context: SamplerContext, negatives: int, restart: Array | float, move: Move, acceptance: bool = False
+    context: SamplerContext,
+    negatives: int,
+    restart: Array | float,
+    move: Move,
+    acceptance: bool = False,
+    unadjusted: Array | float | None = None,
 ) -> Sampler:
-    """K chains, a share of them restarted uniformly on the box. acceptance: whether the share accepted is reported."""
+    """K chains, a share of them restarted uniformly on the box.
+
+    acceptance: whether the share accepted is reported. unadjusted: the step size of chains that accept every move.
+    """
     shape, space = context.shape.negatives(negatives), context.space
 
     def init(key: Key, first: Batch) -> Kept:
         return Kept(uniformly(key, shape, space), jnp.zeros(()))
 
-    def draw(key: Key, state: Kept, model: Model, batch: Batch) -> tuple[Negatives, Kept]:
+    def ends(key: Key, state: Kept, model: Model, batch: Batch) -> tuple[Array, Kept]:
         which, start, noise = jax.random.split(key, 3)
         fresh = jax.random.bernoulli(which, restart, (*shape, 1))
         y = jnp.where(fresh, uniformly(start, shape, space), state.y)
-        after = move(noise, _energies_of(model, batch), y)
+        return y, move(noise, _energies_of(model, batch), y)
+
+    def draw(key: Key, state: Kept, model: Model, batch: Batch) -> tuple[Negatives, Kept]:
+        _, after = ends(key, state, model, batch)
         return Negatives(after.y), after
 
     def report(state: Kept) -> dict[str, Array]:
         return {"acceptance": state.acceptance} if acceptance else {}
 
-    return Sampler(init, draw, report)
+    def watch(key: Key, state: Kept, model: Model, batch: Batch) -> dict[str, Array]:
+        first, last = ends(key, state, model, batch)
+        measures = {"moved": moved(first, last.y, context)}
+        if unadjusted is not None:
+            measures["reflected"] = reflected(key, _energies_of(model, batch), last.y, unadjusted, context)
+        return measures
+
+    return Sampler(init, draw, report, watch)
 
 
 @sampler(
@@ -163,7 +211,7 @@ def pcd(
     def move(key: Key, energies: Score, y: Array) -> Kept:
         return Kept(walk(key, energies, y, chain_steps, step_size, context, chain_precision), jnp.zeros(()))
 
-    return _kept(context, negatives, restart, move)
+    return _kept(context, negatives, restart, move, unadjusted=step_size)
 
 
 @sampler(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 
 from ebmcli.core.lazy import Array, jax, jnp, optax
-from ebmcli.core.parameters import OneOf, parameters_of
+from ebmcli.core.parameters import Also, OneOf, parameters_of
 from ebmcli.core.types import Count, NonNegative, Positive, Traced
 
 OPTIMIZERS: dict[str, Callable[[], Any]] = {}  # name -> () -> optax's transformation of the gradient
@@ -54,13 +54,13 @@ def constant(step: Array, steps: Array | int) -> Array:
 
 
 def optimiser(
-    steps: Annotated[int, Ge(1), Le(100_000_000), Traced] = 2_000,
-    batch_size: Count = 256,
-    lr: Positive = 1e-3,
-    beta: Positive = 1.0,
-    weight_decay: NonNegative = 0.0,
-    optimizer: Annotated[str, OneOf(lambda: OPTIMIZERS)] = "adam",
-    schedule: Annotated[str, OneOf(lambda: SCHEDULES)] = "cosine",
+    steps: Annotated[int, Ge(1), Le(100_000_000), Traced, Also("epochs iterations iters updates")] = 2_000,
+    batch_size: Annotated[Count, Also("batch bs minibatch")] = 256,
+    lr: Annotated[Positive, Also("learning-rate eta")] = 1e-3,
+    beta: Annotated[Positive, Also("temperature temp")] = 1.0,
+    weight_decay: Annotated[NonNegative, Also("wd l2 decay")] = 0.0,
+    optimizer: Annotated[str, OneOf(lambda: OPTIMIZERS), Also("optimiser optim")] = "adam",
+    schedule: Annotated[str, OneOf(lambda: SCHEDULES), Also("lr-schedule")] = "cosine",
 ) -> Any:
     """Make optax's optimiser; this signature is the list of the settings of every run, with defaults and ranges."""
     factor = SCHEDULES[schedule]
