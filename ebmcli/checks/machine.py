@@ -133,6 +133,9 @@ def _jax(devices: int | None, cache: bool) -> Iterator[Check]:
         yield Check("cache", True, "off (--no-compile-cache)")
     elif report["folder"] is None:
         yield Check("cache", False, "no folder for compiled programs", "set HOME or XDG_CACHE_HOME")
+    elif report["notes"]:
+        note, _, advice = report["notes"][0].partition("; ")
+        yield Check("cache", False, note, advice)
     else:
         text = "a second process finds" if report["hits"] else "a second process does not find"
         advice = "every command compiles anew: look whether that folder can be written and has room"
@@ -149,13 +152,14 @@ def _probe(devices: int | None, cache: bool) -> None:
 
     events: list[str] = []
     folder = machine_devices.cache_folder() if cache else None
-    machine_devices.start(devices, folder)
+    notes: list[str] = []
+    machine_devices.start(devices, folder, notes.append)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # a small program, too
     jax.monitoring.register_event_listener(lambda event, **kwargs: events.append(event))
     jax.jit(lambda x: jax.lax.fori_loop(0, STEPS, lambda _, v: jnp.sin(v) + 1.0, x))(jnp.ones(3)).block_until_ready()
     kinds = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     hits = sum("cache_hits" in event for event in events)
-    sys.stdout.write(json.dumps({"devices": kinds, "hits": hits, "folder": folder and str(folder)}))
+    sys.stdout.write(json.dumps({"devices": kinds, "hits": hits, "folder": folder and str(folder), "notes": notes}))
 
 
 if __name__ == "__main__":

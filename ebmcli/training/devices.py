@@ -1,22 +1,31 @@
 """The devices of this machine: how many there are, how jax is started on them, and how XLA compiles for them."""
 
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import jax
 from ebmcli.storage.provenance import cpu, versions
+from ebmcli.training import compiled
 from ebmcli.training.pinned import pin
+
+LOG = logging.getLogger("ebmcli")
 
 # How XLA compiles for CPUs: with vectors as wide as those of AVX-512, by which a step gains 2 to 5 %, and at the first
 # level of LLVM's optimisation, which takes a sixth less time to compile and trains as fast.
 ON_A_CPU = {"xla_cpu_prefer_vector_width": 512, "xla_backend_optimization_level": 1}
 
 
-def start(devices: int | None = None, cache: Path | None = None) -> None:
-    """Configure jax, once, before its first use: what is pinned, the number of CPU devices, and the compilation cache's
-    folder."""
+def start(
+    devices: int | None = None,
+    cache: Path | None = None,
+    note: Callable[[str], None] = LOG.warning,
+) -> None:
+    """Configure jax, once, before its first use: what is pinned, the number of CPU devices, the folder of compiled
+    programs. note: is told where that folder is not used, and of damage in it."""
     pin()
     try:
         jax.config.update("jax_num_cpu_devices", devices or cores())
@@ -24,17 +33,21 @@ def start(devices: int | None = None, cache: Path | None = None) -> None:
         if devices and devices != jax.device_count():
             raise UsageError(f"--devices {devices}: jax already runs with {jax.device_count()} devices") from None
     if cache:
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        compiled.use(cache, note)
+    else:
+        jax.config.update("jax_compilation_cache_dir", None)
 
 
 def cache_folder() -> Path | None:
     """The folder of compiled programs, by version and processor, since they run on no other; None without a home."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        home = (
+            Path(named) if named.startswith("/") else Path.home() / ".cache"
+        )  # by its standard a relative one is none
     except RuntimeError:
         return None
-    return home / "ebm" / f"jax-{versions()['jaxlib']}-{cpu()[1]}"
+    return home / "ebm" / f"programs-{versions()['jaxlib']}-{cpu()[1]}" if home.is_absolute() else None
 
 
 def cores() -> int:

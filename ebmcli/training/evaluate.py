@@ -7,7 +7,8 @@ import numpy as np
 
 from ebmcli.core import registry
 from ebmcli.core.types import Cost, Task
-from ebmcli.metrics import collapse, margin
+from ebmcli.metrics import chains, collapse, margin
+from ebmcli.storage import film
 from ebmcli.training.engine import Snapshot
 
 Measures = dict[str, Any]
@@ -22,6 +23,12 @@ def _lane(tree: Any, lane: int) -> Any:
     if isinstance(tree, Mapping):
         return {name: _lane(leaf, lane) for name, leaf in tree.items()}
     return None if tree is None else tree[lane]
+
+
+def frame(task: Task, snapshot: Snapshot, lane: int) -> film.Frame:
+    """The frame of a run's film at a chunk end."""
+    probed = lane_probe(snapshot, lane)
+    return film.frame(int(snapshot.step[lane]), task.film(probed["task"]), probed["train"])
 
 
 def threshold(config: Mapping[str, Any]) -> float:
@@ -87,6 +94,8 @@ def conclude(
     metrics |= {"energy_evaluations": cost.evaluations * steps if cost else None}
     metrics |= {"energy_gradients": cost.gradients * steps if cost else None}
     metrics["epochs"] = steps * config["batch_size"] / task.examples if task.examples else None
+    if warned := [*task.remarks, *chains.warnings(metrics)]:
+        metrics["warning"] = "; ".join(warned)
     if final is None:
         what = "the loss or its gradient was" if diverged >= 0 else "the energies were"
         where = diverged if diverged >= 0 else steps

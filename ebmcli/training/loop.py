@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from ebmcli.core import streams
 from ebmcli.core.batching import encode_batch
 from ebmcli.core.lazy import Array, Key, jax, jnp, optax
 from ebmcli.core.needs import Need, Needs
@@ -56,7 +57,7 @@ class State(NamedTuple):
 def init(program: Program, lane: Lane, data: Any) -> State:
     """The state before the first step."""
     task, energy, sampler = parts(program, lane)
-    key = jax.random.key(lane["seed"])
+    key = streams.of_run(lane["seed"], task.test_seed)
     x, y = jax.tree.map(lambda leaf: leaf[0], task.draw(_stream(key, INIT, 1), data, 1))
     params = Weights(energy.init(_stream(key, INIT, 0), x, y), jnp.zeros(()) if Need.LOG_Q in program.needs else None)
     chains = sampler.init(_stream(key, CHAINS, 0), task.draw(_stream(key, INIT, 2), data, FIRST))
@@ -66,7 +67,7 @@ def init(program: Program, lane: Lane, data: Any) -> State:
 def step(program: Program, lane: Lane, data: Any, state: State) -> tuple[State, Progress]:
     """One update of the parameters."""
     task, energy, sampler = parts(program, lane)
-    key = jax.random.key(lane["seed"])
+    key = streams.of_run(lane["seed"], task.test_seed)
     batch = _drawing(task, lane, state)(_stream(key, DATA, state.step), data, program.setting("batch_size"))
     choice, beta = Choice(program.losses, lane["loss"], lane["loss_values"]), lane["values"]["beta"]
     if Need.VIEW in program.needs:
@@ -120,16 +121,17 @@ def probe_sampler(program: Program, lane: Lane, state: State, data: Any) -> dict
     """Evaluate the sampler, for its measures: `train`, of one batch, its answers, its negatives and their energies;
     `sampler`, what that says of itself."""
     task, energy, sampler = parts(program, lane)
-    key = jax.random.key(lane["seed"])
+    key = streams.of_run(lane["seed"], task.test_seed)
     model = bind(energy, state.params.energy)
     batch = task.draw(_stream(key, PROBE, 0), data, program.setting("batch_size"))
-    negatives, _ = sampler.draw(_stream(key, PROBE, 1), state.chains, model, encode_batch(model, batch))
+    drawing = _stream(key, PROBE, 1), state.chains, model, encode_batch(model, batch)
+    negatives, _ = sampler.draw(*drawing)
     needs: Needs = frozenset() if negatives.y is None else frozenset({Need.NEGATIVES})
     energies = energies_of(needs, energy, state.params, task, batch, negatives, lane["values"]["beta"])
     probed = {"positive": energies.positive, "negatives": energies.negatives, "y": batch.y, "y_negative": negatives.y}
     if isinstance(batch.x, jax.Array):
         probed["x"] = batch.x
-    return {"train": probed, "sampler": sampler.report(state.chains)}
+    return {"train": probed, "sampler": {**sampler.report(state.chains), **sampler.watch(*drawing)}}
 
 
 def parts(program: Program, lane: Lane) -> tuple[Task, Energy, Sampler]:

@@ -61,7 +61,6 @@ PINNED: Mapping[str, Any] = {
     "jax_enable_pgle": False,
     "jax_default_device": None,
     # the cache of compiled programs
-    "jax_compilation_cache_dir": None,
     "jax_enable_compilation_cache": True,
     "jax_compilation_cache_check_contents": False,
     "jax_compilation_cache_expect_pgle": False,
