@@ -1,54 +1,91 @@
 """Runs of a sweep as files for other programs."""
 
+import io
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ebmcli.core.errors import UsageError, unknown
-from ebmcli.storage import frames, store
-from ebmcli.storage.atomic import dumps, write
+from ebmcli.core.texts import quoted
+from ebmcli.storage import frames, output, store
+from ebmcli.storage.atomic import dumps, naming_errors
 from ebmcli.storage.spreadsheet import to_csv
 
+SUFFIXES = {".csv": "csv", ".parquet": "parquet"}  # of the output, and what they say
+EVENTS = "events.out.tfevents."  # how the names of tensorboard's files begin
 
-def export(sweep: Path, to: str, output: Path, with_curves: bool) -> None:
+
+def export(sweep: Path, to: str, into: Path, with_curves: bool) -> None:
     """Write the runs of a sweep, or their curves, for another program. to: one of FORMATS."""
-    if to not in FORMATS:
-        raise unknown("format", to, FORMATS)
-    FORMATS[to](sweep, output, with_curves)
+    output.check(into, folder=to == "tensorboard")
+    FORMATS[format_of(to)](sweep, into, with_curves)
+
+
+def format_of(name: str) -> str:
+    """The name, if it is one of FORMATS. Raises UsageError."""
+    if name not in FORMATS:
+        raise unknown("format", name, FORMATS)
+    return name
 
 
 def _lines(sweep: Path, with_curves: bool) -> list[dict[str, Any]]:
     return frames.curves(sweep) if with_curves else frames.rows(sweep)
 
 
-def _csv(sweep: Path, output: Path, with_curves: bool) -> None:
+def _csv(sweep: Path, into: Path, with_curves: bool) -> None:
     lines = _lines(sweep, with_curves)
-    write(output, to_csv(frames.heads(lines), lines).encode())
+    output.deliver(into, to_csv(frames.heads(lines), lines).encode(errors="backslashreplace"))
 
 
-def _parquet(sweep: Path, output: Path, with_curves: bool) -> None:
+def _parquet(sweep: Path, into: Path, with_curves: bool) -> None:
     with _extra("pyarrow", "parquet"):
         import pandas
         import pyarrow  # noqa: F401
-    lines = _lines(sweep, with_curves)
-    pandas.DataFrame(lines, columns=frames.heads(lines)).to_parquet(output, index=False)
+    lines, buffer = _lines(sweep, with_curves), io.BytesIO()
+    columns = {name: _of_one_type([line.get(name) for line in lines]) for name in frames.heads(lines)}
+    pandas.DataFrame(columns).to_parquet(buffer, index=False)
+    output.deliver(into, buffer.getvalue())
 
 
-def _tensorboard(sweep: Path, output: Path, with_curves: bool) -> None:
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """The values of a column; as text, if one of them is text, which has to be UTF-8."""
+    if not any(isinstance(value, str) for value in values):
+        return values
+    return [None if value is None else _clean(str(value)) for value in values]
+
+
+def _clean(text: str) -> str:
+    """The text as UTF-8 has it: of bytes that are none, their escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _tensorboard(sweep: Path, into: Path, with_curves: bool) -> None:
     """One folder of events per run: its curves as scalars, its configuration as text."""
     with _extra("tensorboardX", "tensorboard"):
-        from tensorboardX import SummaryWriter
-    for record in store.records(sweep):
-        lines = store.curves(sweep / "runs" / record.id)
-        if not lines:
-            continue
-        with SummaryWriter(str(output / record.id)) as writer:
-            writer.add_text("config", f"```\n{dumps(record.config)}\n```")
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.summary import scalar, text
+    runs = [(record, store.curves(sweep / "runs" / record.id)) for record in store.records(sweep)]
+    runs = [(record, lines) for record, lines in runs if lines]
+    if not runs:
+        raise UsageError(f"{quoted(sweep)}: no run has curves yet, there is nothing to write")
+    for run in [into / record.id for record, _ in runs]:
+        if run.exists() and not (run.is_dir() and all(file.name.startswith(EVENTS) for file in run.iterdir())):
+            raise UsageError(f"--output {quoted(into)}: {quoted(run)} holds other files; name another folder")
+    with naming_errors(into), output.folder_aside(into) as fresh:
+        for record, lines in runs:
+            (fresh / record.id).mkdir()
+            writer = EventsWriter(str((fresh / record.id / "events").absolute()))
+            now = time.time()
+            writer.write_event(Event(summary=text("config", f"```\n{dumps(record.config)}\n```"), wall_time=now))
             for line in lines:
                 for name, value in line.items():
                     if name not in ("step", "seconds") and value is not None:
-                        writer.add_scalar(name, value, line["step"])
+                        summary = scalar(_clean(name), value)
+                        writer.write_event(Event(summary=summary, step=line["step"], wall_time=now))
+            writer.close()
 
 
 FORMATS: dict[str, Callable[[Path, Path, bool], None]] = {

@@ -13,6 +13,7 @@ from helpers.made_up import plane, record, written
 
 from ebmcli.report.build import Report, Wanted
 from ebmcli.report.writers import render
+from ebmcli.storage.output import deliver
 
 SNAPSHOTS = Path(__file__).parents[1] / "report" / "snapshots"
 FILES = {"md": "awkward.md", "latex": "awkward.tex", "csv": "awkward.csv"}  # by format
@@ -44,7 +45,10 @@ REFUSED = [
 def report_of(folder, format="md", pictures=None, output=None, **wanted):
     """The report of one sweep or of several, as text."""
     folders = folder if isinstance(folder, list) else [folder]
-    return render(Report(folders, Wanted(**wanted), pictures or {}), format, output)
+    rendered = render(Report(folders, Wanted(**wanted), pictures or {}), format, output)
+    if output:
+        deliver(output, rendered.text.encode(), rendered.pictures)
+    return rendered.text
 
 
 def tables_of(markdown):

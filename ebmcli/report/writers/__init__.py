@@ -3,12 +3,12 @@
 A writer is a function of the report and of a link, which says where the text finds a picture; it returns the text.
 """
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ebmcli.core import files
 from ebmcli.core.errors import unknown
 from ebmcli.core.registry import load_package, load_plugins
 from ebmcli.report.build import Report
@@ -58,18 +58,29 @@ def format_of(name: str) -> Format:
     raise unknown("format", name, known)
 
 
-def render(report: Report, format: str, output: Path | None = None) -> str:
-    """The report as text. output: the file that it is written to; the pictures that it refers to are then copied beside
-    it."""
-    return format_of(format).write(report, lambda picture: _beside(picture, output))
+def suffixes() -> dict[str, str]:
+    """The suffixes of a file, and the formats that they say."""
+    return {f".{alias}": writer.name for writer in formats().values() for alias in (writer.name, *writer.aliases)}
 
 
-def _beside(picture: Path, output: Path | None) -> str:
-    """The path by which a text finds a picture: as it lies, or copied to OUTPUT_files/."""
-    if output is None:
-        return picture.as_posix()
-    folder = output.parent / f"{output.stem}_files"
-    folder.mkdir(exist_ok=True)
-    copy = folder / f"{picture.parent.name}-{picture.name}"
-    shutil.copyfile(picture, copy)
-    return f"{folder.name}/{copy.name}"
+@dataclass(frozen=True)
+class Rendered:
+    """A report as text. pictures: those that it refers to beside it, by their path from its folder."""
+
+    text: str
+    pictures: Mapping[str, bytes]
+
+
+def render(report: Report, format: str, output: Path | None = None) -> Rendered:
+    """The report as text. output: the file that it is for, beside which its pictures are to lie in OUTPUT_files/;
+    without one it refers to them where they are."""
+    pictures: dict[str, bytes] = {}
+
+    def link(picture: Path) -> str:
+        if output is None:
+            return picture.as_posix()
+        path = f"{output.stem}_files/{picture.parent.name}-{picture.name}"
+        pictures[path] = files.content(picture, files.LARGE)
+        return path
+
+    return Rendered(format_of(format).write(report, link), pictures)
