@@ -68,7 +68,7 @@ class Run:
 
     @property
     def film(self) -> dict[str, np.ndarray]:
-        """[T, ...] what it had learned before training and at chunk ends: `step`, what the task shows, answers, negatives.
+        """[T, ...] what it had learned by `step`: what the task shows, answers and negatives of a batch, their energies.
 
         Empty where no film was kept.
         """

@@ -257,6 +257,8 @@ class Sampler(NamedTuple):
     init: Callable[[Key, Batch], Any]  # (key, a batch of examples) -> state
     draw: Callable[[Key, Any, Model, Batch], tuple[Negatives, Any]]  # (key, state, model, batch) -> (negatives, state)
     report: Callable[[Any], Mapping[str, Array]] = lambda state: {}  # (state) -> measures of the sampler itself
+    # (key, state, model, batch) -> measures of how another draw went; computed at chunk ends alone
+    watch: Callable[[Key, Any, Model, Batch], Mapping[str, Array]] = lambda key, state, model, batch: {}
 
 
 # --- tasks -----------------------------------------------------------------------------------------------------------
@@ -281,3 +283,6 @@ class Task(NamedTuple):
     # (key, data, size, share of the training that is done) -> a training batch; None where batches do not change
     curriculum: Callable[[Key, Any, int, Any], Batch] | None = None
     film: Callable[[dict[str, Any]], dict[str, Any]] = lambda probed: {}  # (the coarse probe) -> what a frame shows
+    # (points [N, 2]) -> the true log-density of these answers [N], or of each label given these questions [N, C]; None
+    # where there is none, or it is not known
+    truth: Callable[[Any], Any] | None = None

@@ -57,6 +57,7 @@ class Orders:
     devices: int | None
     cache: bool
     pictures: bool
+    film: bool
 
     def to_json(self) -> str:
         """One line."""

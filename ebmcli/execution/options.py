@@ -10,5 +10,6 @@ class RunOptions:
     devices: int | None = None  # runs trained at once; None: one per core
     cache: bool = True  # keep compiled programs
     pictures: bool = True
+    film: bool = True  # keep what a run had learned at every chunk end
     timeout: float | None = None  # seconds of a launch, compiling included
     fail_fast: bool = False

@@ -34,10 +34,12 @@ class _Reporter:
 
     def __init__(self, out: IO[str]):
         self.out = out
+        self.alone = threading.Lock()  # threads that compile have something to say, too
 
     def send(self, event: Event) -> None:
-        self.out.write(to_json(event) + "\n")
-        self.out.flush()
+        with self.alone:
+            self.out.write(to_json(event) + "\n")
+            self.out.flush()
 
     def chunk(self, cells: Sequence["Cell"], share: float) -> None:
         """A launch has done this share of its work."""
@@ -62,7 +64,8 @@ def main() -> None:
 
     logging.getLogger("ebmcli").disabled = True  # of a plugin that is skipped the parent has said so
     units("loss")
-    import_module("jax")  # while the parent makes its plan
+    with contextlib.suppress(Exception):  # while the parent makes its plan; it is said below why it does not start
+        import_module("jax")
     line = sys.stdin.readline()
     if line:
         reporter.send(_outcome(Path(sys.argv[1]), Orders.from_json(line), reporter, _listen()))
@@ -70,22 +73,23 @@ def main() -> None:
 
 def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) -> Over:
     """Carry the orders out; the last event."""
-    from ebmcli.core.errors import UsageError
-    from ebmcli.core.lazy import jax
+    from ebmcli.core.errors import MachineError, UsageError
+    from ebmcli.core.lazy import jax, spoken_settings
     from ebmcli.execution.launch import carry_out
+    from ebmcli.execution.options import RunOptions
     from ebmcli.execution.resume import cells_of
     from ebmcli.training import devices
 
     try:
-        devices.start(orders.devices, devices.cache_folder() if orders.cache else None)
+        devices.start(orders.devices, devices.cache_folder() if orders.cache else None, reporter.note)
         jax.devices()
+    except MachineError as error:  # it is not even imported
+        return _broken(error)
     except Exception as error:  # whatever its backends raise: no run can be blamed
-        settings = ", ".join(
-            f"{name}={os.environ[name]}" for name in ("JAX_PLATFORMS", "XLA_FLAGS") if name in os.environ
-        )
-        return _broken(error, f"jax does not start{settings and f' with {settings}'}: ")
+        return _broken(error, f"jax does not start{spoken_settings()}: ")
     try:
-        carry_out(cells_of(folder, orders.runs), folder, reporter, orders.pictures, stop)
+        options = RunOptions(pictures=orders.pictures, film=orders.film)
+        carry_out(cells_of(folder, orders.runs), folder, reporter, options, stop)
     except Interrupted:
         return Over("interrupted")
     except UsageError as error:
@@ -98,7 +102,10 @@ def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) 
 
 
 def _broken(error: Exception, what: str = "") -> Over:
-    text = f"{what}{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    from ebmcli.core.errors import MachineError
+
+    kind = "" if isinstance(error, MachineError) else f"{type(error).__name__}: "
+    text = f"{what}{kind}{(str(error).splitlines() or [''])[0]}"
     return Over("broken", text.removesuffix(": "), traceback.format_exc())
 
 

@@ -116,7 +116,12 @@ def select(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
 def picture_arrays(probed: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
     """The arrays that pictures need: the energies of these words, and all of the one that is shown."""
     some = {name: probed[name][rows] for name in ("found", "right", "offending")}
-    return some | {name: leaf for name, leaf in probed.items() if name.startswith("shown_")}
+    return some | shown_word(probed)
+
+
+def shown_word(probed: dict[str, Any]) -> dict[str, Any]:
+    """All of the word that pictures show: its strip, its windows, its paths."""
+    return {name: leaf for name, leaf in probed.items() if name.startswith("shown_")}
 
 
 def exact_match(probed: dict[str, np.ndarray], label: np.ndarray) -> float:

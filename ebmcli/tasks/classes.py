@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.core import streams
 from ebmcli.core.decorators import task
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import Batch, Labels, Model, Task
@@ -19,7 +20,7 @@ HELD_OUT_SEED = 2006
 
 
 def _held_out(fine: bool) -> Batch:
-    x, y = jax.jit(pinwheel.draw, static_argnums=1)(jax.random.key(HELD_OUT_SEED), max(HELD_OUT.values()))
+    x, y = jax.jit(pinwheel.draw, static_argnums=1)(streams.of_tests(HELD_OUT_SEED), max(HELD_OUT.values()))
     return Batch(x[: HELD_OUT[fine]], y[: HELD_OUT[fine]])
 
 
@@ -70,4 +71,7 @@ def classes() -> Task:
         measure=measure,
         keep=lambda probed: {"label": probed["shown"].reshape(SHOWN[2], SHOWN[2]), "shown": np.array(SHOWN[:2])},
         space=Labels(pinwheel.ARMS),
+        truth=pinwheel.arm_log_densities,
+        film=lambda probed: {"label": probed["shown"].reshape(SHOWN[2], SHOWN[2])},
+        test_seed=HELD_OUT_SEED,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge, Le
 
+from ebmcli.core import streams
 from ebmcli.core.decorators import task
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import Batch, Model, Share, Strip, Task
@@ -104,9 +105,11 @@ def handwriting(
         probe=lambda model, data, targets: _probe(model, data, targets, inside, fold),
         measure=measure,
         keep=lambda probed: strips.picture_arrays(probed, rows(True)),
+        film=strips.shown_word,
         space=strips.space(_widest(longest if vocabulary == "pieces" else most)),
         examples=_training_words(protocol, fold) if isinstance(fold, int) else None,
         curriculum=curriculum,
+        test_seed=TESTED,
     )
 
 
@@ -156,7 +159,7 @@ def _probe(
     def word(target: dict[str, Array]) -> dict[str, Any]:
         number = jnp.minimum(target["number"], size - 1)  # past the end: the last word, masked out later
         place = word_index(data["start"], fold, number, inside)
-        key, longest = jax.random.fold_in(jax.random.key(TESTED), place), target["guess"].size
+        key, longest = jax.random.fold_in(streams.of_tests(TESTED), place), target["guess"].size
         x, y, centre = join_letters(key, data, data["first"][place], data["length"][place], longest)
         return strips.look(model, x, y, target["guess"]) | {"true_centre": centre, "label": y}
 

@@ -15,6 +15,7 @@ from ebmcli.tasks._kassel import FOLDS, LABELS, Fold, Protocol, spellings, word_
 
 SHOWN = 4  # words in the picture of a run
 COARSE = 6  # the running evaluation looks at every sixth word
+FILMED = 24  # words of a film
 RANDOM_SEED = 2003  # of the random answers, one a word, against which auroc and spread are taken
 # The 55 words (without their first letters, which were capitals) in five groups of eleven: the first random order, by
 # seed, dealt out word by word, after which every letter stands in words outside of each group.
@@ -103,6 +104,11 @@ def letters(
     def keep(probed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return picture_arrays(probed, test_words(protocol, fold))
 
+    def film(probed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        chosen = np.flatnonzero(test_words(protocol, fold)[::COARSE])
+        some = chosen[:: max(1, len(chosen) // FILMED)][:FILMED]
+        return {name: probed[name][some] for name in ("found", "right", "offending")}
+
     return Task(
         data=lambda: words() | split(protocol),
         draw=draw,
@@ -111,6 +117,7 @@ def letters(
         probe=_probe,
         measure=measure,
         keep=keep,
+        film=film,
         space=Strings(LABELS, words()["label"].shape[1], fixed=True),
         examples=int((~test_words(protocol, fold)).sum()) if isinstance(fold, int) else None,
     )

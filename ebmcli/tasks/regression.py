@@ -83,6 +83,7 @@ def _on_a_path(path: Path, ends: tuple[float, float], box: Box) -> Task:
         probe=_probe,
         measure=measure,
         keep=keep,
+        film=lambda probed: {name: array[::2] for name, array in keep(probed).items()},
         space=box,
         examples=POINTS,
     )

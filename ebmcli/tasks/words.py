@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from annotated_types import Ge, Le
 
+from ebmcli.core import files, streams
 from ebmcli.core.decorators import task
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import Batch, Model, Share, Steps, Strip, Task, Traced
@@ -23,7 +24,7 @@ LENGTHS = range(2, 11)  # of test words
 USUAL = range(2, 7)  # those that exact_match is about
 EACH = {True: 100, False: 20}  # test words of a length
 HELLO = 20  # strips of that word
-TRAINED, TESTED = 7, 11  # seeds
+TRAINED, TESTED = 7, 11  # seeds, of streams that have nothing in common
 BLOCK = 20  # test words that are looked at side by side: their numbers are multiples, a rest would be compiled anew
 Longest = Annotated[int, Ge(2), Le(14)]
 Jitter = Annotated[int, Ge(0), Le(FURTHEST), Traced]
@@ -33,8 +34,8 @@ Limit = Annotated[Steps, Traced]
 @lru_cache
 def glyphs() -> np.ndarray:
     """[26, 12, 32] 0 or 1: a to z in DejaVu Sans Mono at 20 points, column by column; data/README.md says how made."""
-    with resources.as_file(resources.files("ebmcli.tasks") / "data" / "glyphs.npz") as path, np.load(path) as file:
-        return np.unpackbits(file["glyphs"], axis=-1)
+    with resources.as_file(resources.files("ebmcli.tasks") / "data" / "glyphs.npz") as path:
+        return np.unpackbits(files.arrays(path)["glyphs"], axis=-1)
 
 
 def render_word(letters: Array, key: Key, y: Array, jitter: Array | float, noise: Array | float) -> tuple[Strip, Array]:
@@ -54,6 +55,7 @@ def render_word(letters: Array, key: Key, y: Array, jitter: Array | float, noise
     measures="exact_match cer reject_at_1pct",
     defaults={"steps": 1_500, "batch_size": 32, "lr": 1e-3, "negatives": 16},
     reference="NYU Deep Learning, homework on energy-based models",
+    version=2,  # in the first, training drew words of the test set too
 )
 def words(
     longest: Longest = 3,
@@ -65,8 +67,8 @@ def words(
 ) -> Task:
     """rendered words of 2 to `longest` random letters on a strip: where a letter lies must be found
 
-    train_words: how many different ones there are, 0 for new ones at every step. single_letters: the share of the
-    steps, the first ones, in which a word is one letter.
+    No word of the test set is drawn. train_words: how many different ones there are, 0 for new ones at every step.
+    single_letters: the share of the steps, the first ones, in which a word is one letter.
     """
     answers = strips.space(PER_LETTER * longest + EXTRA)
 
@@ -74,27 +76,45 @@ def words(
         numbers = jax.random.randint(key, (size,), 0, jnp.where(train_words > 0, train_words, 2**31 - 1))
 
         def example(number: Array) -> Batch:
-            spelling, ending, drawing = jax.random.split(jax.random.fold_in(jax.random.key(TRAINED), number), 3)
+            spelling, ending, drawing = jax.random.split(jax.random.fold_in(streams.of_shared(TRAINED), number), 3)
             length = jnp.where(done < single_letters, 1, jax.random.randint(ending, (), 2, longest + 1))
-            y = jax.random.randint(spelling, (longest,), 0, strips.LABELS)
-            y = jnp.where(jnp.arange(longest) < length, y, -1)
+            y = spell_outside(spelling, length, data["tested"])
             x, _ = render_word(data["glyphs"], drawing, y, jitter, noise)
             return Batch(x, jnp.pad(y, (0, answers.length - longest), constant_values=-1))
 
         return jax.vmap(example)(numbers)
 
     return Task(
-        data=lambda: {"glyphs": glyphs()},
+        data=lambda: {"glyphs": glyphs(), "tested": tested_words(longest)},
         draw=lambda key, data, size: curriculum(key, data, size, 1.0),
         distance=strips.distance(margin_distance),
         targets=_tests,
         probe=lambda model, data, targets: _probe(model, data["glyphs"], targets, jitter, noise),
         measure=lambda probed, fine, beta, threshold: _evaluation(probed, fine, threshold),
         keep=lambda probed: strips.picture_arrays(probed, _usual(True)),
+        film=strips.shown_word,
         space=answers,
         examples=train_words or None if isinstance(train_words, int) else None,
         curriculum=curriculum,
+        test_seed=TESTED,
     )
+
+
+def spell_outside(key: Key, length: Array, excluded: Array) -> Array:
+    """[T] random letters, the first `length` of them there, as long drawn again as they make a word of `excluded`
+    [N, T]: all other words of that length are equally likely. Of this length some word must be left."""
+
+    def spell(time: Array | int) -> Array:
+        y = jax.random.randint(jax.random.fold_in(key, time), excluded.shape[1:], 0, strips.LABELS)
+        return jnp.where(jnp.arange(len(y)) < length, y, -1)
+
+    def draw_again(drawn: tuple[Array, Array]) -> tuple[Array, Array]:
+        return drawn[0] + 1, spell(drawn[0])
+
+    def excludes(drawn: tuple[Array, Array]) -> Array:
+        return (drawn[1] == excluded).all(axis=1).any()
+
+    return jax.lax.while_loop(excludes, draw_again, (jnp.int32(1), spell(0)))[1]
 
 
 # --- the test words --------------------------------------------------------------------------------------------------
@@ -126,6 +146,15 @@ def _tests(fine: bool) -> dict[str, np.ndarray]:
     return _numbered(label, condition)
 
 
+@lru_cache
+def tested_words(longest: int) -> np.ndarray:
+    """[N, longest] int32, padded with -1: each word of the test sets, the running and the last one, that is not longer
+    and has more than one letter."""
+    padded = [np.pad(_tests(fine)["label"], ((0, 0), (0, longest)), constant_values=-1) for fine in (True, False)]
+    short = [label[(label >= 0).sum(axis=1) <= longest, :longest] for label in padded]
+    return np.unique(np.concatenate(short), axis=0)
+
+
 def _numbered(label: np.ndarray, condition: np.ndarray) -> dict[str, np.ndarray]:
     example = {"label": label.astype(np.int32), "guess": strips.guesses(label.shape)}
     return example | {"number": np.arange(len(label)), "condition": condition}
@@ -149,7 +178,7 @@ def _strip(
         jnp.array([*column, own])
         for column, own in zip(zip(*CONDITIONS.values(), strict=True), (jitter, noise), strict=True)
     )
-    key = jax.random.fold_in(jax.random.key(TESTED), target["number"])
+    key = jax.random.fold_in(streams.of_tests(TESTED), target["number"])
     return render_word(letters, key, target["label"], shifts[target["condition"]], shares[target["condition"]])
 
 

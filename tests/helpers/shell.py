@@ -36,7 +36,7 @@ def here():
 
 def _train(work):
     with patch.object(launch, "Engine", _engine):
-        launch.carry_out(work.cells, work.folder, work.watcher, work.options.pictures, work.stop)
+        launch.carry_out(work.cells, work.folder, work.watcher, work.options, work.stop)
 
 
 _engines = {}  # by program, each with that program, whose functions must live as long as their ids count

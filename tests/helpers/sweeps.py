@@ -7,6 +7,7 @@ from helpers.cells import cells_of, plan_of
 from helpers.shell import _engine as kept_engine
 
 from ebmcli.execution import launch
+from ebmcli.execution.options import RunOptions
 from ebmcli.execution.resume import RETRIED, prepare
 from ebmcli.storage.atomic import hold_lock
 
@@ -41,7 +42,7 @@ def carry_out(plan, folder, watcher=None, stop=None, retry=RETRIED):
     watcher = watcher or Told()
     folder.mkdir(parents=True, exist_ok=True)
     with hold_lock(folder / "lock"):
-        launch.carry_out(prepare(plan, folder, "ebm test", retry), folder, watcher, pictures=False, stop=stop)
+        launch.carry_out(prepare(plan, folder, "ebm test", retry), folder, watcher, RunOptions(pictures=False), stop=stop)
     return watcher
 
 

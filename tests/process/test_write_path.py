@@ -23,7 +23,7 @@ def test_a_death_or_an_error_at_any_point_of_the_write_path_loses_and_doubles_no
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["faults"] >= 60
-    for name in ("sweep.json", "config.json", "arrays.npz", "params.npz", "result.json"):
+    for name in ("sweep.json", "config.json", "arrays.npz", "params.npz", "film.npz", "result.json"):
         for place in ("made", "written", "synced", "renamed"):
             assert f"{name} {place}" in found["points"]
 
