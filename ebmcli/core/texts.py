@@ -4,6 +4,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Sequence
+from itertools import count
 
 HIDDEN = "***"  # stands for what nobody else is to read
 _PLAIN = re.compile(r"[\w./:@+=~-]+")
@@ -48,6 +49,16 @@ def file_name(text: str, most: int = 80) -> str:
     if plain == text == text.lower() and len(text) <= most:
         return text
     return f"{plain[:most]}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}".lstrip("-")
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names; of those that differ in nothing but capitals the later ones have a number, name-2."""
+    taken: dict[str, str] = {}  # in small letters, as it is
+    for name in names:
+        numbered = (f"{name}-{number}" if number > 1 else name for number in count(1))
+        free = next(each for each in numbered if each.lower() not in taken)
+        taken[free.lower()] = free
+    return list(taken.values())
 
 
 def masked(text: str) -> str:

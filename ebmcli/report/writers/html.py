@@ -1,12 +1,16 @@
 """A report as one self-contained file of HTML: pictures inline, tables that can be sorted, no reference to any other
 file or place."""
 
-import base64
+import re
+from base64 import b64encode
 from collections.abc import Sequence
-from html import escape
+from hashlib import sha256
+from html import escape as escape_html
 from importlib import resources
 from itertools import groupby
 
+from ebmcli.core import files
+from ebmcli.core.texts import distinct, printable
 from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
 from ebmcli.report.build import Report
 from ebmcli.report.glossary import cell_tooltip, heading_tooltip
@@ -15,46 +19,69 @@ from ebmcli.report.writers import Link, report_format
 LONG = 60  # letters: a cell with more of them is broken into lines
 
 
-@report_format(pictures=True)
+@report_format("htm", pictures=True)
 def html(report: Report, link: Link) -> str:
     """Write a report as one file of HTML."""
     blocks = report.blocks
     title = next(block.text for block in blocks if isinstance(block, Heading))
     links = [block.text for block in blocks if isinstance(block, Heading) and block.level == 2]
-    parts = [_head(title)]
+    anchors = distinct([_anchor(text) for text in links])
+    style, script = (f"\n{_asset(name)}" for name in ("report.css", "report.js"))
+    parts, places = [_head(title, style, script)], iter(anchors)
     for block in blocks:
-        parts.append(_block(block))
+        if isinstance(block, Heading) and block.level == 2:
+            parts.append(f'<h2 id="{next(places)}">{escape(block.text)}</h2>')
+        else:
+            parts.append(_block(block))
         if isinstance(block, Heading) and block.level == 1 and links:
-            parts.append(_contents(links))
-    return "\n".join([*parts, f"</main>\n<script>\n{_asset('report.js')}</script>\n</body>\n</html>\n"])
+            parts.append(_contents(links, anchors))
+    return "\n".join([*parts, f"</main>\n<script>{script}</script>\n</body>\n</html>\n"])
 
 
-def _head(title: str) -> str:
+def _head(title: str, style: str, script: str) -> str:
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_policy(style, script)}\n'
+        f"<title>{escape(title)}</title>\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>\n{_asset('report.css')}</style>\n</head>\n<body>\n<main>"
+        f"<style>{style}</style>\n</head>\n<body>\n<main>"
     )
 
 
+def _policy(style: str, script: str) -> str:
+    """What a browser may use of the page: this very style and script, and pictures inside it."""
+    own = {
+        name: b64encode(sha256(text.encode()).digest()).decode()
+        for name, text in (("style", style), ("script", script))
+    }
+    rules = ["default-src 'none'", "img-src data:", "base-uri 'none'", "form-action 'none'"]
+    rules += [f"{name}-src 'sha256-{digest}'" for name, digest in own.items()]
+    return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'
+
+
+def escape(text: str) -> str:
+    """Text that is read as nothing but text."""
+    return escape_html(printable(" ".join(re.split(r"\s", text))))
+
+
 def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    with resources.as_file(resources.files(__package__) / name) as path:
+        return files.content(path).decode()
 
 
-def _contents(links: Sequence[str]) -> str:
-    return "<nav>" + " ".join(f'<a href="#{_anchor(text)}">{escape(text)}</a>' for text in links) + "</nav>"
+def _contents(links: Sequence[str], anchors: Sequence[str]) -> str:
+    pairs = zip(links, anchors, strict=True)
+    return "<nav>" + " ".join(f'<a href="#{anchor}">{escape(text)}</a>' for text, anchor in pairs) + "</nav>"
 
 
 def _anchor(text: str) -> str:
     """An id from a heading: letters, digits and dashes."""
-    return "-".join("".join(run) for plain, run in groupby(text, str.isalnum) if plain)
+    return "-".join("".join(run) for plain, run in groupby(text, str.isalnum) if plain) or "part"
 
 
 def _block(block: Block) -> str:
     match block:
         case Heading(level, text):
-            place = f' id="{_anchor(text)}"' if level == 2 else ""
-            return f"<h{level}{place}>{escape(text)}</h{level}>"
+            return f"<h{level}>{escape(text)}</h{level}>"
         case Text(text, warning):
             return f'<p class="warning">{_prose(text)}</p>' if warning else f"<p>{_prose(text)}</p>"
         case Items(lines):
@@ -64,7 +91,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Picture(path, caption):
-            data = base64.b64encode(path.read_bytes()).decode()
+            data = b64encode(files.content(path, files.LARGE)).decode()
             image = f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
             return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
         case Formulas(lines):

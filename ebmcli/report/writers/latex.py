@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from ebmcli.core.texts import distinct, printable
 from ebmcli.report.blocks import Block, Cell, Command, Formulas, Heading, Items, Picture, Table, Text, Value
 from ebmcli.report.build import Report
 from ebmcli.report.writers import Link, report_format
@@ -33,7 +34,14 @@ def latex(report: Report, link: Link) -> str:
             if block.level == 3:  # the caption of its table says it
                 continue
         parts.append(_block(block, task, link))
-    return "\n\n".join(parts) + "\n"
+    return _labelled("\n\n".join(parts) + "\n")
+
+
+def _labelled(text: str) -> str:
+    """The text with a number at labels that stand twice; no other line can look like one."""
+    label = re.compile(r"^\\label\{(.*)\}$", re.MULTILINE)
+    names = iter(distinct(label.findall(text)))
+    return label.sub(lambda _: f"\\label{{{next(names)}}}", text)
 
 
 def _block(block: Block, task: str, link: Link) -> str:
@@ -50,11 +58,17 @@ def _block(block: Block, task: str, link: Link) -> str:
         case Table():
             return _table(block, task)
         case Picture(path, caption):
-            image = f"\\includegraphics[width=\\linewidth]{{{link(path)}}}"
-            return _float("figure", image, caption)
+            return _float("figure", _image(link(path)), caption)
         case Formulas(lines):
             items = [f"\\item[{escape(name)}] \\texttt{{{escape(formula)}}}" for name, formula in lines]
             return _listed("description", [r"\raggedright", *items])  # blanks of code do not stretch
+
+
+def _image(path: str) -> str:
+    """The picture at a path; the path alone where LaTeX would read a sign of it as a command."""
+    if re.fullmatch(r"[\w./ +-]+", path, re.ASCII):
+        return f"\\includegraphics[width=\\linewidth]{{{path}}}"
+    return f"\\texttt{{{escape(path)}}}"
 
 
 def _listed(kind: str, lines: Sequence[str]) -> str:
@@ -100,7 +114,7 @@ def _column(table: Table, place: int) -> str:
 
 
 def _float(kind: str, inside: str, caption: str) -> str:
-    label = re.sub(r"\W+", "-", caption).strip("-").lower()
+    label = re.sub(r"\W+", "-", caption, flags=re.ASCII).strip("-").lower()
     return (
         f"\\begin{{{kind}}}[htbp]\n\\centering\n\\caption{{{escape(caption)}}}\n\\label{{{kind[:3]}:{label}}}\n"
         f"{inside}\n\\end{{{kind}}}"
@@ -114,7 +128,7 @@ def _cell(cell: Cell) -> str:
 
 def escape(text: str) -> str:
     """Text that LaTeX sets as it is; what its standard fonts lack becomes a question mark."""
-    plain = " ".join(text.split())
+    plain = printable(" ".join(re.split(r"\s", text)))
     escaped = "".join(
         SPECIAL.get(letter) or (letter if letter.isascii() and letter.isprintable() else "?") for letter in plain
     )
