@@ -43,7 +43,7 @@ class Heading(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A paragraph. warning: it must not be overlooked."""
+    """A paragraph, in which `backquoted` words are code; see verbatim. warning: it must not be overlooked."""
 
     text: str
     warning: bool = False
@@ -73,6 +73,11 @@ class Formulas(NamedTuple):
     """Losses with their formulas, as the registry has them."""
 
     lines: list[tuple[str, str]]
+
+
+def verbatim(text: str) -> str:
+    """Text of a record as a paragraph may hold it: it sets nothing as code."""
+    return text.replace("`", "'")
 
 
 Block = Heading | Text | Items | Command | Table | Picture | Formulas

@@ -10,7 +10,7 @@ from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.registry import units
 from ebmcli.metrics.collapse import VERDICTS
 from ebmcli.report import differences, rows, statistics, tables
-from ebmcli.report.blocks import Block, Command, Formulas, Heading, Items, Picture, Table, Text
+from ebmcli.report.blocks import Block, Command, Formulas, Heading, Items, Picture, Table, Text, verbatim
 from ebmcli.report.columns import accuracies, heading, main_measure, notes
 from ebmcli.report.tables import SPENT
 from ebmcli.storage import store
@@ -117,7 +117,7 @@ def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -
     measure = measure or main_measure(task)
     if table_rows:
         blocks.append(rows.summary(task, ran, wanted.average))
-        blocks += [Text(line, warning=True) for line in rows.warnings(ran, task)]
+        blocks += [Text(verbatim(line), warning=True) for line in rows.warnings(ran, task)]
         main: list[Table | None] = [tables.margin(table_rows, wanted.average), tables.collapse(table_rows)]
         main += [tables.accuracies(table_rows, wanted.average, measure), tables.by_part(table_rows, wanted.average)]
         blocks += [block for table in main if table for block in (Heading(3, table.heading), table)]
@@ -173,9 +173,9 @@ def head(folders: Sequence[Path], records: Sequence[Record]) -> list[Block]:
     begun = [manifest.created for manifest in manifests if manifest.created]
     lines = f"{len(records)} runs: {rows.states(records)}."
     lines += f" Begun {', '.join(begun)}." if begun else ""
-    blocks: list[Block] = [Text(lines)]
+    blocks: list[Block] = [Text(verbatim(lines))]
     if where:
-        blocks.append(Text(f"On {'; '.join(where)}. Code {'; '.join(codes)}."))
+        blocks.append(Text(verbatim(f"On {'; '.join(where)}. Code {'; '.join(codes)}.")))
     cost = _cost(records)
     blocks += [Text(cost)] if cost else []
     blocks += [Command("Reproduce with", manifest.command) for manifest in manifests if manifest.command]

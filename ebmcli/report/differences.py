@@ -6,7 +6,7 @@ import numpy as np
 
 from ebmcli.core.errors import unknown
 from ebmcli.report import formatting, statistics
-from ebmcli.report.blocks import Cell, Table, Text, Value
+from ebmcli.report.blocks import Cell, Table, Text, Value, verbatim
 from ebmcli.report.columns import column, heading
 from ebmcli.report.rows import Row
 from ebmcli.report.statistics import Difference
@@ -38,12 +38,12 @@ def to_baseline(rows: Sequence[Row], name: str, baseline: str) -> Table | Text:
     base = [i for i, row in enumerate(rows) if row.key.loss == loss and sampler in ("", row.key.sampler)]
     task = rows[0].key.task
     if not base:
-        return Text(f"No run of {baseline} on {task}: no differences to it.")
+        return Text(verbatim(f"No run of {baseline} on {task}: no differences to it."))
     values = [[None if np.isnan(v) else float(v) for v in line] for line in by_replicate(rows, name)]
     others = [i for i in range(len(rows)) if rows[i].key.loss != loss or (sampler and i not in base)]
     nearest = {i: max(base, key=lambda j: _alike(rows[i], rows[j])) for i in others}
     if not others:
-        return Text(f"Only {baseline} has run on {task}: no differences to it.")
+        return Text(verbatim(f"Only {baseline} has run on {task}: no differences to it."))
     pairs = {i: statistics.paired_difference(values[i], values[nearest[i]]) for i in others}
     adjusted = dict(zip(others, statistics.holm([pairs[i].p for i in others]), strict=True))
     lines: list[list[Cell]] = [
