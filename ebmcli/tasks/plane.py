@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.core import streams
 from ebmcli.core.decorators import task
 from ebmcli.core.lazy import Array, Key, jax, jnp
 from ebmcli.core.types import Task
@@ -34,7 +35,7 @@ def plane(draw: Draw, log_density: LogDensity, centres: np.ndarray | None = None
         modes = None if centres is None else density.modes_of(centres, sd, points)
         return truth(log_density, fine)._replace(held_out=at_data, modes=modes)
 
-    return on_the_plane(_afresh(draw), held_out, known)
+    return on_the_plane(_afresh(draw), held_out, known)._replace(truth=log_density)
 
 
 def curve(draw: Draw, height: Callable[[np.ndarray], np.ndarray], ends: tuple[float, float]) -> Task:
@@ -55,7 +56,7 @@ def _afresh(draw: Draw) -> Callable[..., Array]:
 
 def _held_out(draw: Draw) -> Callable[[], np.ndarray]:
     size = max(HELD_OUT.values())
-    return lru_cache(lambda: np.asarray(jax.jit(lambda key: draw(key, size))(jax.random.key(HELD_OUT_SEED))))
+    return lru_cache(lambda: np.asarray(jax.jit(lambda key: draw(key, size))(streams.of_tests(HELD_OUT_SEED))))
 
 
 @lru_cache
