@@ -15,6 +15,7 @@ from ebmcli.cli.options import ROOT, CompileCache, Devices, Json, Results
 from ebmcli.cli.parsing import HELP, Command, Group
 from ebmcli.core.docstrings import documented
 from ebmcli.core.errors import NO_THREADS, MachineError, UsageError, no_threads, of_the_machine
+from ebmcli.core.texts import masked, printable
 
 TRAIN, READ, LOOK = "Train", "Read results", "Look up and check"  # groups of commands
 
@@ -155,6 +156,6 @@ def _run_command() -> None:
 
 def _stop(message: str, code: ExitCode) -> None:
     if os.environ.get("EBM_DEBUG"):
-        traceback.print_exc()
-    print(f"ebm: {message}", file=sys.stderr)
+        print(masked(traceback.format_exc()), end="", file=sys.stderr)
+    print(f"ebm: {printable(masked(message))}", file=sys.stderr)
     sys.exit(code)

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from ebmcli.core.texts import printable
 from ebmcli.report import fitting
 from ebmcli.report.blocks import Cell, Table, Value
 
@@ -18,16 +20,25 @@ FEW = 3  # rows of a table that is turned on its side where it is too wide
 
 
 def console(stderr: bool = False) -> "Console":
-    """A console; where there is no terminal, lines and tables are as wide as they need."""
+    """A console; where there is no terminal, lines and tables are as wide as they need.
+
+    Text is printed as it is: brackets and colons mean nothing, and what would act on the terminal is an escape.
+    """
     from rich.console import Console
 
+    class Plain(Console):
+        def render_str(self, text: str, **style: Any) -> Any:
+            return super().render_str(printable(text, keep="\n"), **style)
+
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, soft_wrap=not terminal, width=None if terminal else ENDLESS)
+    width = None if terminal else ENDLESS
+    return Plain(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=not terminal, width=width)
 
 
 def print_table(table: Table, out: "Console", whole: bool = True) -> list[str]:
     """Print a table. One that is wider than the terminal is printed in parts, key columns first: all parts, or those
     with key columns alone, and the headings of the others are returned. Few rows are turned on their side instead."""
+    table = _printable(table)
     wide = [width + BESIDE for width in fitting.widths(_breakable(table))]
     room = (out.width if out.is_terminal else ENDLESS) - EDGES
     parts = fitting.pieces(table, wide, room)
@@ -43,6 +54,15 @@ def print_table(table: Table, out: "Console", whole: bool = True) -> list[str]:
         _print(table.heading if number == 0 else "", [table.columns[place] for place in part], rows, out)
     kept = {place for part in printed for place in part}
     return [column for place, column in enumerate(table.columns) if place not in kept]
+
+
+def _printable(table: Table) -> Table:
+    """The table without what would act on a terminal."""
+    rows = [
+        [cell._replace(text=printable(cell.text)) if isinstance(cell, Value) else printable(cell) for cell in row]
+        for row in table.rows
+    ]
+    return replace(table, heading=printable(table.heading), columns=[*map(printable, table.columns)], rows=rows)
 
 
 def _print_turned(table: Table, out: "Console", room: int) -> None:

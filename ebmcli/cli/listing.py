@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ebmcli.cli.console import console, print_table
 from ebmcli.core.errors import unknown
 from ebmcli.core.registry import units
+from ebmcli.core.texts import printable
 from ebmcli.core.units import KINDS, EnergyTraits, LossTraits, SamplerTraits, TaskTraits, Unit
 from ebmcli.report.blocks import Table
 from ebmcli.report.glossary import measures
@@ -77,7 +78,7 @@ def print_entry(name: str, head: str, lines: Sequence[str], out: "Console") -> N
     """Print a name in bold with its head, and lines under it that are set in."""
     from rich.text import Text
 
-    for number, line in enumerate([f"{name}   {head}".rstrip(), *lines]):
+    for number, line in enumerate(map(printable, [f"{name}   {head}".rstrip(), *lines])):
         broken = textwrap.wrap(line, out.width - INDENT, break_on_hyphens=False) or [""]
         text = Text(("" if number == 0 else " " * INDENT) + f"\n{' ' * INDENT}".join(broken))
         text.stylize("bold", 0, len(name) if number == 0 else 0)

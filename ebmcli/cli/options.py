@@ -18,6 +18,7 @@ from ebmcli.cli import completion
 from ebmcli.core.errors import UsageError
 from ebmcli.core.parameters import Also
 from ebmcli.core.registry import default_task, units
+from ebmcli.core.texts import command_line
 from ebmcli.core.units import KINDS
 from ebmcli.execution.executors import Trainer, executors, select
 from ebmcli.execution.options import RunOptions
@@ -214,8 +215,8 @@ class Request:
 
     @property
     def command(self) -> str:
-        """The command line itself."""
-        return shlex.join(["ebm", *sys.argv[1:]])
+        """The command line itself, without its secrets."""
+        return command_line(["ebm", *sys.argv[1:]])
 
     @property
     def name(self) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ebmcli.core.texts import masked, printable
 from ebmcli.planning.cells import Cell
 
 if TYPE_CHECKING:  # rich takes a while to import, and not every command prints
@@ -24,7 +25,7 @@ class Bar:
         self.total = self.finished = 0
         self.share = 0.0  # of the launch that is under way, in runs
         self.began = self.spoke = time.monotonic()
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
         times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False))
         self.bar = Progress(*columns, *times, console=console, disable=quiet or not console.is_terminal, transient=True)
         self.task = self.bar.add_task("compiling", total=None)
@@ -46,7 +47,7 @@ class Bar:
     def chunk(self, cells: Sequence[Cell], share: float) -> None:
         """A launch has done this share of its work; 0 while it compiles."""
         names = f"{cells[0].config['loss']} {cells[0].config['sampler']} {cells[0].config['task']}"
-        words = names if len(cells) == 1 else f"{names} +{len(cells) - 1}"
+        words = printable(names if len(cells) == 1 else f"{names} +{len(cells) - 1}")
         self.share = share * len(cells)
         if not self.console.is_terminal and time.monotonic() - self.spoke > SILENCE:
             self._say(f"{words}: {'compiling' if share == 0 else f'{share:.0%}'}")
@@ -66,11 +67,11 @@ class Bar:
 
     def note(self, text: str) -> None:
         """Something to know, above the bar."""
-        self.console.print(text, soft_wrap=True, markup=False)
+        self.console.print(masked(text), soft_wrap=True, markup=False)
 
     def _say(self, text: str) -> None:
         """A line where there is no bar, with what is done and the time so far."""
         if not self.quiet:
             self.spoke = time.monotonic()
-            line = f"{self.finished}/{self.total} {text} ({self.spoke - self.began:.0f} s)"
+            line = f"{self.finished}/{self.total} {printable(masked(text))} ({self.spoke - self.began:.0f} s)"
             self.console.print(line, soft_wrap=True, markup=False)

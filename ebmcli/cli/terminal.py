@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ebmcli.cli.console import print_table
 from ebmcli.cli.listing import print_entry
+from ebmcli.core.texts import printable
 from ebmcli.report.blocks import Block, Command, Formulas, Heading, Items, Picture, Table, Text
 from ebmcli.report.build import Report
 
@@ -33,7 +34,7 @@ def _print(block: Block, out: "Console") -> None:
 
     match block:
         case Heading(level, heading):
-            out.print(RichText(f"\n{heading}", style="bold underline" if level == 1 else "bold"))
+            out.print(RichText(f"\n{printable(heading)}", style="bold underline" if level == 1 else "bold"))
         case Text(paragraph, warning):
             out.print(_prose(paragraph, "bold red" if warning else ""), "")
         case Items(lines):
@@ -45,7 +46,7 @@ def _print(block: Block, out: "Console") -> None:
         case Table():
             print_table(block, out)
         case Picture(path, caption):
-            out.print(RichText(f"{caption} {path}"), "", soft_wrap=True)
+            out.print(RichText(printable(f"{caption} {path}")), "", soft_wrap=True)
         case Formulas(lines):
             for name, formula in lines:
                 print_entry(name, formula, [], out)
@@ -55,5 +56,5 @@ def _prose(paragraph: str, style: str = "") -> "RichText":
     """A paragraph in which `backquoted` words are bold."""
     from rich.text import Text as RichText
 
-    parts = paragraph.split("`")
+    parts = printable(paragraph).split("`")
     return RichText.assemble(*((part, "bold" if number % 2 else "") for number, part in enumerate(parts)), style=style)

@@ -9,9 +9,10 @@ from itertools import count
 HIDDEN = "***"  # stands for what nobody else is to read
 _PLAIN = re.compile(r"[\w./:@+=~-]+")
 _LOGIN = re.compile(r"(?<=://)[^/\s'\"]*@")  # of an address: user:password@
-_SECRET = r"token|secret|passw|api[_-]?key|credential|auth|private[_-]?key"
-_ASSIGNED = re.compile(rf"(?i)(\b[\w.-]*(?:{_SECRET})[\w.-]*\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&'\"]+)")
-_SECRET_FLAG = re.compile(rf"(?i)--[\w-]*(?:{_SECRET})[\w-]*")
+_SECRET = r"token(?!s|iz)|secret|passw|passphrase|(?:api|access|private)[_-]?key|credential|auth(?!ors?\b)|bearer"
+_NAME = rf"[\w.-]*(?:{_SECRET})[\w.-]*"
+_VALUE = r"(?:bearer\s+)?(?:\"[^\"]*\"|'[^']*'|[^\s,;&'\"}}]+)"
+_ASSIGNED = re.compile(rf"(?i)(\b{_NAME}[\"']?\s*[=:]\s*){_VALUE}")
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -68,15 +69,13 @@ def masked(text: str) -> str:
 
 def command_line(arguments: Sequence[str]) -> str:
     """The command line of these arguments, quoted for a shell, without its secrets."""
-    words = [HIDDEN if _SECRET_FLAG.fullmatch(before) else _argument(word) for before, word in _pairs(arguments)]
-    return shlex.join(words)
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return shlex.join(HIDDEN if re.fullmatch(f"(?i)--{_NAME}", before) else _argument(word) for before, word in pairs)
 
 
 def _argument(word: str) -> str:
     """An argument: of NAME=VALUE the whole value, with its blanks, belongs to the name."""
-    name, equals, _ = word.partition("=")
-    return f"{name}={HIDDEN}" if equals and re.search(f"(?i){_SECRET}", name) else masked(word)
-
-
-def _pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(["", *arguments], arguments, strict=False))
+    name, equals, value = word.partition("=")
+    if equals and re.fullmatch(f"(?i)(?:--)?{_NAME}", name):
+        return f"{name}={HIDDEN}"
+    return f"{name}={_argument(value)}" if equals and name.startswith("--") else masked(word)

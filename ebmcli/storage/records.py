@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ebmcli.core.files import is_file_name
+from ebmcli.core.texts import masked
 
 SCHEMA_VERSION = 2  # 1 had no checksums
 FINISHED = ("done", "diverged")  # statuses of runs that have a result
-TEXTS = ("verdict", "verdict_reason")  # measures that are words
+TEXTS = ("verdict", "verdict_reason", "warning")  # measures that are words
 IDENTITY = ("task", "loss", "sampler", "energy", "seed")  # of a configuration: what a reader looks for first
 # Settings that readers calculate with: whole numbers from 1 on, numbers above 0, numbers.
 COUNTS, POSITIVE, NUMBERS = ("steps", "batch_size"), ("beta", "lr"), ("margin",)
@@ -158,7 +159,7 @@ class Manifest:
         versions = content.get("versions")
         return cls(
             str(content.get("created") or ""),
-            str(content.get("command") or ""),
+            masked(str(content.get("command") or "")),
             listed,
             origins,
             versions if isinstance(versions, dict) else {},

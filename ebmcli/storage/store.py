@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ebmcli.core import files
 from ebmcli.core.errors import UsageError
 from ebmcli.core.files import Unfit
+from ebmcli.core.texts import masked
 from ebmcli.storage.atomic import (
     checksum,
     dumps,
@@ -133,7 +134,7 @@ def save_result(run: Path, record: Record) -> None:
 
 def save_failure(run: Path, why: Mapping[str, Any]) -> None:
     """Write down why a run failed, and which attempt it was. Of a text that is very long the end is kept."""
-    texts = {name: text[-LONGEST_TEXT:] if isinstance(text, str) else text for name, text in why.items()}
+    texts = {name: masked(text[-LONGEST_TEXT:]) if isinstance(text, str) else text for name, text in why.items()}
     write(run / "failure.json", dumps({**texts, "attempt": failure(run).get("attempt", 0) + 1}).encode())
 
 
