@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN_REFUSALS = 3
+LONGEST_WORDS = 64  # bytes in the name of a folder, which --name takes with up to 100 letters
 UNNAMED = "sweep-"  # folders of sweeps that nobody named begin so
 FIRST_SWEEP = "ebm sweep --loss hinge,log,nll --seeds 0..2"  # of which nothing is refused
 
@@ -80,7 +81,7 @@ def run(repeat: Repeat = None, dry_run: DryRun = False, **said: Any) -> None:
     work = _prepared(request)
     if named:
         raise typer.Exit(_carry_out(plan, named, request, work, request.command))
-    words = readable(plan.runs[0].config)
+    words = readable(plan.runs[0].config, LONGEST_WORDS)
     folder = _new_folder(request.results, f"run-{time.strftime('%Y%m%d-%H%M%S')}-{words}")
     raise typer.Exit(_carry_out(plan, folder, request, work, f"{request.command} --name {folder.name}"))
 
@@ -205,7 +206,7 @@ def _carry_out(plan: Plan, folder: Path, request: Request, work: _Prepared, resu
 
     err = console(stderr=True)
     for line in _remarks(plan):
-        err.print(line)
+        err.print(line, markup=False)
     folder.mkdir(parents=True, exist_ok=True)
     if is_locked(folder / "lock"):
         err.print(f"another ebm works in {folder}: waiting for it to end")

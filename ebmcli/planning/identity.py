@@ -16,6 +16,8 @@ from ebmcli.core.units import KINDS, Combination, Unit
 from ebmcli.planning.values import parameters
 from ebmcli.training.optimiser import SETTINGS
 
+LONGEST = 150  # bytes of the words of an id: it names a folder, of which file systems take 255
+
 
 def canonical(value: Any) -> str:
     """One JSON text for one value, whatever the order of its keys."""
@@ -35,11 +37,12 @@ def run_id(config: Mapping[str, Any]) -> str:
     return f"{readable(config)}-s{config['seed']}-{digest}"
 
 
-def readable(config: Mapping[str, Any]) -> str:
-    """hinge-langevin-moons; of a task points:here/there.csv its file's name alone."""
+def readable(config: Mapping[str, Any], most: int = LONGEST) -> str:
+    """hinge-langevin-moons; of a task points:here/there.csv its file's name alone. most: bytes of UTF-8."""
     task, _, file = config["task"].partition(":")
     named = f"{task}-{Path(file).stem}" if file else task
-    return re.sub(r"[^\w.-]+", "-", f"{config['loss']}-{config['sampler']}-{named}")
+    words = re.sub(r"[^\w.-]+", "-", f"{config['loss']}-{config['sampler']}-{named}")
+    return words.encode()[:most].decode(errors="ignore")
 
 
 def versions(units: Combination) -> dict[str, int]:

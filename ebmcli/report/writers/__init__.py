@@ -3,6 +3,7 @@
 A writer is a function of the report and of a link, which says where the text finds a picture; it returns the text.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from ebmcli.core import files
 from ebmcli.core.errors import unknown
 from ebmcli.core.registry import load_package, load_plugins
+from ebmcli.core.shelves import put
+from ebmcli.core.texts import distinct, file_name
 from ebmcli.report.build import Report
 
 Link = Callable[[Path], str]
@@ -35,7 +38,9 @@ def report_format(*aliases: str, pictures: bool = False) -> Callable[[Write], Wr
 
     def decorate(function: Any) -> Write:
         name = function.__name__.strip("_")
-        _formats[name] = Format(name, function, aliases, pictures)
+        former = _formats.get(name)
+        made = Format(name, function, aliases, pictures)
+        put(_formats, "report format", name, made, function, former.write if former else None)
         write: Write = function
         return write
 
@@ -74,13 +79,21 @@ class Rendered:
 def render(report: Report, format: str, output: Path | None = None) -> Rendered:
     """The report as text. output: the file that it is for, beside which its pictures are to lie in OUTPUT_files/;
     without one it refers to them where they are."""
+    names: dict[Path, str] = {}  # of the pictures' copies, without their suffix
     pictures: dict[str, bytes] = {}
 
     def link(picture: Path) -> str:
         if output is None:
             return picture.as_posix()
-        path = f"{output.stem}_files/{picture.parent.name}-{picture.name}"
+        name = _plain(f"{picture.parent.name}-{picture.stem}")
+        names.setdefault(picture, distinct([*names.values(), name])[-1])
+        path = f"{_plain(output.stem)}_files/{names[picture]}{picture.suffix}"
         pictures[path] = files.content(picture, files.LARGE)
         return path
 
     return Rendered(format_of(format).write(report, link), pictures)
+
+
+def _plain(name: str) -> str:
+    """The name, if every format can refer to a file of that name; else another that is its own."""
+    return name if re.fullmatch(r"[\w.+-]{1,200}", name, re.ASCII) else file_name(name)
