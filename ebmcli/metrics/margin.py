@@ -19,8 +19,9 @@ class HasGaps(Protocol):
         """[N]"""
 
     @property
-    def threshold(self) -> float:
-        """The gap that counts as kept: the loss's margin, or 0 where it has none."""
+    def threshold(self) -> float | np.ndarray:
+        """The gap that counts as kept: the loss's margin, or 0 where it has none; [N] where it grows with the distance
+        of the most offending answer."""
 
 
 def quantiles(gaps: np.ndarray, prefix: str = "gap") -> dict[str, float | None]:
@@ -48,7 +49,8 @@ def quantiles(gaps: np.ndarray, prefix: str = "gap") -> dict[str, float | None]:
         "violation_rate",
         "violated",
         better="lower",
-        note="violated: share of held-out examples whose gap is below the margin, or 0 where the loss has none.",
+        note="violated: share of held-out examples whose gap does not reach the promised margin, or 0 where the loss "
+        "has none.",
     ),
 )
 def kept_margin(e: HasGaps) -> dict[str, float | None]:

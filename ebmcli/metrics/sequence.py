@@ -29,7 +29,7 @@ class WordsEvaluation:
     random: np.ndarray  # [N] of a random answer
     sure: np.ndarray  # [N] how far the second best answer lies above the one that is read
     wrong: np.ndarray  # [N] bool, whether the word is read wrong
-    threshold: float  # the gap that counts as kept
+    threshold: float | np.ndarray  # the gap that counts as kept; [N] where it grows with the distance of the answers
 
     @property
     def gaps(self) -> np.ndarray:

@@ -10,8 +10,8 @@ ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 # How to read the columns that are no measure, by their heading.
 HEADINGS = {
     "promised": "the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
-    "gap ≥ m": "share of held-out examples whose gap reaches the margin (of one letter, where it grows with the "
-    "letters), or 0 where the loss has none.",
+    "gap ≥ m": "share of held-out examples whose gap reaches the promised margin (where that grows with the letters or "
+    "edits: with those of the most offending answer), or 0 where the loss has none.",
     "n": "the number of runs behind a row: of several seeds or folds.",
 }
 

@@ -58,6 +58,7 @@ def look(model: Model, x: Strip, y: Array, guess: Array) -> dict[str, Any]:
     reads = aligned.state[None] == 2 * jnp.arange(len(y))[:, None] + 1  # [T, L]
     return {
         "found": jnp.where(correct, y, others[0]),
+        "other": others[0],
         "right": right,
         "offending": first,
         "random": model.apply(encoded, jnp.where(y >= 0, guess, -1)),
@@ -88,10 +89,11 @@ def evaluation(
     label: np.ndarray,
     centre: np.ndarray,
     threshold: float,
+    kind: MarginDistance,
     parts: Mapping[str, float] | None = None,
 ) -> tuple[sequence.WordsEvaluation, sequence.StripEvaluation]:
     """The evaluation of N words from what `look` found; label [N, T], centre [N, T] the true columns of the letters;
-    parts: exact match by part of the test set."""
+    threshold: the margin, of one edit where it grows with them; parts: exact match by part of the test set."""
     errors = sequence.edit_distances(probed["found"], label)
     wrong = errors > 0
     read = sequence.WordsEvaluation(
@@ -101,7 +103,7 @@ def evaluation(
         probed["random"],
         probed["sure"],
         wrong,
-        threshold,
+        threshold * sequence.edit_distances(probed["other"], label) if kind == "edit" else threshold,
     )
     greedy = sequence.edit_distances(sequence.collapse_symbols(probed["greedy"], LABELS), label) > 0
     shift = (probed["centre"] - centre)[label >= 0]

@@ -90,7 +90,7 @@ def words(
         distance=strips.distance(margin_distance),
         targets=_tests,
         probe=lambda model, data, targets: _probe(model, data["glyphs"], targets, jitter, noise),
-        measure=lambda probed, fine, beta, threshold: _evaluation(probed, fine, threshold),
+        measure=lambda probed, fine, beta, threshold: _evaluation(probed, fine, threshold, margin_distance),
         keep=lambda probed: strips.picture_arrays(probed, _usual(True)),
         film=strips.shown_word,
         space=answers,
@@ -197,9 +197,9 @@ def _usual(fine: bool) -> np.ndarray:
     return np.arange(EACH[fine] * len(USUAL))
 
 
-def _evaluation(probed: dict[str, np.ndarray], fine: bool, threshold: float) -> Any:
+def _evaluation(probed: dict[str, np.ndarray], fine: bool, threshold: float, kind: strips.MarginDistance) -> Any:
     label = _tests(fine)["label"]
     some = strips.select(probed, _usual(fine))
     groups = _groups().items() if fine else ()
     parts = {name: strips.exact_match(strips.select(probed, rows), label[rows]) for name, rows in groups}
-    return strips.evaluation(some, label[_usual(fine)], some["true_centre"], threshold, parts)
+    return strips.evaluation(some, label[_usual(fine)], some["true_centre"], threshold, kind, parts)

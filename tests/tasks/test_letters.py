@@ -12,6 +12,7 @@ from helpers.tasks import build
 from scipy import stats
 
 from ebmcli.core import registry
+from ebmcli.metrics import margin
 from ebmcli.tasks import _kassel, letters
 
 PER_FOLD = [626, 704, 684, 698, 693, 651, 739, 717, 690, 675]
@@ -136,3 +137,21 @@ def test_the_distance_is_the_number_of_wrong_letters_or_one_for_every_wrong_word
 def test_naive_bayes_and_the_list_of_words_reach_this(protocol, expected):
     """On fold 0; the list has none of the held-out words."""
     assert round(_kassel.word_list_error(letters.test_words(protocol, 0)), 4) == expected
+
+
+def test_a_gap_is_kept_where_it_reaches_the_margin_of_all_wrong_letters():
+    """Of 626 words whose most offending answer has `wrong` wrong letters and lies 1.5 above."""
+    label = _kassel.words()["label"]
+    chosen = np.arange(len(label)) < PER_FOLD[0]
+    other = label.copy()
+    wrong = np.where(np.arange(len(label)) % 2, 1, 3)
+    other[np.arange(14) < wrong[:, None]] += 1
+    energies = {name: np.zeros(len(label)) for name in ("right", "random", "sure")}
+    probed = energies | {"offending": np.full(len(label), 1.5), "found": label, "other": other}
+
+    def violated(grows):
+        read, _ = letters.evaluation(probed, chosen, True, 1.0, grows, 0.0)
+        return margin.kept_margin(read)["violation_rate"]
+
+    assert violated(False) == 0.0
+    assert violated(True) == 0.5, "three letters ask for a gap of 3"

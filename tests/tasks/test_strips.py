@@ -51,11 +51,16 @@ def test_measures_of_a_reader_that_is_known():
     probed = jax.tree.map(np.asarray, look(label))
     centre = np.tile(12.0 * np.arange(LETTERS) + 6, (4, 1))
     seen = {name: leaf for name, leaf in probed.items() if name != "shown"}
-    found = evaluate.measures(strips.evaluation(seen, label, centre, 0.5))
+    found = evaluate.measures(strips.evaluation(seen, label, centre, 0.5, "constant"))
     assert found["cer"] == pytest.approx(5 / 11)
     assert (found["wer"], found["exact_match"]) == (0.5, 0.5)
     assert found["alignment_error"] == 2.0
     assert found["violation_rate"] == 0.5
+    for kind, violated in (
+        ("constant", 0.25),
+        ("edit", 0.0),
+    ):  # a level that only aaaa is below; it lies four edits off
+        assert evaluate.measures(strips.evaluation(seen, label, centre, -1.5, kind))["violation_rate"] == violated
     assert found["gap_q50"] == 0.0, "gaps 1, -1, 1, -4"
     assert found["reject_at_1pct"] == 1.0, "all are equally sure, and ties help nobody"
     assert ["".join(chr(97 + c) for c in y if c >= 0) for y in probed["found"]] == ["cd", "bb", "xxz", "bbbb"]
