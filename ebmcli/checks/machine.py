@@ -7,18 +7,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ebmcli.core.errors import NO_THREADS, of_the_machine
 from ebmcli.core.files import content
 from ebmcli.execution.supervisor import environment
-from ebmcli.storage.atomic import hold_lock, is_locked, write
+from ebmcli.storage.atomic import LOCKLESS, hold_lock, is_locked, write
 from ebmcli.storage.provenance import PACKAGES, cpu, versions
 from ebmcli.training import devices as machine_devices
 
 PATIENCE = 120  # seconds for a process that imports jax
 LEAST_MEMORY, LEAST_ROOM = 2 * 2**30, 2**30  # bytes below which a sweep is in danger
+THREADS, THREADS_PER_CORE = 16, 8  # of a worker: of compilers and streams, and of jax
 STEPS = 2000  # of the program that the cache is tried with
 
 
@@ -36,6 +39,7 @@ def examine(results: Path, devices: int | None, cache: bool) -> Iterator[Check]:
     yield _versions()
     yield _cores()
     yield _memory()
+    yield _threads()
     where = next(folder for folder in (results.absolute(), *results.absolute().parents) if folder.is_dir())
     yield from _folder(where)
     yield from _jax(devices, cache)
@@ -66,6 +70,20 @@ def _memory() -> Check:
     return Check("memory", free >= LEAST_MEMORY, f"{free / 2**30:.1f} GiB free", advice)
 
 
+def _threads() -> Check:
+    """As many threads as a worker needs, at once."""
+    wanted, done, begun = THREADS + THREADS_PER_CORE * machine_devices.cores(), threading.Event(), 0
+    try:
+        for _ in range(wanted):
+            threading.Thread(target=done.wait, daemon=True).start()
+            begun += 1
+    except RuntimeError:
+        return Check("threads", False, f"only {begun} more threads", NO_THREADS)
+    finally:
+        done.set()
+    return Check("threads", True, f"{wanted} more threads can be had")
+
+
 def _folder(where: Path) -> Iterator[Check]:
     """Room, locks and renames, tried where the results lie or will lie."""
     try:
@@ -74,8 +92,7 @@ def _folder(where: Path) -> Iterator[Check]:
             yield Check(
                 "room", free >= LEAST_ROOM, f"{free / 2**30:.1f} GiB free in {where}", "make room, or say --results"
             )
-            advice = "two sweeps in one folder would not wait for each other: put --results on a local disk"
-            yield Check("locks", *_tried(_locks, Path(place)), advice)
+            yield Check("locks", *_tried(_locks, Path(place)), LOCKLESS)
             advice = "a crash could leave half a file: put --results on another disk"
             yield Check("renames", *_tried(_renames, Path(place)), advice)
     except OSError as error:
@@ -87,7 +104,7 @@ def _tried(check: Callable[[Path], str], place: Path) -> tuple[bool, str]:
     try:
         fault = check(place)
     except OSError as error:
-        fault = error.strerror or errno.errorcode.get(error.errno or 0, "?")
+        fault = os.strerror(error.errno or errno.EIO)
     return not fault, fault or f"work in {place.parent}"
 
 
@@ -121,8 +138,12 @@ def _renames(place: Path) -> str:
 
 def _jax(devices: int | None, cache: bool) -> Iterator[Check]:
     """Two processes that compile the same program: the second must find it in the cache."""
-    arguments = json.dumps([devices, cache])
-    first, second = (_child([sys.executable, "-P", "-m", "ebmcli.checks.machine", arguments]) for _ in range(2))
+    command = [sys.executable, "-P", "-m", "ebmcli.checks.machine", json.dumps([devices, cache])]
+    try:
+        first, second = (_child(command) for _ in range(2))
+    except OSError as error:
+        yield Check("devices", False, "jax cannot be tried", of_the_machine(error))
+        return
     if second.returncode or first.returncode:
         words = (second.stderr or first.stderr).strip().splitlines()[-1:] or ["it ended without a word"]
         yield Check("devices", False, f"jax does not start: {words[0]}", "look at JAX_PLATFORMS and XLA_FLAGS")

@@ -5,34 +5,35 @@ energies that can be reached, is a box of such points. LeCun et al. 2006, sectio
 condition 3, which makes a loss a good one, asks for a point of R in HP1 with a lower loss than every point of HP2.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.needs import Need, Needs
-from ebmcli.core.types import Energies
-from ebmcli.core.units import LossUnit
-from ebmcli.training.objective import FILLED
+from ebmcli.checks.evaluation import Records, Subject
+from ebmcli.checks.judgement import Judgement, judged
 
-TOP = 3.0  # R is [0, TOP]^2 for losses of energies that are never negative, [-TOP, TOP]^2 for the others
 STEP = 1 / 32  # of the grid: exact in binary, as are the margins
 LEVELS = 1000  # flat energies per unit
 MARGINS = (0.5, 1.0, 2.0)  # all are tried, so that `m` is found and not 1
 ROUNDING = 1e-12  # losses closer than this share of their spread are equal
+SIZEABLE = 1e-6  # share of the largest slope: one that ends from there ends at a kink
 
 
 class Surface(NamedTuple):
     """A loss over the points of R, at one value of the margin m."""
 
-    m: float
+    m: float  # the margin that is asked for: the hyperparameter, times the distance of the wrong answer
     right: np.ndarray  # [N] e1
     wrong: np.ndarray  # [N] e2
     loss: np.ndarray  # [N]
     slopes: np.ndarray  # [N, 2] in e1 and e2
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The points of e2, each with all of e1."""
+        across = int(np.argmax(self.wrong != self.wrong[0]))
+        return len(self.wrong) // across, across
 
     @property
     def gap(self) -> np.ndarray:
@@ -45,104 +46,29 @@ class Surface(NamedTuple):
         return self.slopes[:, 1] < 0
 
 
-# --- the loss as a function of two energies --------------------------------------------------------------------------
+class Survey(NamedTuple):
+    """A loss over R: at every margin, and beside it where beta or the distance is 2."""
+
+    margins: list[Surface]  # at beta 1 and distance 1; at the margin 1 alone where it has none
+    beta: Surface  # at beta 2, and the margin 1
+    distance: Surface  # at distance 2, and the hyperparameter 1
+    flat: np.ndarray  # [N, 2] flat energies and their loss, at the margin 1
 
 
-def example(needs: Needs, energies: Array, log_z: Array) -> Energies:
-    """The Energies of one example with two answers, [2] the right one and the wrong one, at beta = 1 and distance 1.
-
-    As in a run, only what the loss declares that it needs is filled; the densities of both answers are 1.
-    """
-    zero = jnp.zeros(())
-    known = {
-        "positive": energies[0],
-        "negatives": energies[1:],
-        "distance": jnp.ones(1),
-        "log_q": jnp.zeros(1),
-        "log_q_positive": zero,
-        "free": -jax.nn.logsumexp(-energies),
-        "minimum": energies.min(),
-        "log_z": log_z,
-        "beta": jnp.ones(()),
-    }
-    filled = {"positive", "beta"}.union(*(FILLED.get(need, ()) for need in needs))
-    return Energies(*(known[name] if name in filled else None for name in Energies._fields))  # type: ignore[arg-type]
-
-
-def surface(unit: LossUnit) -> Callable[[Array, Array], tuple[Array, Array]]:
-    """(points [N, 2], hyperparameters [P]) -> (losses [N], their slopes [N, 2]), compiled once for all margins.
-
-    log Z is a weight that training fits along with the energy, so a loss that asks for it is taken at the one that
-    minimises it at that point, and sloped there with log Z held still (the envelope theorem). A number put in its place
-    would pin the level of the energies and make the value on a flat energy depend on it; the margin would be the same.
-    """
-    traced = [parameter.name for parameter in unit.parameters.values() if parameter.traced]
-    fixed = {name: parameter.default for name, parameter in unit.parameters.items() if name not in traced}
-
-    def loss(energies: Array, values: Array) -> Array:
-        named = fixed | dict(zip(traced, values, strict=True))
-
-        def at(log_z: Array, energies: Array) -> Array:
-            return unit.function(example(unit.traits.needs, energies, log_z), **named)
-
-        log_z = (
-            _minimiser(partial(at, energies=jax.lax.stop_gradient(energies)))
-            if Need.LOG_Q in unit.traits.needs
-            else 0.0
-        )
-        return at(jnp.asarray(log_z), energies)
-
-    return jax.jit(jax.vmap(jax.value_and_grad(loss), (0, None)))
-
-
-def _minimiser(function: Callable[[Array], Array]) -> Array:
-    """[]: where a convex function of one number is lowest, among those that two energies of R can ask for."""
-
-    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        middle = (ends[0] + ends[1]) / 2
-        rising = jax.grad(function)(middle) > 0
-        return jnp.where(rising, ends[0], middle), jnp.where(rising, middle, ends[1])
-
-    return sum(jax.lax.fori_loop(0, 40, halve, (jnp.asarray(-3 * TOP), jnp.asarray(3 * TOP)))) / 2
-
-
-# --- what is found on it ---------------------------------------------------------------------------------------------
-
-
-def reach(unit: LossUnit) -> tuple[float, float]:
-    """The lowest and the highest energy of R."""
-    return (0.0 if Need.NONNEGATIVE in unit.traits.needs | unit.traits.wants else -TOP), TOP
-
-
-def survey(unit: LossUnit) -> tuple[list[Surface], np.ndarray]:
-    """The loss over R at every margin (at 1 alone where it has none), and [N, 2] flat energies and their loss at 1.
-
-    Raises what the loss raises, and ValueError where it or a slope is not finite.
-    """
-    low, high = reach(unit)
+def survey(subject: Subject) -> Survey:
+    """Evaluate a loss over R. Raises what the loss raises, and NotFiniteError where it or a slope is not finite."""
+    low, high = subject.reach
     right, wrong = np.arange(low, high + STEP / 2, STEP), np.arange(low + STEP / 2, high, STEP)
     grid = np.stack(np.meshgrid(right, wrong), axis=-1).reshape(-1, 2)
     level = np.arange(int(low * LEVELS), int(high * LEVELS) + 1) / LEVELS
-    points = np.concatenate([grid, np.stack([level, level], axis=1)])
-    defaults = {parameter.name: parameter.default for parameter in unit.parameters.values() if parameter.traced}
-    surfaces, flat, size = [], level, len(grid)
-    with jax.enable_x64(True):
-        evaluate = surface(unit)
-        for m in MARGINS if "margin" in unit.parameters else (1.0,):
-            values = [m if name == "margin" else value for name, value in defaults.items()]
-            loss, slopes = map(np.asarray, evaluate(jnp.asarray(points), jnp.asarray(values, float)))
-            _finite(points, loss, slopes[:size])
-            surfaces.append(Surface(m, grid[:, 0], grid[:, 1], loss[:size], slopes[:size]))
-            flat = np.stack([level, loss[size:]], axis=1) if m == 1 else flat
-    return surfaces, flat
 
+    def surface(m: float, beta: float = 1.0, distance: float = 1.0) -> Surface:
+        seen = subject(Records(grid, distance, beta=beta, values={"margin": m}), fitted=True)
+        return Surface(m * distance, grid[:, 0], grid[:, 1], seen.loss, seen.slopes)
 
-def _finite(points: np.ndarray, loss: np.ndarray, slopes: np.ndarray) -> None:
-    for what, values in (("value", loss), ("slope in F+", slopes[:, 0]), ("slope in F-", slopes[:, 1])):
-        bad = np.flatnonzero(~np.isfinite(values))
-        if bad.size:
-            (right, wrong), value = points[bad[0]], values[bad[0]]
-            raise ValueError(f"its {what} at F+ = {right:g}, F- = {wrong:g} is {value}")
+    margins = [surface(m) for m in (MARGINS if "margin" in subject.defaults else (1.0,))]
+    flat = subject(Records(np.stack([level, level], axis=1), values={"margin": 1.0}), fitted=True)
+    return Survey(margins, surface(1.0, 2.0), surface(1.0, 1.0, 2.0), np.stack([level, flat.loss], axis=1))
 
 
 def largest_margin(surface: Surface) -> float:
@@ -158,11 +84,20 @@ def largest_margin(surface: Surface) -> float:
 
 
 def gradient_test(surface: Surface) -> str:
-    """True if a step narrows the violation everywhere in the open HP2, no slope underflowing; by F+: by F+ alone."""
-    slopes = surface.slopes[surface.gap < surface.m]
-    if not (slopes @ [1, -1] > 0).all():
+    """True if a step narrows the violation everywhere in the open HP2; by F+: by F+ alone.
+
+    A tail that underflows does not count against it: where the slopes end all at once they do not narrow.
+    """
+    inside = (surface.gap < surface.m).reshape(surface.shape)
+    narrows = np.where(inside, (surface.slopes @ [1, -1]).reshape(surface.shape), np.nan)
+    largest = np.nanmax(narrows)
+    if not largest > 0 or (narrows < -ROUNDING * largest).any():
         return "no"
-    return "yes" if slopes[:, 1].any() else "by F+"
+    for one, other in ((narrows[1:], narrows[:-1]), (narrows[:, 1:], narrows[:, :-1])):
+        low, high = np.minimum(one, other), np.maximum(one, other)
+        if ((low <= 0) & (high > SIZEABLE * largest)).any():
+            return "no"
+    return "yes" if surface.slopes[surface.gap < surface.m, 1].any() else "by F+"
 
 
 def support(surface: Surface) -> tuple[str, float]:
@@ -188,56 +123,8 @@ def lowest_flat(flat: np.ndarray) -> tuple[float, list[float] | None]:
 # --- the judgement ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The promise of a loss beside what is found. Fields that do not apply are None."""
-
-    loss: str
-    promised: str
-    found: str | None = None  # the margin, in the words of the registry
-    condition_3: str | None = None  # the margins for which it holds
-    gradient_test: str | None = None
-    push_up: str | None = None  # where F- is pushed up
-    flat: float | None = None  # the lowest loss of an energy that knows nothing
-    flat_at: list[float] | None = None  # from which level to which; None: at all of them
-    box: tuple[float, float] | None = None
-    agrees: bool | None = None  # None: not to be judged
-    reason: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The finding as JSON has it."""
-        return asdict(self)
-
-    def sentence(self) -> str:
-        """The fault of a loss that breaks its promise, in words."""
-        against = f", found is {self.found}" if self.found else ""
-        return f"{self.loss} promises the margin {self.promised}{against}: {self.reason}"
-
-
-def judge(unit: LossUnit) -> Finding:
-    """Judge a loss from its function alone."""
-    needs, wants, promised = unit.traits.needs, unit.traits.wants, unit.traits.promised
-    head = unit.name, promised.text()
-    if Need.VIEW in needs and promised.applies:
-        return Finding(*head, agrees=False, reason="a loss of a View sees no energies of answers: declare -")
-    if not promised.applies:
-        sampled, blind = Need.MODEL in wants, Need.VIEW in needs
-        known = "its F- is a sample of the model" if sampled else "sees no pair of answers" if blind else ""
-        return Finding(*head, reason=known or "declares that it has none")
-    try:
-        surfaces, flat = survey(unit)
-    except Exception as error:  # a stranger's code
-        lines = str(error).strip().splitlines() or ["no message"]
-        return Finding(*head, agrees=False, reason=f"it fails on two energies: {type(error).__name__}: {lines[0]}")
-    described = _described(surfaces)
-    agrees = described["found"] == promised.text()
-    why = None if agrees else _why(surfaces, described["push_up"])
-    value, levels = lowest_flat(flat)
-    return Finding(*head, **described, flat=value, flat_at=levels, box=reach(unit), agrees=agrees, reason=why)
-
-
-def _described(surfaces: Sequence[Surface]) -> Mapping[str, str]:
-    """Describe what the surfaces at all margins have in common, in the words of the registry."""
+def described(surfaces: Sequence[Surface]) -> Mapping[str, str]:
+    """Describe what surfaces at several margins have in common, in the words of the registry."""
     margins = [largest_margin(surface) for surface in surfaces]
     kinds, bounds = zip(*map(support, surfaces), strict=True)
     kind = kinds[0] if len(set(kinds)) == 1 else "gap"
@@ -250,6 +137,34 @@ def _described(surfaces: Sequence[Surface]) -> Mapping[str, str]:
         "gradient_test": tests.pop() if len(tests) == 1 else "no",
         "push_up": kind if kind in ("never", "any gap") else f"{what} < {_bound(surfaces, bounds)}",
     }
+
+
+def judgements(subject: Subject, found: Survey) -> list[Judgement]:
+    """Hold the margin that a loss promises against the one that is found, at each beta and distance."""
+    promised, words = subject.promised, described(found.margins)
+    why = "" if words["found"] == promised.text() else _why(found.margins, words["push_up"])
+    law = [judged("margin", promised.text(), words["found"], why), *_test(subject, words["gradient_test"])]
+    if not why:
+        law.append(_again(subject, "margin at beta 2", found.beta, "at beta 2"))
+    if not why and isinstance(promised.bound, str):
+        law.append(_again(subject, "margin at distance 2", found.distance, "a wrong answer at distance 2 asks for 2 m"))
+    return law
+
+
+def _again(subject: Subject, law: str, surface: Surface, where: str) -> Judgement:
+    """Judge the margin on one more surface."""
+    expected, measured = subject.promised.text({"margin": surface.m}), described([surface])["found"]
+    wrong = f"{where}: with m = 1 its margin is {measured}, and should be {expected}" if measured != expected else ""
+    return judged(law, expected, measured, wrong)
+
+
+def _test(subject: Subject, measured: str) -> list[Judgement]:
+    """Judge the gradient test of a loss that promises a margin: a step must narrow every violation, by F- too."""
+    bound: Any = subject.promised.bound
+    if bound is None or bound == 0:
+        return []
+    by = "F- is never pushed up" if measured == "by F+" else "somewhere a step along its slopes does not narrow a violation"
+    return [judged("gradient test", "yes", measured, "" if measured == "yes" else by)]
 
 
 def _bound(surfaces: Sequence[Surface], bounds: Sequence[float]) -> str:

@@ -1,9 +1,11 @@
-"""`ebm check`: the margins of losses, found from their formulas."""
+"""`ebm check`: what losses declare, held against what their functions do."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from ebmcli.checks.margins import TOP, Finding, judge
+from ebmcli.checks.evaluation import TOP
+from ebmcli.checks.judgement import Finding, Judgement
+from ebmcli.checks.losses import judge
 from ebmcli.cli.console import console, print_table
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.core.registry import find, units
@@ -15,36 +17,85 @@ COLUMNS = {
     "loss": "loss",
     "promised": "promised",
     "found": "found",
-    "condition_3": "condition 3",
-    "gradient_test": "gradient test",
+    "gradient_test": "gradient",
     "push_up": "push-up",
-    "flat": "flat energy",
+    "flat": "flat",
 }
 
 
 def check(names: Sequence[str], as_json: bool) -> ExitCode:
-    """Judge the named losses, or all; print their findings, and a sentence for each that breaks its promise."""
+    """Judge the named losses, or all; print every judgement of those that are named, and a sentence for each fault."""
     chosen = [find("loss", name) for name in dict.fromkeys(names)] or list(units("loss").values())
     findings = [judge(unit) for unit in chosen]
+    broken = [finding for finding in findings if not finding.agrees]
     if as_json:
         print(dumps([finding.to_json() for finding in findings]))
-    for table in [] if as_json else tables(findings):
-        print_table(table, console())
-    broken = [finding for finding in findings if finding.agrees is False]
-    for finding in broken:
-        console(stderr=True).print(f"ebm: {finding.sentence()}", markup=False, soft_wrap=True)
+    else:
+        out = console()
+        for table in map(judgements, findings) if names else tables(findings):
+            print_table(table, out)
+    for finding in findings:
+        for line in sentences(finding):
+            console(stderr=True).print(line, markup=False, soft_wrap=True)
+    if not as_json:
+        out.print(verdict(findings), markup=False, soft_wrap=True)
     return ExitCode.UNFINISHED if broken else ExitCode.OK
 
 
+def judgements(finding: Finding) -> Table:
+    """All judgements of a loss, one a line."""
+    rows: list[list[Any]] = [[one.law, one.declared, one.measured, _outcome(one)] for one in finding.judgements]
+    return Table(finding.loss, ["judged", "declared", "measured", ""], rows)
+
+
 def tables(findings: Sequence[Finding]) -> list[Table]:
-    """The judged losses, and those to which margins do not apply."""
-    judged = [[_cell(getattr(finding, name)) for name in COLUMNS] for finding in findings if finding.agrees is not None]
-    others = [[finding.loss, "-", finding.reason or ""] for finding in findings if finding.agrees is None]
+    """The losses with a margin, and those to which margins do not apply."""
+    judged = [
+        [*(_cell(getattr(finding, name)) for name in COLUMNS), _count(finding)]
+        for finding in findings
+        if finding.found is not None
+    ]
+    others = [
+        [finding.loss, finding.promised, finding.reason or "", _count(finding)]
+        for finding in findings
+        if finding.found is None
+    ]
     candidates = [
-        Table(HEADING, list(COLUMNS.values()), judged),
-        Table("no margin to judge", ["loss", "promised", "reason"], others),
+        Table(HEADING, [*COLUMNS.values(), "agree"], judged),
+        Table("no margin to judge", ["loss", "promised", "reason", "agree"], others),
     ]
     return [table for table in candidates if table.rows]
+
+
+def sentences(finding: Finding) -> list[str]:
+    """Each fault of a loss, then each warning."""
+    faults = [
+        f"ebm: {finding.loss} promises the margin {one.declared}, found is {one.measured}: {one.sentence}"
+        if one.law == "margin"
+        else f"ebm: {finding.loss}, {one.law}: {one.sentence}"
+        for one in finding.faults
+    ]
+    return faults + [f"warning: {finding.loss}, {one.law}: {one.sentence}" for one in finding.warnings]
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """The last sentence: which losses are as they declare."""
+    broken = [finding.loss for finding in findings if not finding.agrees]
+    number = sum(len(finding.judgements) for finding in findings)
+    if not broken:
+        who = f"{findings[0].loss} is" if len(findings) == 1 else f"All {len(findings)} losses are"
+        return f"{who} as declared, by {number} judgements."
+    rest = len(findings) - len(broken)
+    return f"Not as declared: {', '.join(broken)}." + (f" The other {rest} are." if rest else "")
+
+
+def _outcome(judgement: Judgement) -> str:
+    return str(judgement.outcome)
+
+
+def _count(finding: Finding) -> str:
+    agreeing = len(finding.judgements) - len(finding.faults) - len(finding.warnings)
+    return f"{agreeing} of {len(finding.judgements)}"
 
 
 def _cell(value: Any) -> str:

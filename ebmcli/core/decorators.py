@@ -19,6 +19,8 @@ from ebmcli.core.needs import needs as named_needs
 from ebmcli.core.parameters import parameters_of
 from ebmcli.core.types import Cost
 from ebmcli.core.units import (
+    ESTIMATES,
+    KINDS,
     Column,
     EnergyTraits,
     EnergyUnit,
@@ -35,6 +37,7 @@ from ebmcli.core.units import (
 OF_A_LOSS: tuple[Source, ...] = ("negatives", "energy", "answers")  # whose gifts a loss may ask for
 FIELDS = tuple(field.name for field in fields(Column) if field.name != "name")  # with which a measure is described
 BETTER = get_args(get_type_hints(Column)["better"])
+RESERVED = {*KINDS, *KINDS.values(), "seed", "seeds", "budget"}  # and the settings of training: no hyperparameters
 OF_AN_ENERGY: tuple[Source, ...] = ("energy", "computation")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -54,6 +57,7 @@ def loss(
     flat: str = "",
     wants: str = "",
     penalty: str = "",
+    estimates: str = "",
     evaluations: int = 1,
     gradients: int = 0,
     also: str = "",
@@ -67,9 +71,13 @@ def loss(
             function of a View.
         promised: The margin of the formula: `none`, `0`, `m`, `m, absolute`, `infinite`, or `-` where margins do not
             apply.
-        flat: Its value where every answer has the same energy F.
+        flat: Its value where every answer has the same energy F, as a formula of F, m, beta, K negatives, |Y| answers and
+            its hyperparameters: `ln(1 + K)`, `m^2/2 at F = m/2`, `m, where 0 <= F <= m`, `0.5 (rate = 1)`.
         wants: What it is warned about when it is missing.
         penalty: The hyperparameter that bounds it below where negatives are no samples of the model.
+        estimates: Where its optimum lies: `density` for F = -log p / beta of the data's density p, `nothing` for anything
+            else. Without it, `density` where it asks for `log_q`, `independent` or `smooth`, or compares no answers
+            but samples of the model.
         evaluations: Of the energy, an example, besides those of the negatives.
         gradients: Of these evaluations, the number that is differentiated in y.
         also: What others call it, separated by blanks; who says so is told its name.
@@ -83,7 +91,10 @@ def loss(
     def traits(name: str) -> LossTraits:
         needed = named_needs(needs, name, *OF_A_LOSS)
         wanted = named_needs(wants, name, *OF_A_LOSS)
-        return LossTraits(needed, wanted, Margin.parse(promised, name), flat, penalty, Cost(evaluations, gradients))
+        if estimates and estimates not in ESTIMATES:
+            raise UsageError(f"{name}: {unknown('word for estimates', estimates, ESTIMATES)}")
+        cost = Cost(evaluations, gradients)
+        return LossTraits(needed, wanted, Margin.parse(promised, name), flat, penalty, cost, estimates)
 
     def check(unit: LossUnit) -> None:
         _has(unit, [penalty] if penalty else [], "penalty")
@@ -99,6 +110,7 @@ def sampler(
     conditional: bool = False,
     defaults: Mapping[str, Any] | None = None,
     cost: Callable[..., Cost] | None = None,
+    impossible: Callable[[Mapping[str, Any]], str] = lambda config: "",
     also: str = "",
     reference: str = "",
     version: int = 1,
@@ -114,6 +126,7 @@ def sampler(
         cost: (BatchShape, **hyperparameters that shape the program) -> the Cost of a training step. Without it runs
             have no count of energy evaluations, and `--budget` refuses the sampler.
         also: What others call it, separated by blanks; who says so is told its name.
+        impossible: (hyperparameters) -> why there are no negatives with them, or nothing.
         reference: The source.
         version: One more whenever the figures of the sampler change.
         **gives: By kind of answer (`continuous`, `finite`, `sequence`), what it offers to a loss. A kind that is
@@ -126,7 +139,9 @@ def sampler(
     def traits(name: str) -> SamplerTraits:
         needed = named_needs(needs, name, "computation")
         dear = named_needs(costly, name, "negatives")
-        return SamplerTraits(_gives(gives, name, "negatives"), needed, dear, conditional, defaults or {}, cost)
+        return SamplerTraits(
+            _gives(gives, name, "negatives"), needed, dear, conditional, defaults or {}, cost, impossible
+        )
 
     return _registered("sampler", traits, lambda unit: None, also, reference, version)
 
@@ -299,6 +314,8 @@ def _registered(
         try:
             for parameter in parameters.values():
                 parameter.check()
+                if parameter.name in RESERVED:
+                    raise UsageError(f"{parameter.name} is a setting of every run: call the hyperparameter otherwise")
         except UsageError as error:
             raise UsageError(f"{kind} {name}: {error}") from None
         unit = Unit(kind, name, function, formula, reference, parameters, declared, version, tuple(also.split()))

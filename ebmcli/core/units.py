@@ -15,6 +15,9 @@ KINDS: dict[Kind, str] = {"loss": "losses", "sampler": "samplers", "energy": "en
 
 Gives = Mapping[Answers, Needs]
 
+DENSITY = "density"
+ESTIMATES = (DENSITY, "nothing")  # what a loss may say of its optimum
+
 
 @dataclass(frozen=True)
 class LossTraits:
@@ -26,6 +29,16 @@ class LossTraits:
     flat: str  # its value where every answer has the same energy F
     penalty: str  # the hyperparameter that bounds it below where negatives are no samples of the model, or nothing
     cost: Cost  # of an example, besides the energies of its negatives
+    estimates: str = ""  # where its optimum lies: `density`, `nothing`, or as its needs say
+
+    @property
+    def density(self) -> bool:
+        """True if its optimum is -log p / beta of the data's density p. Who knows q, or a smooth density, can mean nothing
+        else; nor can who compares no answers, but samples of the model."""
+        if self.estimates:
+            return self.estimates == DENSITY
+        known = {Need.LOG_Q, Need.INDEPENDENT, Need.SMOOTH} | (set() if self.promised.applies else {Need.MODEL})
+        return bool(known & (self.needs | self.wants))
 
     @property
     def needs_negatives(self) -> bool:
@@ -43,6 +56,7 @@ class SamplerTraits:
     conditional: bool  # makes no sense without an x
     defaults: Mapping[str, Any]  # of other units' hyperparameters, beside this sampler
     cost: Callable[..., Cost] | None  # (BatchShape, **static hyperparameters) -> Cost of a training step
+    impossible: Callable[[Mapping[str, Any]], str]  # (config) -> why there are no negatives, or nothing
 
     def offers(self, answers: Answers) -> Needs:
         """The gifts of the negatives to a loss, for such answers."""

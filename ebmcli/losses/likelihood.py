@@ -25,6 +25,7 @@ def perceptron(e: Energies) -> Array:
     "partition",
     promised="infinite",
     flat="ln|Y| / beta",
+    estimates="density",
     reference=f"{TUTORIAL}, section 2.2",
     also="cross-entropy softmax crf likelihood log-likelihood maximum-likelihood mle negative-log-likelihood",
 )
