@@ -17,6 +17,7 @@ from ebmcli.core.decorators import column, energy, loss, measure, sampler, task
 from ebmcli.core.errors import UsageError
 from ebmcli.core.lazy import Array, Key, jax, jnp, nn, optax
 from ebmcli.core.parameters import Also, Before, OneOf
+from ebmcli.core.registry import load_package
 from ebmcli.core.types import (
     Alignment,
     Batch,
@@ -50,6 +51,9 @@ from ebmcli.losses._terms import mean, total
 from ebmcli.report.build import Report
 from ebmcli.report.writers import Link, report_format
 from ebmcli.training.optimiser import optimizer, schedule
+
+for _package in ("ebmcli.execution.executors", "ebmcli.report.writers"):  # ours first: nobody can take their names
+    load_package(_package)
 
 __all__ = [
     "Alignment",

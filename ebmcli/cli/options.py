@@ -4,6 +4,7 @@ What an option says of choices and defaults is read off the registry when its he
 """
 
 import inspect
+import logging
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -165,8 +166,13 @@ def _table() -> list[tuple[str, Any, Any]]:
     where = f"Who trains the runs: {', '.join(known)}."
     choice = Annotated[str, typer.Option("--executor", metavar="WHERE", help=where)]
     rows += [*WHOLE, ("executor", choice, next(iter(sorted(known, key=lambda name: name != "local"))))]
+    taken = {name for name, _, _ in rows}
     for executor in known.values():
         for flag, (metavar, text) in executor.flags.items():
+            if flag in taken:
+                logging.getLogger("ebmcli").warning(f"executor {executor.name}: --{flag} is another's, and stays so")
+                continue
+            taken.add(flag)
             kind: Any = list[str] | None if flag in executor.many else str | None
             option = typer.Option(f"--{flag}", metavar=metavar, help=f"--executor {executor.name}: {text}")
             rows.append((flag, Annotated[kind, option], None))

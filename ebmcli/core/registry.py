@@ -3,7 +3,6 @@
 Modules fill it with the decorators of `core.decorators` when they are imported, which happens at the first look.
 """
 
-import logging
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,9 +10,11 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Literal, cast, overload
 
+from ebmcli.core import plugins
 from ebmcli.core.copies import locate
 from ebmcli.core.errors import UsageError, called, unknown
 from ebmcli.core.files import digest
+from ebmcli.core.shelves import put, taken_back
 from ebmcli.core.units import (
     KINDS,
     Column,
@@ -30,7 +31,6 @@ from ebmcli.core.units import (
 
 # Where our own units are: whatever is imported of these packages, all their modules register what they hold.
 PACKAGES = (*(f"ebmcli.{plural}" for plural in KINDS.values()), "ebmcli.metrics")
-PLUGINS = "ebmcli.plugins"  # the entry-point group of units that other packages bring
 
 _units: dict[Kind, dict[str, Unit[Any]]] = {kind: {} for kind in KINDS}
 _measures: list[Measure] = []
@@ -41,18 +41,27 @@ _plugins = False
 
 def add(unit: Unit[Any]) -> None:
     """Register a unit. Raises UsageError where another module has registered its name."""
-    registered = _units[unit.kind].get(unit.name)
-    if registered and registered.function.__module__ != unit.function.__module__:
-        raise UsageError(f"{unit.kind} {unit.name} is already registered by {registered.function.__module__}")
-    _units[unit.kind][unit.name] = unit
+    former = _units[unit.kind].get(unit.name)
+    put(_units[unit.kind], unit.kind, unit.name, unit, unit.function, former.function if former else None)
 
 
 def add_measure(measure: Measure) -> None:
     """Register a measure. Of several that fill one column, the first that describes it does."""
     _measures.append(measure)
+    taken_back(partial(_measures.remove, measure))
     for column in measure.columns:
-        if column.name not in _columns or _columns[column.name] == Column(column.name):
+        described = _columns.get(column.name, Column(column.name))
+        if described == Column(column.name):
+            taken_back(partial(_describe, column.name, _columns.get(column.name)))
             _columns[column.name] = column
+
+
+def _describe(name: str, column: Column | None) -> None:
+    """Put a column back, or away."""
+    if column:
+        _columns[name] = column
+    else:
+        del _columns[name]
 
 
 # --- looking up ------------------------------------------------------------------------------------------------------
@@ -197,14 +206,8 @@ def load_plugins() -> None:
     if _plugins:
         return
     _plugins = True
-    from importlib import metadata  # takes longer to import than all else here
-
-    for plugin in metadata.entry_points(group=PLUGINS):
-        _load()
-        try:
-            plugin.load()
-        except Exception as error:  # a stranger's code: whatever it raises, the laboratory goes on
-            logging.getLogger("ebmcli").warning(f"plugin {plugin.name} is skipped: {type(error).__name__}: {error}")
+    _load()
+    plugins.load()
 
 
 def _load() -> None:

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
+from ebmcli.core.decorators import RESERVED
 from ebmcli.core.lazy import Array, jax, jnp, optax
 from ebmcli.core.parameters import Also, OneOf, parameters_of
+from ebmcli.core.shelves import put
 from ebmcli.core.types import Count, NonNegative, Positive, Traced
 
 OPTIMIZERS: dict[str, Callable[[], Any]] = {}  # name -> () -> optax's transformation of the gradient
@@ -19,13 +21,15 @@ SCHEDULES: dict[str, Schedule] = {}
 
 def optimizer(function: Callable[[], Any]) -> Callable[[], Any]:
     """Register an optimiser under the name of its function."""
-    OPTIMIZERS[function.__name__.replace("_", "-")] = function
+    name = function.__name__.replace("_", "-")
+    put(OPTIMIZERS, "optimizer", name, function, function, OPTIMIZERS.get(name))
     return function
 
 
 def schedule(function: Schedule) -> Schedule:
     """Register a schedule of the learning rate under the name of its function."""
-    SCHEDULES[function.__name__.replace("_", "-")] = function
+    name = function.__name__.replace("_", "-")
+    put(SCHEDULES, "schedule", name, function, function, SCHEDULES.get(name))
     return function
 
 
@@ -76,3 +80,4 @@ def optimiser(
 
 
 SETTINGS = parameters_of(optimiser)
+RESERVED.update(SETTINGS)

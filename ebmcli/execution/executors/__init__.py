@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple, TypeVar, get_args
 
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.registry import load_package, load_plugins
+from ebmcli.core.shelves import put
 from ebmcli.execution.events import StopFlag, Watcher
 from ebmcli.execution.options import RunOptions
 from ebmcli.planning.cells import Cell
@@ -63,7 +64,9 @@ def executor(function: Function) -> Function:
     }
     many = frozenset(argument.name for argument in arguments if list in _origins(argument.annotation))
     name = function.__name__.replace("_", "-")
-    _executors[name] = Executor(name, function, flags, many)
+    former = _executors.get(name)
+    made = Executor(name, function, flags, many)
+    put(_executors, "executor", name, made, function, former.prepared if former else None)
     return function
 
 
