@@ -159,24 +159,61 @@ PageFile = Annotated[
 ]
 
 
+Chart = Annotated[
+    str | None,
+    typer.Option(
+        "--chart",
+        metavar="rows|curves|NAME",
+        help="Draw a chart over all seeds instead: a measure of each row, gap curves, or a measure against a "
+        "hyperparameter that varies.",
+    ),
+]
+ChartMeasure = Annotated[
+    str | None, typer.Option("--measure", help="The measure of a chart. [default: kl, cer, ..., by task]")
+]
+Truth = Annotated[bool, typer.Option("--truth/--no-truth", help="Add a column of the truth, where it is known.")]
+Width = Annotated[
+    float | None, typer.Option("--width", metavar="INCHES", help="Width, with text and lines in proportion.")
+]
+Dpi = Annotated[int | None, typer.Option("--dpi", help="Dots an inch of a .png. [default: 150, or fewer if large]")]
+
+
 def plot(
     sweep: Sweep = None,
     grid: GridAxes = DEFAULT_GRID,
+    chart: Chart = None,
+    measure: ChartMeasure = None,
     task: OneTask = None,
     seed: OneSeed = None,
+    truth: Truth = True,
+    width: Width = None,
+    dpi: Dpi = None,
     output: PageFile = None,
     results: Results = ROOT,
 ) -> None:
     """Draw a page of small multiples: one cell per run, on one scale, collapsed ones marked.
 
-    Energy surfaces on the plane, F(x, y) of curves, regions of labels, gaps of words. The files written are printed.
+    Energy surfaces on the plane, F(x, y) of curves, regions of labels, gaps of words, each beside the truth where it is
+    known; or, with --chart, a figure over all seeds. The files written are printed.
+
+        ebm plot first --chart rows --output kl.pdf --width 3.3
     """
+    from ebmcli.figures.charts import draw_charts
+    from ebmcli.figures.files import Look
     from ebmcli.figures.page import draw_pages
 
     outputs.check(output)
     if output == outputs.STDOUT and sys.stdout.isatty():
         raise UsageError("--output -: a terminal shows no picture; redirect it, as in `ebm plot --output - > page.png`")
-    written, notes = draw_pages(find.sweep(sweep, results), grid, task, seed, output)
+    if chart is None and measure is not None:
+        raise UsageError("--measure is of a chart: say which, as in --chart rows")
+    if chart is not None and (grid != DEFAULT_GRID or seed is not None):
+        raise UsageError("--chart is over all seeds, without a grid: leave --grid and --seed out")
+    folder, look = find.sweep(sweep, results), Look(width, dpi)
+    if chart is None:
+        written, notes = draw_pages(folder, grid, task, seed, output, look, truth)
+    else:
+        written, notes = draw_charts(folder, chart, measure, task, output, look), []
     err = console(stderr=True)
     for note in notes:
         err.print(note, markup=False, soft_wrap=True)

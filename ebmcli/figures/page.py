@@ -1,9 +1,8 @@
 """`ebm plot`: the page of small multiples that a lecturer would project, drawn from what a sweep left on disk."""
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ from ebmcli.core.errors import UsageError
 from ebmcli.core.texts import file_name, printable, quoted, shortened
 from ebmcli.figures import cells, panels, source
 from ebmcli.figures.cells import Mark, Page
+from ebmcli.figures.files import NATURAL, Look, suffix_of, to_bytes
 from ebmcli.figures.panels import Panel, Scales
+from ebmcli.figures.picture import label_colours
 from ebmcli.figures.style import own_style
 from ebmcli.report import formatting
 from ebmcli.report.columns import heading, main_measure
@@ -19,7 +20,6 @@ from ebmcli.storage import kept, store
 from ebmcli.storage.output import deliver, is_stream
 from ebmcli.storage.records import Record
 
-FORMATS = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}  # no dates: the same page twice is equal
 ALARM, QUIET, PALE = "crimson", "0.35", "0.6"
 # Inches. Text keeps its size, a page of few cells has larger ones.
 SIDE, LEAST, MOST = 7.5, 1.8, 3.0  # all rows or columns together; of one cell, at least and at most
@@ -27,7 +27,6 @@ BETWEEN, UNDER, TICKS = 0.32, 0.8, 0.26  # cells; for the figures under a cell; 
 EDGE, BAR = 0.3, 1.3
 TITLE, HEADING, FIGURE, TEXT, NOTE = 24, 17, 15, 14, 12  # points
 LETTER = {HEADING: 0.152, TEXT: 0.1, NOTE: 0.086}  # the width of one, headings in bold: for breaking lines
-SHARPEST, PIXELS, SIDE_PIXELS = 150, 36e6, 20_000  # of a .png: dots an inch, all, a side
 LONGEST = 40  # letters of a name
 
 
@@ -39,6 +38,7 @@ class FilledPage:
     records: Mapping[tuple[int, int], Record]
     panels: Mapping[tuple[int, int], Panel]
     marks: Mapping[tuple[int, int], Mark]
+    truths: Mapping[int, Panel] = field(default_factory=dict)  # by row, where the truth is known
 
     def kinds(self) -> list[str]:
         """The kinds of panels on the page."""
@@ -46,14 +46,21 @@ class FilledPage:
 
 
 def draw_pages(
-    folder: Path, grid: str, task: str | None, seed: int | None, output: Path | None
+    folder: Path,
+    grid: str,
+    task: str | None,
+    seed: int | None,
+    output: Path | None,
+    look: Look = NATURAL,
+    truth: bool = True,
 ) -> tuple[list[Path], list[str]]:
     """Draw the pages of a sweep; (the files written, what is to be said beside)."""
-    suffix = _suffix(output)
+    look.check()
+    suffix = suffix_of(output)
     records = store.records(folder)
     if not records:
         raise UsageError(f"{folder}: this sweep is empty, there is nothing to draw")
-    pages = [load(folder, page) for page in cells.pages(records, *cells.axes(grid, records), task, seed)]
+    pages = [load(folder, page, truth) for page in cells.pages(records, *cells.axes(grid, records), task, seed)]
     full = [page for page in pages if page.panels]
     if not full:
         raise UsageError(_nothing(folder, pages))
@@ -65,7 +72,9 @@ def draw_pages(
         name = filled.page.task or "tasks"
         if filled.panels:
             origin = source.of_page(folder, _of_task(records, filled.page.task))
-            drawn[file_of(folder, output, name, len(full))] = to_bytes(figure(filled, folder.name), suffix, origin)
+            drawn[file_of(folder, output, name, len(full))] = to_bytes(
+                figure(filled, folder.name), suffix, origin, look
+            )
             notes += [f"{name}: {note}" for note in (filled.page.hidden(), _lacking(filled)) if note]
         else:
             notes.append(f"{name}: no run has left anything to draw, no page")
@@ -74,18 +83,8 @@ def draw_pages(
     return [first, *others], notes
 
 
-def _suffix(output: Path | None) -> str:
-    """The suffix of FORMATS that says what is written. Raises UsageError where there is none."""
-    suffix = ".png" if output is None else output.suffix.lower()
-    if suffix in FORMATS:
-        return suffix
-    if output is not None and is_stream(output):
-        return ".png"
-    raise UsageError(f"--output {quoted(output)}: the name ends in {', '.join(FORMATS)}, which says what is written")
-
-
-def load(folder: Path, page: Page) -> FilledPage:
-    """The page with the arrays of its runs."""
+def load(folder: Path, page: Page, truth: bool = True) -> FilledPage:
+    """The page with the arrays of its runs. truth: with a column of the truth, where that is known."""
     records, drawn, marks = page.shown(), {}, {}
     for row in range(len(page.row_values)):
         for column in range(len(page.column_values)):
@@ -98,7 +97,16 @@ def load(folder: Path, page: Page) -> FilledPage:
                 if panel.drawable:
                     drawn[place] = panel
             marks[place] = cells.mark(record, place in drawn)
-    return FilledPage(page, records, drawn, marks)
+    return FilledPage(page, records, drawn, marks, _truths(page, drawn) if truth else {})
+
+
+def _truths(page: Page, drawn: Mapping[tuple[int, int], Panel]) -> dict[int, Panel]:
+    """The cells of the truth, by row: beside the first run of each, where all runs of a row are of one task."""
+    if page.columns == "task":
+        return {}
+    beside = {row: panel for (row, _), panel in sorted(drawn.items(), key=lambda item: item[0], reverse=True)}
+    known = {row: panels.truth_beside(panel) for row, panel in sorted(beside.items())}
+    return {row: panel for row, panel in known.items() if panel}
 
 
 def _nothing(folder: Path, pages: list[FilledPage]) -> str:
@@ -130,17 +138,6 @@ def file_of(folder: Path, output: Path | None, name: str, pages: int) -> Path:
     return output if pages == 1 else output.with_name(f"{output.stem}-{name}{output.suffix}")
 
 
-@own_style()
-def to_bytes(figure: Any, suffix: str, origin: str = "") -> bytes:
-    """The figure as a file. origin: what it was drawn from, which a .png holds."""
-    width, height = figure.get_size_inches()
-    sharp = min(SHARPEST, SIDE_PIXELS / max(width, height), (PIXELS / (width * height)) ** 0.5)
-    metadata = {source.KEY: origin} if suffix == ".png" else FORMATS[suffix]
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix[1:], dpi=sharp, metadata=metadata)
-    return buffer.getvalue()
-
-
 # --- the figure ------------------------------------------------------------------------------------------------------
 
 
@@ -163,11 +160,13 @@ class _Layout:
 
 def _layout(filled: FilledPage, sweep: str, bars: int) -> _Layout:
     page = filled.page
-    side = min(max(SIDE / max(len(page.row_values), len(page.column_values)), LEAST), MOST)
+    across_all = len(page.column_values) + bool(filled.truths)
+    side = min(max(SIDE / max(len(page.row_values), across_all), LEAST), MOST)
     across, down = side + BETWEEN, side + UNDER + (TICKS if "gaps" in filled.kinds() else 0.0)
     letters = int((across - 0.1) / LETTER[HEADING])
     rows = [_broken(_short(page.heading(page.rows, value)), letters) for value in page.row_values]
     columns = [_broken(_short(page.heading(page.columns, value)), letters) for value in page.column_values]
+    columns += [TRUTH] * bool(filled.truths)
     left = 1.6 * EDGE + LETTER[HEADING] * max(len(line) for text in rows for line in text.splitlines())
     width = left + across * len(columns) + BAR * bars + EDGE
     above = textwrap.wrap(_subtitle(filled, sweep), int((width - 2 * EDGE) / LETTER[TEXT]))
@@ -220,7 +219,7 @@ def figure(filled: FilledPage, sweep: str) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    shared = panels.scales(list(filled.panels.values()))
+    shared = panels.scales([*filled.panels.values(), *filled.truths.values()])
     layout = _layout(filled, sweep, bool(len(shared.levels)) + bool(shared.labels))
     sheet = _Sheet(Figure(figsize=(layout.width, layout.height)), layout.width, layout.height)
     FigureCanvasAgg(sheet.figure)
@@ -236,6 +235,12 @@ def figure(filled: FilledPage, sweep: str) -> Any:
         sheet.text(layout.left - 0.6 * EDGE, middle, text, HEADING, room, weight="bold", ha="right", va="center")
     for place in filled.marks:
         _cell(sheet, filled, place, shared, layout)
+    for row, panel in filled.truths.items():
+        x, y = layout.left + layout.across * (len(layout.columns) - 1), layout.top + layout.down * row
+        axes = sheet.axes(x, y, layout.side, layout.side)
+        axes.set_gid(f"truth {row}")
+        panels.draw(axes, panel, shared)
+        axes.spines[:].set(color=PALE, linewidth=0.8)
     _bars(sheet, filled, shared, layout)
     return sheet.figure
 
@@ -286,7 +291,7 @@ def _bars(sheet: _Sheet, filled: FilledPage, shared: Scales, layout: _Layout) ->
     if shared.labels:
         axes = sheet.axes(x, layout.top, 0.22, min(height, 0.4 * shared.labels))
         tones = BoundaryNorm([number - 0.5 for number in range(shared.labels + 1)], shared.labels)
-        colours = panels.label_colours(shared.labels)
+        colours = label_colours(shared.labels)
         bar = sheet.figure.colorbar(ScalarMappable(tones, colours), cax=axes, ticks=range(shared.labels), alpha=0.5)
         bar.set_label("label", fontsize=FIGURE)
         bar.ax.tick_params(labelsize=TEXT, length=0)
@@ -294,13 +299,16 @@ def _bars(sheet: _Sheet, filled: FilledPage, shared: Scales, layout: _Layout) ->
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
+TRUTH = "truth"
+TRUTHS = "Truth: what a perfect run would show, -log of the true density over β, or the likeliest label."
 CAPTIONS = {
-    "surface": "colour: F(y) above its lowest value in the cell, one scale for all, grey beyond it; red points: data.",
-    "curve": "colour: F(x, y) above its lowest value at each x, one scale for all, grey beyond it; x to the right, y "
-    "upwards; white line: the answer of lowest energy; red points: data.",
-    "labels": "colour: the label of lowest energy at each x; points: data in the colour of their right label.",
-    "gaps": "bars: the gap of each test word, red where it is read wrong, the same axes in all; the outer bars hold "
-    "what lies beyond, those of a collapsed cell may be cut.",
+    "surface": "colour: F(y) above its lowest value in the cell, one scale for all, grey beyond it, in a collapsed "
+    "cell the darker the lower; white lines: a valley of less than a step of the scale; points: data.",
+    "curve": "colour: F(x, y) above its lowest value at each x, one scale for all, grey beyond it, in a collapsed "
+    "cell the darker the lower; x to the right, y upwards; black line: the answer of lowest energy; points: data.",
+    "labels": "colour: the label of lowest energy at each x; points: data, a colour and shape for each right label.",
+    "gaps": "bars: the gap of each test word, hatched where it is read wrong, the same axes in all; the outer bars "
+    "hold what lies beyond, those of a collapsed cell may be cut.",
 }
 
 
@@ -321,6 +329,8 @@ def _caption(filled: FilledPage) -> str:
     lines = [f"{' and '.join(names)}: {CAPTIONS[kind]}" for kind, names in tasks.items()]
     if len(tasks) == 1:
         lines = [_sentence(CAPTIONS[kind]) for kind in tasks]
+    if filled.truths:
+        lines.append(TRUTHS)
     lines.append("Under a cell: its key measure, and the median gap on held-out data.")
     if any(mark.alarm for mark in filled.marks.values()):
         lines.append("Red frame: collapsed or failed, as the word says.")

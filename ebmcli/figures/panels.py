@@ -6,21 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from ebmcli.core.errors import UsageError
 from ebmcli.core.needs import Answers
 from ebmcli.core.registry import find, task_of
-from ebmcli.figures.picture import ABOVE, middles
+from ebmcli.figures.picture import ABOVE, draw_labels, middles
+from ebmcli.figures.shapes import can_be_drawn
+from ebmcli.figures.style import BLUE, RED, outlined, points
 from ebmcli.metrics.answers import inferred_answers
+from ebmcli.metrics.density import grid
 
 BEYOND = "0.87"  # the colour of energies above the scale
-POINTS = {"linestyle": "none", "marker": ".", "color": "#ff4a3a", "markeredgewidth": 0}  # data
+SHADES = ("0.45", "0.88")  # the same in a collapsed cell: the lower, the darker
+STEPS = 9  # of these shades
+LINES = 5  # of equal energy, where a cell spans less than a step of the scale
+LOWEST_LOG = -1e30  # of a density, in place of minus infinity
 BARS = 30  # of a histogram, some more where 0 is to be an edge
 SHOWN = (0.05, 0.99)  # the quantiles of the gaps of every leading cell that lie within the bars
-NEEDS = {  # arrays, by kind
-    "surface": ("energy", "y"),
-    "curve": ("energy", "questions", "x", "y"),
-    "labels": ("label", "shown", "x", "y"),
-    "gaps": ("right", "offending"),
-}
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Panel:
 
     @property
     def drawable(self) -> bool:
-        """True if its arrays are there, and finite."""
-        return all(name in self.arrays and np.isfinite(self.arrays[name]).all() for name in NEEDS[self.kind])
+        """True if its arrays are there, and can be drawn."""
+        return _is_known(self.config) and can_be_drawn(self.kind, self.arrays)
 
     def above(self) -> np.ndarray:
         """The energy above its lowest value in the cell, on a curve at each x: any f(x) may be added there."""
@@ -56,6 +57,35 @@ def kind(task: str) -> str:
     unit = find("task", task)
     points = "curve" if unit.traits.conditional else "surface"
     return {Answers.CONTINUOUS: points, Answers.FINITE: "labels", Answers.SEQUENCE: "gaps"}[unit.traits.answers]
+
+
+def _is_known(config: Mapping[str, Any]) -> bool:
+    """True if the settings of the task are such as it has today."""
+    try:
+        for name, parameter in find("task", config["task"]).parameters.items():
+            parameter.validate(config.get(name, parameter.default))
+    except UsageError:
+        return False
+    return True
+
+
+def truth_beside(panel: Panel) -> Panel | None:
+    """The cell of the truth beside a run, with its data: the energy -log p / beta, or the likeliest label of each
+    question; None where the truth is not known, or is none that can be drawn."""
+    task = find("task", panel.config["task"]).build(panel.config)
+    if task.truth is None:
+        return None
+    if panel.kind == "surface":
+        box: Any = task.space
+        cells = len(panel.arrays["energy"])
+        log_density = np.maximum(task.truth(grid(box[:2], cells)), LOWEST_LOG).reshape(cells, cells)
+        return Panel(panel.config, {**panel.arrays, "energy": -log_density / panel.config["beta"]}, True)
+    if panel.kind == "labels":
+        low, high = panel.arrays["shown"]
+        side = len(panel.arrays["label"])
+        likeliest = task.truth(grid((float(low), float(high)), side)).argmax(axis=1).reshape(side, side)
+        return Panel(panel.config, {**panel.arrays, "label": likeliest}, True)
+    return None
 
 
 @dataclass(frozen=True)
@@ -120,50 +150,60 @@ def colours(shared: Scales) -> dict[str, Any]:
     }
 
 
-def label_colours(count: int) -> Any:
-    """A colour map of the first so many labels."""
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap([colormaps["tab10"](number % 10) for number in range(count)])
-
-
 def _surface(axes: Any, panel: Panel, shared: Scales) -> None:
     box: Any = task_of(panel.config).build(panel.config).space
     side = middles(box[0], box[1], len(panel.arrays["energy"]))
     above = np.minimum(panel.above(), 1e3 * shared.levels[-1])
     axes.contourf(side, side, above, levels=shared.levels, extend="max", **colours(shared))
-    axes.plot(*panel.arrays["y"].T, markersize=3, **POINTS)
+    if not panel.healthy and panel.above().max() > shared.levels[-1]:
+        axes.contourf(side, side, panel.above(), levels=_beyond(panel, shared), colors=_shades())
+    if _has_own_valley(panel.above(), shared):
+        axes.contour(side, side, panel.above(), levels=LINES, colors="white", linewidths=0.6)
+    axes.plot(*panel.arrays["y"].T, **points(2.2))
     axes.set(xlim=box[:2], ylim=box[:2], xticks=[], yticks=[])
 
 
 def _curve(axes: Any, panel: Panel, shared: Scales) -> None:
-    from matplotlib.patheffects import Normal, Stroke
-
     box: Any = task_of(panel.config).build(panel.config).space
     above, x = panel.above(), panel.arrays["questions"][:, 0]
     extent = (x[0], x[-1], box.low, box.high)
     axes.imshow(above.T, origin="lower", extent=extent, aspect="auto", interpolation="nearest", **colours(shared))
+    if not panel.healthy and above.max() > shared.levels[-1]:
+        axes.contourf(above.T, extent=extent, levels=_beyond(panel, shared), colors=_shades())
     y = middles(box.low, box.high, above.shape[1])
-    axes.plot(panel.arrays["x"][:, 0], panel.arrays["y"][:, 0], markersize=6.5, **POINTS)
-    outlined = [Stroke(linewidth=2.4, foreground="black"), Normal()]  # white shows on no grey
+    axes.plot(panel.arrays["x"][:, 0], panel.arrays["y"][:, 0], **points(4.5))
     question, answer = np.nonzero(inferred_answers(above))
-    axes.plot(x[question], y[answer], "w.", markersize=2, path_effects=outlined)
+    axes.plot(x[question], y[answer], "k.", markersize=2, path_effects=outlined(1.2))
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
+
+
+def _has_own_valley(above: np.ndarray, shared: Scales) -> bool:
+    """True if an energy spans less than a step of the scale, which would show one colour, and yet more than nothing."""
+    return 1e-4 * shared.levels[1] < above.max() < shared.levels[1]
+
+
+def _beyond(panel: Panel, shared: Scales) -> np.ndarray:
+    """Levels from the end of the scale up to what a collapsed energy reaches, in steps that show its valley."""
+    top, above = float(shared.levels[-1]), panel.above()
+    return top + (float(above.max()) * (1 + 1e-9) - top) * np.linspace(0, 1, STEPS + 1)
+
+
+def _shades() -> list[str]:
+    dark, light = map(float, SHADES)
+    return [f"{dark + (light - dark) * step / (STEPS - 1):.3f}" for step in range(STEPS)]
 
 
 def _labels(axes: Any, panel: Panel, shared: Scales) -> None:
     low, high = panel.arrays["shown"]
-    tones = {"cmap": label_colours(shared.labels), "vmin": -0.5, "vmax": shared.labels - 0.5}
-    axes.imshow(panel.arrays["label"], origin="lower", extent=(low, high, low, high), alpha=0.5, **tones)
-    axes.scatter(*panel.arrays["x"].T, c=panel.arrays["y"], s=6, edgecolors="black", linewidths=0.2, **tones)
+    draw_labels(axes, panel.arrays, shared.labels, 9)
     axes.set(xlim=(low, high), ylim=(low, high), xticks=[], yticks=[])
 
 
 def _gaps(axes: Any, panel: Panel, shared: Scales) -> None:
     edges: Any = shared.edges
-    tone = np.where(edges[:-1] < 0, "tab:red", "tab:blue")
-    axes.bar(edges[:-1], _shares(panel, edges), np.diff(edges), align="edge", color=tone)
+    wrong = edges[:-1] < 0
+    style = {"align": "edge", "color": np.where(wrong, RED, BLUE), "hatch": ["///" if w else "" for w in wrong]}
+    axes.bar(edges[:-1], _shares(panel, edges), np.diff(edges), edgecolor="white", linewidth=0, **style)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.1 * shared.highest), yticks=[])
     axes.tick_params(labelsize=11, pad=2)

@@ -191,7 +191,9 @@ def draw_labels(axes: Any, arrays: Arrays, labels: int, size: float) -> None:
             axes.contour(side, side, inside, levels=[0.5], colors="black", linewidths=0.5)
         data = arrays["x"][arrays["y"] == label]
         shape = MARKERS[label % len(MARKERS)]
-        axes.scatter(*data.T, s=size, color=label_colours(labels)(label), marker=shape, edgecolors="black", linewidths=0.4)
+        axes.scatter(
+            *data.T, s=size, color=label_colours(labels)(label), marker=shape, edgecolors="black", linewidths=0.4
+        )
 
 
 def label_colours(count: int) -> Any:
