@@ -17,6 +17,13 @@ class MachineError(Exception):
     """A fault of the machine. The command line prints the sentence and exits with 1."""
 
 
+_ROOM = "make room there, or put --results on another disk; ebm doctor says how much there is"
+_ADVICE = {  # by the number of an error of the system
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or say fewer --devices",
+    errno.ENFILE: "end other programs",
+}
 NO_THREADS = (
     "the system allows no more threads or processes: end other programs, say fewer --devices, or raise the limit "
     "(ulimit -u, or that of the container); ebm doctor looks at it"
@@ -34,7 +41,8 @@ def of_the_machine(error: OSError) -> str:
     """The sentence for an error of the system, with the file where there is one."""
     if no_threads(error):
         return NO_THREADS
-    return f"{error.filename or 'i/o'}: {error.strerror or error}"
+    advice = _ADVICE.get(error.errno or 0, "")
+    return f"{error.filename or 'i/o'}: {error.strerror or error}{advice and f': {advice}'}"
 
 
 def unknown(

@@ -78,7 +78,10 @@ def content(path: Path, at_most: int = SMALL) -> bytes:
     """The bytes of a regular file of at most so many. Raises OSError where it cannot be read, Unfit where it is not."""
     with open(open_regular(path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        raw = b"" if size > at_most else file.read(at_most + 1)  # of /proc the size is 0
+        try:
+            raw = b"" if size > at_most else file.read(at_most + 1)  # of /proc the size is 0
+        except OSError as error:  # of the disk, which knows no name
+            raise OSError(error.errno, error.strerror, str(path)) from None
     if max(size, len(raw)) > at_most:
         raise Unfit(_too_large(path, max(size, len(raw)), at_most))
     return raw

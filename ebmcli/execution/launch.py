@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ebmcli.core.errors import UsageError
+from ebmcli.core.errors import NO_THREADS, MachineError, UsageError, no_threads
 from ebmcli.core.lazy import jax
 from ebmcli.core.types import Task
 from ebmcli.execution import redraw
@@ -84,9 +84,11 @@ def _failing(cells: Sequence[Cell], sweep: Path, watcher: Watcher) -> Iterator[N
     """Write down an exception as the failure of those of these cells that have no result; the other cells go on."""
     try:
         yield
-    except (Interrupted, OSError, UsageError):
+    except (Interrupted, OSError, UsageError, MachineError):
         raise
     except Exception as error:  # whatever a loss, a compiler or a picture raises
+        if no_threads(error):  # no run can be blamed
+            raise MachineError(NO_THREADS) from error
         text = f"{type(error).__name__}: {error}"
         kind = "oom" if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text else "failed"
         for cell in cells:

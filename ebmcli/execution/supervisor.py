@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any, NamedTuple
 
-from ebmcli.core.errors import MachineError, UsageError
+from ebmcli.core.errors import NO_THREADS, MachineError, UsageError
 from ebmcli.core.files import content
 from ebmcli.execution.events import (
     Ended,
@@ -46,6 +46,7 @@ TICK = 0.2  # seconds between looks at the clock
 LAST_LINES = 60  # lines of a worker's stderr that are kept, for the record of its crash
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CRASH_LINE = re.compile(r"[FE]\d{4} |terminate called|what\(\):|Fatal ")  # lines with which crashes begin
+OUT_OF_THREADS = ("can't start new thread", "pthread_create", "Resource temporarily unavailable")
 OUT_OF_MEMORY = ("bad_alloc", "out of memory", "cannot allocate memory", "resource_exhausted")
 
 
@@ -90,8 +91,13 @@ class Worker:
         )  # fmt: skip
         self.heard: SimpleQueue[tuple[str, str | None]] = SimpleQueue()
         self.threads = [threading.Thread(target=self._hear, args=(name,), daemon=True) for name in ("stdout", "stderr")]
-        for thread in self.threads:
-            thread.start()
+        try:
+            for thread in self.threads:
+                thread.start()
+        except RuntimeError:  # the system allows no more
+            with self.process:  # its pipes are closed
+                self.process.kill()
+            raise
 
     def _hear(self, name: str) -> None:
         for line in getattr(self.process, name):
@@ -128,6 +134,8 @@ class Worker:
         lines = [line.strip() for line in progress.lines if line.strip()]
         telling = [line for line in lines if CRASH_LINE.match(line)] or lines[-1:]
         last = f": {telling[0]}" if telling else ""
+        if any(sign in text for sign in OUT_OF_THREADS):
+            return Cause("crashed", f"its worker died of {name}: {NO_THREADS}", text)
         if any(sign in text.lower() for sign in OUT_OF_MEMORY):
             return Cause("oom", f"its worker had no memory left ({name}{last})", text)
         return Cause("crashed", f"its worker died of {name}{last}", text)

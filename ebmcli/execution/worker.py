@@ -73,7 +73,7 @@ def main() -> None:
 
 def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) -> Over:
     """Carry the orders out; the last event."""
-    from ebmcli.core.errors import MachineError, UsageError
+    from ebmcli.core.errors import MachineError, UsageError, no_threads
     from ebmcli.core.lazy import jax, spoken_settings
     from ebmcli.execution.launch import carry_out
     from ebmcli.execution.options import RunOptions
@@ -95,7 +95,8 @@ def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) 
     except UsageError as error:
         return Over("usage", str(error))
     except OSError as error:
-        return Over("disk", error=(error.errno, error.strerror or str(error), error.filename))
+        name = error.filename or (None if no_threads(error) else str(folder))
+        return Over("disk", error=(error.errno, error.strerror or str(error), name))
     except Exception as error:  # ours
         return _broken(error)
     return Over("done")

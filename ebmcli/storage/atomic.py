@@ -17,6 +17,7 @@ from typing import IO, Any
 from ebmcli.core import files
 from ebmcli.core.files import Unfit
 
+LOCKLESS = "two sweeps in one folder would not wait for each other: put --results on a local disk"
 FAULT = "EBM_FAULT"  # set by tests alone: `ACTION NTH NAME`, a fault at the nth passage of a point, or `note FILE`
 _passed: Counter[str] = Counter()
 
@@ -110,7 +111,8 @@ def fsync_folder(folder: Path) -> None:
     """Fsync a folder, so that a rename in it survives a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with naming_errors(folder):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
@@ -134,10 +136,14 @@ def checksum(value: Mapping[str, Any]) -> str:
 def hold_lock(path: Path) -> Iterator[IO[str]]:
     """Hold the lock of that file while the block runs; waits for another holder, if need be for ever.
 
-    A process that inherits the open file holds the lock with us, and after us.
+    A process that inherits the open file holds the lock with us, and after us. Raises OSError where the file system
+    has no locks.
     """
     with os.fdopen(files.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:  # as on some network disks
+            raise OSError(error.errno, f"{error.strerror}: {LOCKLESS}", str(path)) from None
         yield file
 
 
