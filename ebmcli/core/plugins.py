@@ -75,10 +75,10 @@ def _contained() -> Iterator[Callable[[], bool]]:
             restored.callback(os.close, folder)
             restored.callback(os.fchdir, folder)
         empty = restored.enter_context(open(os.devnull, "r+"))
+        _flush(sys.stdout)
         _redirect(0, empty.fileno(), restored)
         _redirect(1, 2, restored)
         restored.callback(_flush, sys.stdout, sys.__stdout__)  # before descriptor 1 is stdout again
-        _flush(sys.stdout)
         sys.argv, sys.stdin, sys.stdout = sys.argv[:1], empty, sys.stderr or empty
         yield _own_signals(restored)
 

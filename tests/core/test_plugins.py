@@ -1,4 +1,4 @@
-"""A plug-in costs itself alone, whatever it does when it is imported: it is skipped with a sentence, or harms nobody."""
+"""A plug-in costs itself alone, whatever it does when it is imported: it is skipped with a sentence, or heard."""
 
 import json
 import os
