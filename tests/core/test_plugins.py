@@ -253,6 +253,6 @@ def test_one_that_prints_and_exits_beside_a_command_that_prints_json(tmp_path):
         (site / f"{name}.py").write_text(source)
         (site / f"{name}-1.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
         (site / f"{name}-1.dist-info" / "entry_points.txt").write_text(f"[ebmcli.plugins]\n{name} = {name}\n")
-    out, err = ebm(tmp_path, "list", "losses", "--json")
+    out, err = ebm(tmp_path, "list", "losses", "--json", PYTHONUNBUFFERED="")
     assert "outer" in [unit["name"] for unit in json.loads(out)]
     assert "plugin leaves is skipped: it ends the program when it is imported (exit code 3)" in err
