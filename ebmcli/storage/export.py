@@ -50,8 +50,9 @@ def _parquet(sweep: Path, into: Path, with_curves: bool) -> None:
 
 
 def _of_one_type(values: list[Any]) -> list[Any]:
-    """The values of a column; as text, if one of them is text, which has to be UTF-8."""
-    if not any(isinstance(value, str) for value in values):
+    """The values of a column; as text, which has to be UTF-8, unless all are numbers, or all are true or false."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or kinds <= {bool}:
         return values
     return [None if value is None else _clean(str(value)) for value in values]
 

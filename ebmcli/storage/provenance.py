@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ebmcli.core.files import LARGE, content
+from ebmcli.core.files import LARGE, Unfit, content
 
 ROOT = Path(__file__).parents[1]  # of the package
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
@@ -60,8 +60,8 @@ def _is_ours() -> bool:
     file of its name, and both are tracked. In an environment inside another project it is not."""
     top = ROOT.parent
     try:
-        project = tomllib.loads((top / "pyproject.toml").read_text("utf-8")).get("project", {})
-    except (OSError, ValueError):
+        project = tomllib.loads(content(top / "pyproject.toml").decode()).get("project", {})
+    except (OSError, ValueError, RecursionError, Unfit):  # it may be anybody's
         return False
     if project.get("name") != "ebmcli" or _git("rev-parse", "--show-prefix") != f"{ROOT.name}/":
         return False
