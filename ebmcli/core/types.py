@@ -16,6 +16,7 @@ from ebmcli.core.lazy import Array, Key
 # nothing; integers and names shape the program, unless they are marked Traced.
 Traced = "traced"
 Repeat = "repeat"  # runs that differ in nothing else are replicates, like those of several seeds
+TimesBeta = "times beta"  # the default is that at beta = 1, and grows as beta does
 Positive = Annotated[float, Ge(1e-12), Le(1e12)]  # far inside what float32 can hold
 NonNegative = Annotated[float, Ge(0), Le(1e12)]
 Share = Annotated[float, Ge(0), Le(1)]

@@ -52,3 +52,15 @@ column(
 )
 column(Column("epochs", note="epochs: how often each example of the training set was seen on average."))
 column(Column("acceptance", note="acceptance: share of the proposed moves of a Markov chain that are accepted."))
+column(
+    Column(
+        "moved",
+        note="moved: how far the chains of a draw go from where they begin, in widths of the box.",
+    )
+)
+column(
+    Column(
+        "reflected",
+        note="reflected: share of the chains that a step of Langevin dynamics takes out of the box.",
+    )
+)

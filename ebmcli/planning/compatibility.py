@@ -77,6 +77,8 @@ def _mismatch(choice: _Choice) -> str:
         return f"{sampler.name} does not draw {kind.plural}, the answers of {task.name}"
     if sampler.traits.conditional and not task.traits.conditional:
         return f"{sampler.name} draws the data of {task.name} themselves: without an x a flat energy is its optimum"
+    if reason := sampler.traits.impossible(choice.config):
+        return f"{sampler.name} draws no negatives: {reason}"
     missing = sampler.traits.needs - energy.traits.gives[kind]
     if missing and kind is Answers.SEQUENCE:  # the others are searched by evaluating the energy
         return f"{sampler.name} needs {min(missing).sentence}, which {energy.name} does not compute"

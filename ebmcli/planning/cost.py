@@ -7,6 +7,7 @@ from typing import Any
 from ebmcli.core.errors import UsageError
 from ebmcli.core.needs import Need
 from ebmcli.core.parameters import arguments_for
+from ebmcli.core.texts import quoted
 from ebmcli.core.types import BatchShape, Cost, Space, Task
 from ebmcli.core.units import Combination, TaskUnit
 from ebmcli.planning.cells import Cell, cell
@@ -32,14 +33,28 @@ def step_cost(units: Combination, config: Mapping[str, Any]) -> Cost | None:
 
 
 def _space(task: TaskUnit, config: Mapping[str, Any]) -> Space:
-    """The answers of a task, which is built once for all cells that share its settings."""
-    settings = tuple((name, config[name]) for name in task.parameters if name in config)
-    return _built(task.name, task.function, settings)
+    """The answers of a task."""
+    return _task(task, config).space
+
+
+def remarks(cells: Sequence[Cell]) -> list[str]:
+    """What is to be said of the data that these cells are of, each with the name of the task."""
+    named = {cell.units.task.name: cell for cell in cells if cell.units.task.traits.file}
+    return [
+        f"{quoted(name)}: {text}"
+        for name, cell in named.items()
+        for text in _task(cell.units.task, cell.config).remarks
+    ]
+
+
+def _task(task: TaskUnit, config: Mapping[str, Any]) -> Task:
+    """A task, which is built once for all cells that share its settings."""
+    return _built(task.name, task.function, tuple((name, config[name]) for name in task.parameters if name in config))
 
 
 @lru_cache(maxsize=64)
-def _built(name: str, function: Callable[..., Task], settings: tuple[tuple[str, Any], ...]) -> Space:
-    return function(**dict(settings)).space
+def _built(name: str, function: Callable[..., Task], settings: tuple[tuple[str, Any], ...]) -> Task:
+    return function(**dict(settings))
 
 
 def within(budget: int, one: Cell) -> Cell:

@@ -17,14 +17,12 @@ from ebmcli.storage import store
 from ebmcli.storage.records import Record
 
 ALWAYS = (
-    "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t (from 20 runs on, [low, high] "
-    "of a BCa bootstrap); a figure without one is of a single run: n = 1, no interval. Folds share data: over them "
-    "intervals are too narrow and tests find too much."
+    "Means over n runs, of several seeds or folds. ± is a 95 % interval of Student's t; a figure without one is of a "
+    "single run: n = 1, no interval. Folds share data: over them intervals are too narrow and tests find too much."
 )
 MIDDLE = (
     "Interquartile means: the quarter of the runs at either end is left out (below four runs none is). ± is a 95 % "
-    "interval of Tukey & McLaughlin (from 20 runs on, [low, high] of a BCa bootstrap); a figure without one is of a "
-    "single run: n = 1, no interval."
+    "interval of Tukey & McLaughlin; a figure without one is of a single run: n = 1, no interval."
 )
 RANKS = (
     "↓, ↑: which way is better. rank: 1 + the number of rows that are significantly better in paired tests over the "
@@ -32,8 +30,13 @@ RANKS = (
     "within noise share a rank. Bold: significantly better than every other row. A row that lost runs to divergence or "
     "failure has no rank."
 )
+RATIOS = (
+    "Compared by their logarithms, since their figures are positive and span a factor of ten: {}. Of such a measure, "
+    "better is what is better by a factor in the typical run, which need not be the row with the better mean."
+)
 PAIRED = (
-    "difference: the row minus the baseline, paired over shared seeds and folds, with its own 95 % interval; p: "
+    "difference: the row minus the baseline (× in front: divided by it, where they are compared by logarithms), paired "
+    "over shared seeds and folds, with its own 95 % interval; p: "
     "Student's paired test, adjusted over the table (Holm); not significant: p ≥ 0.05."
 )
 TRACED = (
@@ -121,6 +124,8 @@ def _task(records: Sequence[Record], wanted: Wanted, pictures: Sequence[Path]) -
         main: list[Table | None] = [tables.margin(table_rows, wanted.average), tables.collapse(table_rows)]
         main += [tables.accuracies(table_rows, wanted.average, measure), tables.by_part(table_rows, wanted.average)]
         blocks += [block for table in main if table for block in (Heading(3, table.heading), table)]
+        ratios = [heading(name) for name in tables.present(table_rows) if tables.compares_ratios(table_rows, name)]
+        blocks += [Text(RATIOS.format(", ".join(ratios)))] if ratios else []
     table = tables.matrix(records, table_rows, wanted.average, measure)
     blocks += [Heading(3, table.heading), table]
     if wanted.baseline and table_rows:

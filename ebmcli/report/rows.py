@@ -14,6 +14,7 @@ from ebmcli.report.statistics import Mean
 from ebmcli.storage.records import Metrics, Record
 
 Average = Callable[[statistics.Values], Mean]
+NAMED = 3  # rows that are named one by one where many are meant
 CONFOUNDERS = ("energy", "head", "steps")  # follow the loss or a budget: where they differ, a table says which
 
 
@@ -247,6 +248,22 @@ def reasons(records: Sequence[Record], task: str) -> list[str]:
                 why = f"{name}, {member.metrics.get('verdict_reason')} ({replicate_text(member)})."
                 by_name.setdefault(name, why)
     return list(by_name.values())
+
+
+def warnings(records: Sequence[Record], task: str) -> list[str]:
+    """What the runs of a task were warned of, a line each with the rows of its table that it is said of; of a row in
+    the words of its first run."""
+    by_text: dict[str, list[str]] = {}
+    for row in rows([record for record in records if record.task == task]):
+        warned = [str(member.metrics["warning"]) for member in row.members if member.metrics.get("warning")]
+        if warned:
+            by_text.setdefault(warned[0], []).append(f"{row.key.text} ({len(warned)} of {len(row.members)} runs)")
+    return [f"warning: {text}: {_some(names)}." for text, names in by_text.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{'; '.join(names[:NAMED])}{more}"
 
 
 def unfinished_tables(records: Sequence[Record]) -> list[Table]:

@@ -75,13 +75,17 @@ class Fitted(NamedTuple):
 
 @sampler(continuous=KNOWN, cost=_one_each, also="normal gauss")
 def gaussian(context: SamplerContext, negatives: Count = 256) -> Sampler:
-    """K points of a Gaussian with mean and covariance of the data; what falls outside the box is redrawn uniformly"""
+    """K points of a Gaussian with mean and covariance of the data; what falls outside the box is redrawn uniformly
+
+    It is at least as wide as a 128th of the box in every direction.
+    """
     box, shape = box_of(context.space), context.shape.negatives(negatives)
 
     def init(key: Key, first: Batch) -> Fitted:
         mean, covariance = first.y.mean(axis=0), jnp.cov(first.y, rowvar=False).reshape(box.dims, box.dims)
-        root = jnp.linalg.cholesky(covariance)
-        middle = nodes_of(box, 128 if box.dims < 3 else 16, 0.5)
+        nodes = 128 if box.dims < 3 else 16
+        root = jnp.linalg.cholesky(_at_least(covariance, (box.high - box.low) / nodes))
+        middle = nodes_of(box, nodes, 0.5)
         share = jnp.mean(jnp.exp(_normal(middle, mean, root) + box.log_volume))
         return Fitted(mean, root, jnp.clip(1 - share, 1e-6, 1))
 
@@ -94,6 +98,13 @@ def gaussian(context: SamplerContext, negatives: Count = 256) -> Sampler:
         return Negatives(y, log_q=lambda x, y: jnp.logaddexp(_normal(y, state.mean, state.root), flat)), state
 
     return Sampler(init, draw)
+
+
+def _at_least(covariance: Array, spread: float) -> Array:
+    """The covariance; or where the data lie on a line, or all but, one that is wider in every direction by as much as
+    makes its smallest standard deviation `spread`: a narrower density has no root in float32, and no sum over nodes."""
+    lacking = jnp.maximum(spread**2 - jnp.linalg.eigvalsh(covariance)[0], 0)
+    return covariance + lacking * jnp.eye(len(covariance))
 
 
 def _normal(y: Array, mean: Array, root: Array) -> Array:
@@ -124,6 +135,9 @@ def noise(context: SamplerContext, per_example: Count = 8, spread: Positive = 0.
     finite="negatives independent",
     sequence="negatives",
     conditional=True,
+    impossible=lambda config: (
+        "" if config["batch_size"] > 1 else "a batch of 1 has no other examples, --batch-size 2 has"
+    ),
     cost=lambda shape: Cost(shape.batch_size * (shape.batch_size - 1)),
     also="batch permutation shuffle",
 )

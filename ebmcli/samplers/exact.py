@@ -14,7 +14,6 @@ from ebmcli.core.types import (
     Negatives,
     Sampler,
     SamplerContext,
-    Steps,
     Strings,
 )
 from ebmcli.samplers._box import negatives_as, nodes_of, stateless
@@ -92,7 +91,7 @@ def _resampled(shape: BatchShape, negatives: int, chain_steps: int) -> Cost:
     cost=_resampled,
     reference="Geman & Geman 1984",
 )
-def gibbs(context: SamplerContext, negatives: Count = 256, chain_steps: Steps = 1) -> Sampler:
+def gibbs(context: SamplerContext, negatives: Count = 256, chain_steps: Count = 1) -> Sampler:
     """K answers: each letter of y resampled given all others, chain_steps times; of one label, exact samples"""
     space = context.space
     if not isinstance(space, Strings):  # one label: what it was before does not matter

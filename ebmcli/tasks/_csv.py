@@ -54,7 +54,7 @@ def read(file: str, content: str) -> Table:
     _check(named, table)
     remarks = []
     if comments := len(lines) - len(rows):
-        remarks.append(f"{comments} {'lines' if comments > 1 else 'line'} that begin with {COMMENT} are left out")
+        remarks.append(f"lines that begin with {COMMENT} are left out ({comments})")
     if not names and _may_be_numbered(rows[0][1], points):
         line, first = rows[0]
         remarks.append(f"line {line}, {','.join(first)}, is taken for a point; if it numbers the columns, remove it")
@@ -85,7 +85,7 @@ def _points(named: str, rows: list[tuple[int, list[str]]]) -> np.ndarray:
     wrong = [(line, fault) for line, row in rows if (fault := _fault(row))]
     if wrong:
         line, fault = wrong[0]
-        others = f" (and {len(wrong) - 1:,} more lines like it)" if len(wrong) > 1 else ""
+        others = f" (and {len(wrong) - 1:,} more lines are wrong)" if len(wrong) > 1 else ""
         raise UsageError(f"{named}, line {line}: {fault}{others}")
     return np.array([[float(cell) for cell in row] for _, row in rows]).reshape(-1, 2)
 

@@ -1,5 +1,6 @@
 """Points of one's own, from a file: F(y) on data whose density nobody knows."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +22,7 @@ REACH = 4.0  # the data are scaled to lie between -REACH and REACH, inside the b
 NEAR = 0.99  # quantile of the distances to the nearest neighbour: what lies that near to a point belongs to the data
 FEW_VALUES = 20  # with fewer in a column the data lie on lines
 CROWDED = 1 / 40  # of the range of a column: where half of its values fill less, some others are far away
-COMMON = 0.05  # share of the rows with one value of a column, beside many others
+COMMON, MORE_COMMON = 0.05, 5  # a value has more than that share of the rows, that many times that of any other
 NO_DENSITY = "a density on lines has no highest value, so nll falls without end as the energy gets steeper there"
 
 
@@ -76,40 +77,45 @@ def split(file: str, scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def remarks(table: Table, scaled: np.ndarray) -> list[str]:
     """What a user may not expect of these points, a sentence each. scaled: they, in the box."""
-    sentences = []
     single = scaled.astype(np.float32)
     different = len(np.unique(single, axis=0))
-    if different < len(scaled):
-        sentences.append(
-            f"{len(scaled) - different:,} of {len(scaled):,} rows repeat another: those of one point are all trained "
-            "on, or all held out"
-        )
-    narrow = [column for column in range(2) if len(np.unique(single[:, column])) < FEW_VALUES]
-    for column in narrow:
-        values = len(np.unique(single[:, column]))
-        sentences.append(f"{table.called(column)} has {values} different values: {NO_DENSITY}")
-    across = np.sqrt(max(np.linalg.eigvalsh(np.cov(scaled, rowvar=False))[0], 0.0))
+    repeated = [
+        f"{len(single) - different:,} of {len(single):,} rows repeat another: those of one point are all trained "
+        "on, or all held out"
+    ]
+    far = [sentence for column in range(2) for sentence in _far_values(table, column)]
+    return (repeated if different < len(single) else []) + (far or _lines(table, scaled))
+
+
+def _lines(table: Table, scaled: np.ndarray) -> list[str]:
+    """What is said of points that lie on one line, or on few."""
+    values = [len(np.unique(column)) for column in scaled.astype(np.float32).T]
+    few = [f"{table.called(place)} has {count} different values" for place, count in enumerate(values)]
+    sentences = [f"{few[place]}: {NO_DENSITY}" for place, count in enumerate(values) if count < FEW_VALUES]
+    across = math.sqrt(max(np.linalg.eigvalsh(np.cov(scaled, rowvar=False))[0], 0.0))
     if across < (BOX.high - BOX.low) / GRID[True]:
         sentences.append(f"the points lie on a line, or all but: {NO_DENSITY}")
-    for column in set(range(2)) - set(narrow):
-        sentences += _far_values(table, column)
     return sentences
 
 
 def _far_values(table: Table, column: int) -> list[str]:
-    """What is said of a column whose range is due to a few values, or in which one value is common."""
+    """What is said of a column whose range is due to a few values, or in which one value is far more common than any
+    other."""
     values, called = table.points[:, column], table.called(column)
     low, lower, middle, upper, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
     each, counts = np.unique(values, return_counts=True)
-    share, common = counts.max() / len(values), each[counts.argmax()]
+    if len(each) < FEW_VALUES:
+        return []
     if upper - lower < CROWDED * (high - low):
         far = low if middle - low > high - middle else high
         return [
             f"{called} is scaled to its range, {low:g} to {high:g}, of which half of the values fill the part from "
             f"{lower:g} to {upper:g} alone: if {far:g} is an error or stands for a missing value, remove its rows"
         ]
-    if share > COMMON and len(each) >= FEW_VALUES:
-        return [f"{common:g} stands in {share:.0%} of {called}: if it means a missing value, remove its rows"]
+    second, first = np.sort(counts)[-2:]
+    if first > COMMON * len(values) and first > MORE_COMMON * second:
+        share = first / len(values)
+        return [f"{each[counts.argmax()]:g} stands in {share:.0%} of {called}: if it means a missing value, remove it"]
     return []
 
 

@@ -4,13 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 from ebmcli.core import registry
 from ebmcli.core.errors import UsageError
-from ebmcli.core.files import digest
 from ebmcli.core.types import Model
 from ebmcli.planning.cells import cells
 from ebmcli.planning.grid import grid
+from ebmcli.tasks import points as points_task
 from ebmcli.training.evaluate import measures
 
 
@@ -50,7 +51,7 @@ def test_every_point_is_trained_on_or_held_out_scaled_column_by_column(tmp_path,
 
 
 def test_measures_of_a_known_energy(tmp_path):
-    """The Gaussian that the points are of, in the units of the task: the closed form of its nll, beta* = 1; and what
+    """The Gaussian that the points are of: its nll is that of its density in the units of the file, beta* = 1; and what
     needs the true density is not there."""
     points = blob(5_000)
     task = task_of(written(tmp_path, as_csv(points)))
@@ -61,8 +62,11 @@ def test_measures_of_a_known_energy(tmp_path):
     probed = jax.tree.map(np.asarray, jax.jit(lambda t: task.probe(model, {}, t))(task.targets(True)))
     found = measures(task.measure(probed, True, 1.0, 0.0))
     test = task.targets(True)["data"]
-    closed = float((((test - mean) / sd) ** 2).sum(axis=1).mean() / 2 + np.log(2 * np.pi * sd.prod()))
+    standard = task.units.out_of_box(test)
+    closed = -scipy.stats.norm(points.mean(axis=0), points.std(axis=0)).logpdf(standard).sum(axis=1).mean()
+    assert closed == pytest.approx(1 + np.log(2 * np.pi * 5e3 * 1e-3), abs=0.1)  # the entropy
     assert found["nll"] == pytest.approx(closed, abs=2e-3)
+    assert found["nll_beta_star"] == pytest.approx(closed, abs=1e-2)
     assert found["beta_star"] == pytest.approx(1, abs=0.1)
     assert found["auroc"] > 0.8
     assert found["low_energy_share"] < 0.05
@@ -98,7 +102,18 @@ def test_what_lies_near_a_point_is_never_called_wrong(tmp_path):
         ("1,2\n3,nan\n", "line 2: 'nan' is no finite number"),
         ("1,2\n3,-inf\n", "line 2: '-inf' is no finite number"),
         ("1,2\n3,\n", "line 2: '' is no finite number"),
-        (as_csv(blob() * [1, 0] + [0, 7]), "column 2 is 7 in every row"),
+        ("nan,nan\n1,2\n", "line 1: 'nan' is no finite number"),
+        ("NA,NA\n1,2\n", "line 1: 'NA' is no finite number"),
+        (",\n1,2\n", "line 1: '' is no finite number"),
+        ("1,2\n , \n3,?\n", "line 2: '' is no finite number, mend or remove that line (and 1 more lines are wrong)"),
+        ("x,2\n3,4\n", "line 1: 'x' is no finite number"),
+        ("1_000,2\n", "line 1: '1_000' is no finite number"),
+        ("1,2\n" + "9" * 60 + "x,1\n", "line 2: '9999999999999999999…9999999999999999999x' is no finite number"),
+        (as_csv(blob() * [1e300, 1]), "is larger than 1e+100, give the column another unit"),
+        (as_csv(blob() * [1, 1e-310]), "column size has values within 6.8e-313, at least 1e-100 is wanted"),
+        (as_csv(blob() * [1, 0] + [0, 7]), "column size is 7 in every row"),
+        (as_csv(blob() * [1, 0] + [0, 7], ""), "column 2 is 7 in every row"),
+        (as_csv(np.repeat(blob(49), 3, axis=0)), "49 different points in 147 rows, a task needs at least 50"),
         (b"\xff\xfe1,2\n", "no CSV text"),
     ],
 )
@@ -115,7 +130,7 @@ def test_names(tmp_path, monkeypatch):
         grid({"task": "points:nowhere.csv"}, {})
     with pytest.raises(UsageError, match="of which file"):
         grid({"task": "points"}, {})
-    with pytest.raises(UsageError, match="did you mean moons"):
+    with pytest.raises(UsageError, match="unknown task 'moons:a.csv'"):
         grid({"task": "moons:a.csv"}, {})
     assert "points" not in grid({"task": "all"}, {}).axes["task"]
 
@@ -126,7 +141,6 @@ def test_other_numbers_are_another_run(tmp_path, monkeypatch):
 
     def resolved(text):
         written(tmp_path, text, "p.csv")
-        digest.cache_clear()
         return cells(grid({"task": "points:p.csv", "loss": "hinge"}, {}))[0][0].config
 
     first, second = resolved(as_csv(blob())), resolved(as_csv(blob(seed=1)))
@@ -135,3 +149,71 @@ def test_other_numbers_are_another_run(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="no longer the one of these runs"):
         registry.find("task", "points:p.csv").build(first)
     assert registry.find("task", "points:p.csv").build(second).examples == 400
+
+
+def test_a_row_is_read_the_same_wherever_it_stands(tmp_path):
+    """What is no row may stand anywhere: comments, blank lines, a mark of byte order; what is one counts anywhere."""
+    points = blob(60)
+    lines = as_csv(points, "").splitlines(keepends=True)
+    plain = task_of(written(tmp_path, "".join(lines), "plain.csv"))
+    for place in (0, 1, 30, 60):
+        for number, between in enumerate(("# by a logger, v2\n", "\n", "   \r\n", "#1,2\n")):
+            text = "\ufeff" + "".join([*lines[:place], between, *lines[place:]])
+            task = task_of(written(tmp_path, text, f"{place}-{number}.csv"))
+            np.testing.assert_array_equal(task.data()["points"], plain.data()["points"])
+    assert task.remarks == ("lines that begin with # are left out (1)",)
+    assert plain.remarks == ()
+
+
+def test_no_point_is_trained_on_and_held_out(tmp_path):
+    """Rows that repeat a point go where the first goes; without any the rows are split by one permutation."""
+    once = blob(100)
+    plain = task_of(written(tmp_path, as_csv(once), "once.csv"))
+    order = np.random.default_rng(points_task.SPLIT_SEED).permutation(100)
+    expected = plain.units.into_box(once).astype(np.float32)[order]
+    np.testing.assert_array_equal(plain.targets(True)["data"], expected[:20])
+    np.testing.assert_array_equal(plain.data()["points"], expected[20:])
+    often = np.random.default_rng(1).permutation(np.repeat(once, np.random.default_rng(2).integers(1, 9, 100), axis=0))
+    task = task_of(written(tmp_path, as_csv(often)))
+    train, test = (set(map(tuple, rows.tolist())) for rows in (task.data()["points"], task.targets(True)["data"]))
+    assert (len(train), len(test), len(train & test)) == (80, 20, 0)
+    assert len(task.data()["points"]) + len(task.targets(True)["data"]) == len(often)
+    assert any("rows repeat another" in remark for remark in task.remarks)
+
+
+def test_energies_and_arrays_are_in_the_units_of_the_file(tmp_path):
+    points = blob(50)
+    units = task_of(written(tmp_path, as_csv(points))).units
+    assert units.names == ("mass", "size")
+    np.testing.assert_array_equal(np.abs(units.into_box(points)).max(axis=0), [4, 4])
+    np.testing.assert_allclose(units.out_of_box(units.into_box(points)), points, rtol=1e-12)
+    assert units.log_volume == pytest.approx(np.log(np.ptp(points, axis=0) / 8).sum())
+
+
+LINES = "a density on lines has no highest value"
+NORMAL = np.random.default_rng(0).normal(size=(120, 2))
+THIRD = np.arange(120) % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("points", "head", "remarks"),
+    [
+        (NORMAL, "x,y", []),
+        (NORMAL * [1e5, 1e-9] + [1e9, 48], "", []),
+        (np.round(10 * NORMAL), "", []),
+        (NORMAL[:, :1] * [1, 2], "", ["the points lie on a line, or all but: "]),
+        (NORMAL[:, :1] * [1, 2] + 1e-9 * NORMAL, "", ["the points lie on a line, or all but: "]),
+        (np.stack([np.arange(120) % 2, NORMAL[:, 1]], axis=1), "x,y", ["column x has 2 different values: "]),
+        (np.concatenate([NORMAL, [[-9999, 0]]]), "x,y", ["column x is scaled to its range, -9999 to "]),
+        (np.concatenate([NORMAL, [[-9999, -9999]]]), "", ["column 1 is scaled", "column 2 is scaled"]),
+        (np.concatenate([NORMAL, [[0, 1e6]]]), "", ["if 1e+06 is an error or stands for a missing value"]),
+        (np.where(THIRD[:, None], [[-9999, 0.5]], NORMAL), "", ["-9999 stands in 33% of column 1", "of column 2"]),
+        (NORMAL, "0,1", ["line 1, 0,1, is taken for a point"]),
+        (NORMAL + 2000, "2019,2020", ["line 1, 2019,2020, is taken for a point"]),
+    ],
+)
+def test_what_was_decided_for_the_user_is_said(tmp_path, points, head, remarks):
+    given = task_of(written(tmp_path, as_csv(points, head))).remarks
+    said = [remark for remark in given if "rows repeat another" not in remark]
+    assert len(said) == len(remarks), given
+    assert all(wanted in remark for wanted, remark in zip(remarks, said, strict=True)), given
