@@ -11,8 +11,10 @@ import numpy as np
 
 from ebmcli.checks.evaluation import NotFiniteError, Records, Slopes, Subject
 from ebmcli.checks.judgement import Judgement, judged, noticed
+from ebmcli.core.errors import UsageError
 from ebmcli.core.flat import COUNT, Flat
 from ebmcli.core.needs import Need
+from ebmcli.core.units import LossUnit
 from ebmcli.training.objective import check_loss
 
 K = 3  # negatives of a record
@@ -138,20 +140,21 @@ def flat_energy(facts: Facts) -> Judgement | None:
 def _settings(subject: Subject, declared: Flat) -> list[tuple[dict[str, float], float]]:
     """Hyperparameters and betas at which a declared value is tried: the defaults, and others where it allows them."""
     given = {name: value for name, value in (declared.given or {}).items() if name in subject.defaults}
-    other = {name: other_value(subject, name) for name in subject.defaults} | given
+    other = {name: other_value(subject.unit, name) for name in subject.defaults} | given
     return [(given, 1.0), (given, 2.0), (other, 1.0)]
 
 
-def other_value(subject: Subject, name: str) -> float:
-    """A legal value of a hyperparameter that is not its default."""
-    parameter = subject.unit.parameters[name]
-    for value in (1.5 * subject.defaults[name], 0.5 * subject.defaults[name], subject.defaults[name] + 1, 0.5):
+def other_value(unit: LossUnit, name: str) -> float:
+    """A legal value of a hyperparameter that is not its default; its default, where there is no other near."""
+    parameter, default = unit.parameters[name], unit.parameters[name].default
+    for value in (1.5 * default, 0.5 * default, default + 1, default - 1):
         try:
-            if value != subject.defaults[name]:
-                return float(parameter.validate(round(value) if parameter.type is int else value))
-        except ValueError:
+            legal = parameter.validate(round(value) if parameter.type is int else value)
+        except UsageError:
             continue
-    return subject.defaults[name]
+        if legal != default:
+            return float(legal)
+    return float(default)
 
 
 FAR = (1e1, 1e2, 1e3, 1e4)  # energies beyond all that are looked at
@@ -362,7 +365,7 @@ def reads(facts: Facts) -> Judgement:
             continue
         idle.append(need.value)
     for name in subject.defaults:
-        if not facts.changes(values={**facts.varied.values, name: other_value(subject, name)}):
+        if not facts.changes(values={**facts.varied.values, name: other_value(subject.unit, name)}):
             idle.append(name)
     wrong = f"it never reads {', '.join(idle)}, and declares {'it' if len(idle) == 1 else 'them'}" if idle else ""
     return judged("declared is read", "all", f"not {', '.join(idle)}" if idle else "all", wrong)

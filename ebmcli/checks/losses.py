@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ebmcli.checks import margins
+from ebmcli.checks import margins, views
 from ebmcli.checks.evaluation import Subject
 from ebmcli.checks.judgement import Finding, Judgement, judged
 from ebmcli.checks.laws import LAWS, Facts
@@ -22,7 +22,11 @@ def judge(unit: LossUnit) -> Finding:
 
 
 def _of_view(unit: LossUnit, head: Finding) -> Finding:
-    return replace(head, reason="sees no pair of answers")
+    try:
+        judgements = views.laws(unit)
+    except Exception as error:  # a stranger's code
+        judgements = [_failed(error)]
+    return replace(head, reason="sees no pair of answers", judgements=judgements)
 
 
 def _of_energies(unit: LossUnit, head: Finding) -> Finding:

@@ -30,6 +30,11 @@ class Surface(NamedTuple):
     slopes: np.ndarray  # [N, 2] in e1 and e2
 
     @property
+    def step(self) -> float:
+        """The distance of neighbours."""
+        return float(self.right[1] - self.right[0])
+
+    @property
     def shape(self) -> tuple[int, int]:
         """The points of e2, each with all of e1."""
         across = int(np.argmax(self.wrong != self.wrong[0]))
@@ -37,7 +42,7 @@ class Surface(NamedTuple):
 
     @property
     def gap(self) -> np.ndarray:
-        """[N] e2 - e1, an odd multiple of STEP / 2: no point lies on the kink of a hinge or at a tie."""
+        """[N] e2 - e1, an odd multiple of half a step: no point lies on the kink of a hinge or at a tie."""
         return self.wrong - self.right
 
     @property
@@ -58,17 +63,18 @@ class Survey(NamedTuple):
 def survey(subject: Subject) -> Survey:
     """Evaluate a loss over R. Raises what the loss raises, and NotFiniteError where it or a slope is not finite."""
     low, high = subject.reach
-    right, wrong = np.arange(low, high + STEP / 2, STEP), np.arange(low + STEP / 2, high, STEP)
-    grid = np.stack(np.meshgrid(right, wrong), axis=-1).reshape(-1, 2)
     level = np.arange(int(low * LEVELS), int(high * LEVELS) + 1) / LEVELS
 
-    def surface(m: float, beta: float = 1.0, distance: float = 1.0) -> Surface:
+    def surface(m: float, beta: float = 1.0, distance: float = 1.0, step: float = STEP) -> Surface:
+        right, wrong = np.arange(low, high + step / 2, step), np.arange(low + step / 2, high, step)
+        grid = np.stack(np.meshgrid(right, wrong), axis=-1).reshape(-1, 2)
         seen = subject(Records(grid, distance, beta=beta, values={"margin": m}), fitted=True)
         return Surface(m * distance, grid[:, 0], grid[:, 1], seen.loss, seen.slopes)
 
     margins = [surface(m) for m in (MARGINS if "margin" in subject.defaults else (1.0,))]
     flat = subject(Records(np.stack([level, level], axis=1), values={"margin": 1.0}), fitted=True)
-    return Survey(margins, surface(1.0, 2.0), surface(1.0, 1.0, 2.0), np.stack([level, flat.loss], axis=1))
+    coarse = surface(1.0, 2.0, step=4 * STEP), surface(1.0, 1.0, 2.0, 4 * STEP)
+    return Survey(margins, *coarse, np.stack([level, flat.loss], axis=1))
 
 
 def largest_margin(surface: Surface) -> float:
@@ -79,8 +85,8 @@ def largest_margin(surface: Surface) -> float:
     """
     lowest = surface.loss <= surface.loss.min() + ROUNDING * np.ptp(surface.loss)
     rest = lowest & ~surface.pushed
-    margin = surface.gap[rest if rest.any() else lowest].min() - STEP / 2
-    return float(margin if rest.any() or margin < STEP else np.inf)
+    margin = surface.gap[rest if rest.any() else lowest].min() - surface.step / 2
+    return float(margin if rest.any() or margin < surface.step else np.inf)
 
 
 def gradient_test(surface: Surface) -> str:
@@ -107,10 +113,10 @@ def support(surface: Surface) -> tuple[str, float]:
     gap = surface.gap[surface.pushed].max()
     if gap == surface.gap.max():
         return "any gap", np.inf
-    level = surface.wrong[surface.pushed].max() + STEP / 2
+    level = surface.wrong[surface.pushed].max() + surface.step / 2
     if ((surface.wrong < level) == surface.pushed).all():
         return "level", float(level)
-    return "gap", float(gap + STEP / 2)
+    return "gap", float(gap + surface.step / 2)
 
 
 def lowest_flat(flat: np.ndarray) -> tuple[float, list[float] | None]:
@@ -128,7 +134,7 @@ def described(surfaces: Sequence[Surface]) -> Mapping[str, str]:
     margins = [largest_margin(surface) for surface in surfaces]
     kinds, bounds = zip(*map(support, surfaces), strict=True)
     kind = kinds[0] if len(set(kinds)) == 1 else "gap"
-    margin = "none" if kind == "never" or min(margins) <= -STEP else _bound(surfaces, margins)
+    margin = "none" if kind == "never" or min(margins) <= -surfaces[0].step else _bound(surfaces, margins)
     good, what = margin not in ("none", "0"), "F-" if kind == "level" else "gap"
     tests = {gradient_test(surface) for surface in surfaces}
     return {

@@ -189,3 +189,25 @@ def self_adversarial(e, margin: Positive = 1.0):
 def of_no_margin(e):
     """of which margins say nothing"""
     return e.positive - e.negatives.mean()
+
+
+@loss("view smooth", promised="-", flat="0")
+def hutchinson(v):
+    """1/2 |beta grad F|^2 - beta u' (hessian of F) u, the signs u at random"""
+    sign = jax.random.rademacher(v.key, v.y.shape).astype(v.y.dtype)
+    slope, curved = jax.jvp(jax.grad(v.energy), (v.y,), (sign,))
+    return jnp.sum(jnp.square(v.beta * slope)) / 2 - v.beta * sign @ curved
+
+
+@loss("view", promised="-", flat="D / (2 sigma^2)")
+def denoising_in_other_units(v, sigma: Positive = 0.3):
+    """1/2 |beta grad F(y + sigma e) - e / sigma|^2"""
+    noise = jax.random.normal(v.key, v.y.shape)
+    return jnp.sum(jnp.square(v.beta * jax.grad(v.energy)(v.y + sigma * noise) - noise / sigma)) / 2
+
+
+@loss("view", promised="-", flat="ln 2")
+def pair_of_a_perturbation(v, t: Positive = 0.25):
+    """log(1 + exp(beta (F+ - F(y + sqrt(t) e))))"""
+    other = v.energy(v.y + jnp.sqrt(t) * jax.random.normal(v.key, v.y.shape))
+    return jax.nn.softplus(v.beta * (v.energy(v.y) - other))

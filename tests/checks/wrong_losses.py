@@ -446,3 +446,100 @@ def ml_of_a_sum(e, alpha: Positive = 0.1):
 def ml_with_a_penalty_of_samples(e, alpha: Positive = 0.1):
     """F+ - F- + alpha (F-)^2, which bounds no F+"""
     return e.positive - e.negatives.mean() + alpha * (e.negatives**2).mean()
+
+
+# --- of a View -------------------------------------------------------------------------------------------------------
+
+SCORE = {"promised": "-", "flat": "0"}
+DENOISING = {"promised": "-", "flat": "D/2"}
+DISCREPANCY = {"promised": "-", "flat": "ln(1 + w/M) (M = 4)"}
+
+
+def curvatures(v):
+    return jnp.diag(jax.hessian(v.energy)(v.y))
+
+
+def noise(v, *shape):
+    return jax.random.normal(v.key, (*shape, *v.y.shape))
+
+
+def discrepancy(v, t, w, sign=1.0):
+    points = v.y + jnp.sqrt(t) * (noise(v, 5)[:1] + noise(v, 5)[1:])
+    terms = sign * v.beta * (v.energy(v.y) - jax.vmap(v.energy)(points))
+    return jax.nn.logsumexp(jnp.append(terms, jnp.log(w))) - jnp.log(4)
+
+
+@wrong("unit of energies", "view smooth", **SCORE)
+def score_matching_without_beta(v):
+    """1/2 |grad F|^2 - laplacian F"""
+    return jnp.sum(jax.grad(v.energy)(v.y) ** 2) / 2 - curvatures(v).sum()
+
+
+@wrong("well on the data", "view smooth", **SCORE)
+def score_matching_with_a_plus(v):
+    """1/2 |beta grad F|^2 + beta laplacian F"""
+    return jnp.sum((v.beta * jax.grad(v.energy)(v.y)) ** 2) / 2 + v.beta * curvatures(v).sum()
+
+
+@wrong("optimum", "view smooth", **SCORE)
+def score_matching_without_a_half(v):
+    """|beta grad F|^2 - beta laplacian F"""
+    return jnp.sum((v.beta * jax.grad(v.energy)(v.y)) ** 2) - v.beta * curvatures(v).sum()
+
+
+@wrong("well on the data", "view smooth", **SCORE)
+def score_matching_of_one_axis(v):
+    """1/2 |beta grad F|^2 - beta times the curvature along the first axis"""
+    return jnp.sum((v.beta * jax.grad(v.energy)(v.y)) ** 2) / 2 - v.beta * curvatures(v)[0]
+
+
+@wrong("well on the data", "view", **DENOISING)
+def denoising_score_matching_away(v, sigma: Positive = 0.2):
+    """1/2 |sigma beta grad F(y + sigma e) + e|^2"""
+    slope = jax.grad(v.energy)(v.y + sigma * noise(v))
+    return jnp.sum((sigma * v.beta * slope + noise(v)) ** 2) / 2
+
+
+@wrong("well on the data", "view", **DENOISING)
+def denoising_score_matching_without_sigma(v, sigma: Positive = 0.2):
+    """1/2 |beta grad F(y + sigma e) - e|^2"""
+    slope = jax.grad(v.energy)(v.y + sigma * noise(v))
+    return jnp.sum((v.beta * slope - noise(v)) ** 2) / 2
+
+
+@wrong("well on the data", "view", **DENOISING)
+def denoising_score_matching_that_stops(v, sigma: Positive = 0.2):
+    """the right one, its gradient stopped"""
+    slope = jax.lax.stop_gradient(jax.grad(v.energy)(v.y + sigma * noise(v)))
+    return jnp.sum((sigma * v.beta * slope - noise(v)) ** 2) / 2
+
+
+@wrong("declared is read", "view reconstruct", promised="-", flat="|y|^2, where g = 0")
+def denoising_without_corruption(v, corruption: Positive = 0.3):
+    """|y - g(y)|^2"""
+    return jnp.sum((v.y - v.reconstruct(v.y)) ** 2)
+
+
+@wrong("flat energy", "view reconstruct", promised="-", flat="|y|^2, where g = 0")
+def denoising_of_the_noisy(v, corruption: Positive = 0.3):
+    """|y + corruption e - g(y + corruption e)|^2"""
+    y = v.y + corruption * noise(v)
+    return jnp.sum((y - v.reconstruct(y)) ** 2)
+
+
+@wrong("well on the data", "view", **DISCREPANCY)
+def energy_discrepancy_swapped(v, t: Positive = 0.25, w: Positive = 1.0):
+    """log(w/M + 1/M sum of exp(beta (F(y + noise) - F+)))"""
+    return discrepancy(v, t, w, -1.0)
+
+
+@wrong("flat energy", "view", **DISCREPANCY)
+def energy_discrepancy_of_a_sum(v, t: Positive = 0.25, w: Positive = 1.0):
+    """log(w + sum of exp(beta (F+ - F(y + noise))))"""
+    return discrepancy(v, t, w) + jnp.log(4)
+
+
+@wrong("constant in energies", "view", promised="-")
+def energy_of_perturbed(v, t: Positive = 0.25):
+    """F+^2 - F(y + sqrt(t) e)"""
+    return v.energy(v.y) ** 2 - v.energy(v.y + jnp.sqrt(t) * noise(v))
