@@ -60,7 +60,8 @@ class Repetition:
         else:
             tolerance = f" ({TOLERANCE:.1%})" if self.verdict != "different" else ""
             head += f"{tolerance}; the first figure that differs is {self.first}: {self.then} then, {self.now} now"
-        changed = "; ".join(f"{name} {flat(old)} then, {flat(new)} now" for name, (old, new) in self.origins.items())
+        pairs = {name: [flat(value or "none") for value in both] for name, both in self.origins.items()}
+        changed = "; ".join(f"{name} {old} then, {new} now" for name, (old, new) in pairs.items())
         return f"{head}\nmade with: {changed}" if changed else head
 
 

@@ -72,9 +72,17 @@ class _Progress:
     ended: set[str] = field(default_factory=set)
     over: Over | None = None  # its last event; None where it died
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))  # of its stderr
+    crash: list[str] = field(default_factory=list)  # of these, the ones with which a crash begins, however long ago
     unshown: list[str] = field(default_factory=list)  # of these, the ones that were not passed on yet
     failed: bool = False  # whether a run has
     late: bool = False
+
+    def hear(self, line: str | None) -> None:
+        """Take in a line of its stderr; None is its end."""
+        if line is not None:
+            self.lines.append(line)
+            self.unshown.append(line)
+            self.crash += [line.strip()] if CRASH_LINE.match(line.strip()) else []
 
 
 class Worker:
@@ -131,10 +139,9 @@ class Worker:
             return Cause("oom", "its worker was killed by the kernel, which had no memory left", text)
         if name == "SIGKILL" or -code in STOPS:
             return Cause("killed", f"its worker was killed ({name})", text)
-        lines = [line.strip() for line in progress.lines if line.strip()]
-        telling = [line for line in lines if CRASH_LINE.match(line)] or lines[-1:]
+        telling = progress.crash or [line.strip() for line in progress.lines if line.strip()][-1:]
         last = f": {telling[0]}" if telling else ""
-        if any(sign in text for sign in OUT_OF_THREADS):
+        if any(sign in line for sign in OUT_OF_THREADS for line in (text, *progress.crash)):
             return Cause("crashed", f"its worker died of {name}: {NO_THREADS}", text)
         if any(sign in text.lower() for sign in OUT_OF_MEMORY):
             return Cause("oom", f"its worker had no memory left ({name}{last})", text)
@@ -268,8 +275,7 @@ def _listen(
         except Empty:
             continue
         if name == "stderr":
-            progress.lines.extend([] if line is None else [line])
-            progress.unshown.extend([] if line is None else [line])
+            progress.hear(line)
         elif line is None:
             with suppress(subprocess.TimeoutExpired):
                 worker.process.wait(5.0)

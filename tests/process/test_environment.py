@@ -203,17 +203,26 @@ def test_no_run_is_blamed_for_a_thread_that_its_engine_was_refused(tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    "line",
-    ["RuntimeError: can't start new thread", "what():  Resource temporarily unavailable", "pthread_create failed"],
+    "lines",
+    [
+        ["RuntimeError: can't start new thread"],
+        ["what():  Resource temporarily unavailable"],
+        [
+            "F0000 00:00:00.0 1 env.cc:74] Check failed: 11 vs. 0 Thread x creation via pthread_create() failed.",
+            *80 * ["@"],
+        ],
+    ],
+    ids=["python", "c++", "xla"],
 )
-def test_a_worker_that_died_for_lack_of_threads_says_so(line):
+def test_a_worker_that_died_for_lack_of_threads_says_so(lines):
     class Dead(supervisor.Worker):
         def __init__(self):
             self.process = subprocess.Popen(["false"])
             self.process.wait()
 
     progress = supervisor._Progress()
-    progress.lines.append(line)
+    for line in lines:
+        progress.hear(line)
     assert Dead().cause(progress, None).message == f"its worker died of exit code 1: {NO_THREADS}"
 
 
