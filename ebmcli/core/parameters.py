@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from annotated_types import Ge, Le
 
 from ebmcli.core.errors import UsageError
-from ebmcli.core.types import Repeat, Traced
+from ebmcli.core.types import Repeat, TimesBeta, Traced
 
 EVERY = "all"  # in place of the value of a hyperparameter that repeats: every value that it can have
 
@@ -78,6 +78,11 @@ class Parameter:
     def repeats(self) -> bool:
         """True if it defines replicates, as the seed does, rather than a different setting."""
         return Repeat in self._marks
+
+    @property
+    def times_beta(self) -> bool:
+        """True if its default is that of beta = 1, and is multiplied by the beta of a run."""
+        return TimesBeta in self._marks
 
     @cached_property
     def before(self) -> Before | None:

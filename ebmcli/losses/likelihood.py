@@ -1,9 +1,11 @@
 """Losses that look at the right answer alone, at all answers at once, or at samples of the model."""
 
+from typing import Annotated
+
 from ebmcli.core.citations import LECTURE, TUTORIAL
 from ebmcli.core.decorators import loss
 from ebmcli.core.lazy import Array, jax, jnp
-from ebmcli.core.types import Energies, NonNegative
+from ebmcli.core.types import Energies, NonNegative, TimesBeta
 
 
 @loss("", promised="none", flat="F", reference=f"{TUTORIAL}, section 2.2")
@@ -54,8 +56,9 @@ def mee(e: Energies) -> Array:
     reference=f"{LECTURE}; Du & Mordatch 2019 for alpha",
     also="contrastive-divergence maximum-likelihood mle likelihood",
 )
-def ml(e: Energies, alpha: NonNegative = 0.1) -> Array:
+def ml(e: Energies, alpha: Annotated[NonNegative, TimesBeta] = 0.1) -> Array:
     """F+ - F- + alpha ((F+)^2 + (F-)^2), y- drawn from the model: its gradient is that of nll"""
+    # With G = beta F it is 1/beta times G+ - G- + (alpha/beta) ((G+)^2 + (G-)^2): hence the default times beta.
     # A sample that happens to be y counts: without it the gradient would not be that of nll.
     levels = jnp.square(e.positive) + jnp.square(e.negatives).mean()
     return e.positive - e.negatives.mean() + alpha * levels

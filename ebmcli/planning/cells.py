@@ -26,6 +26,7 @@ from ebmcli.training.optimiser import SETTINGS
 MOST = 1_000_000  # runs of a grid
 COUNTED = 100  # combinations of units of a grid with too many runs, after which the others are not looked at
 USUAL = 2  # seconds of a small run, for the rough cost of a grid that is too large to be looked at
+FOLLOWS_BETA = "follows beta"  # the origin of a default that is multiplied by beta
 
 
 @dataclass(frozen=True)
@@ -209,9 +210,14 @@ class _Product(NamedTuple):
     def configs(self) -> Iterator[dict[str, Any]]:
         """The configuration of each cell."""
         for chosen in itertools.product(*(given.values for given in self.axes.values())):
-            every = _every(self.units.task, dict(zip(self.axes, chosen, strict=True)))
+            every = _every(self.units.task, self._scaled(dict(zip(self.axes, chosen, strict=True))))
             for seed, config in itertools.product(self.seeds, every):
                 yield {**self.names, "seed": seed, **config, **self.raised}
+
+    def _scaled(self, config: dict[str, Any]) -> dict[str, Any]:
+        """A configuration in which the defaults that follow beta do, in 12 digits: 0.3, not 0.1 times 3.0."""
+        following = [name for name, given in self.axes.items() if given.origin == FOLLOWS_BETA]
+        return config | {name: float(f"{config[name] * config['beta']:.12g}") for name in following}
 
 
 def _size(axes: Table) -> int:
@@ -261,6 +267,8 @@ def _default(units: Combination, owner: Unit[Any] | None, parameter: Parameter) 
             value, origin = unit.traits.defaults[name], _default_of(unit)
     if name == "data" and owner is units.task and units.task.traits.file:
         return Given([value], "digest of the file")
+    if parameter.times_beta and owner and origin == _default_of(owner):
+        return Given([value], FOLLOWS_BETA)
     if owner is units.energy:
         following = follows(units.energy, units.loss, name, value)
         return Given([following], origin if following == value else "follows the loss")

@@ -18,6 +18,7 @@ from ebmcli.core.types import (
     Sampler,
     SamplerContext,
     Share,
+    TimesBeta,
 )
 from ebmcli.numerics.precision import Precision, at_precision
 from ebmcli.samplers._box import box_of, inside, reflect, stateless, uniformly
@@ -25,6 +26,9 @@ from ebmcli.samplers._box import box_of, inside, reflect, stateless, uniformly
 Score = Callable[[Array], Array]  # y [..., D] -> [...] energies
 Move = Callable[[Key, Score, Array], "Kept"]  # (key, energies, y) -> the chains after one draw
 
+# Of a step of Langevin dynamics. With G = beta F, y <- y - eta grad F + sqrt(2 eta/beta) xi has steps of eta/beta on G,
+# which fits the data alike at every beta. (Leapfrog steps are on G as they stand.)
+Length = Annotated[Positive, TimesBeta]
 AT_ONCE = 16  # steps whose noise is drawn together, which takes half the time
 
 
@@ -112,7 +116,7 @@ def langevin(
     context: SamplerContext,
     negatives: Count = 256,
     chain_steps: Annotated[Count, Also("mcmc-steps langevin-steps chain-length")] = 10,
-    step_size: Positive = 0.1,
+    step_size: Length = 0.1,
     chain_precision: Precision = "float32",
 ) -> Sampler:
     """K chains that start uniformly on the box at every training step: y <- y - eta grad F + sqrt(2 eta/beta) xi"""
@@ -132,7 +136,7 @@ def langevin(
     also="contrastive-divergence cd-k cd-1 cd1",
 )
 def cd(
-    context: SamplerContext, chain_steps: Count = 10, step_size: Positive = 0.1, chain_precision: Precision = "float32"
+    context: SamplerContext, chain_steps: Count = 10, step_size: Length = 0.1, chain_precision: Precision = "float32"
 ) -> Sampler:
     """contrastive divergence: a chain of k Langevin steps from each right answer of the batch"""
 
@@ -202,7 +206,7 @@ def pcd(
     context: SamplerContext,
     negatives: Count = 256,
     chain_steps: Count = 5,
-    step_size: Positive = 0.1,
+    step_size: Length = 0.1,
     restart: Share = 0.05,
     chain_precision: Precision = "float32",
 ) -> Sampler:
@@ -224,7 +228,7 @@ def mala(
     context: SamplerContext,
     negatives: Count = 256,
     chain_steps: Count = 5,
-    step_size: Positive = 0.1,
+    step_size: Length = 0.1,
     restart: Share = 0.05,
 ) -> Sampler:
     """kept chains of Langevin proposals accepted by the Metropolis rule; one outside the box is rejected"""

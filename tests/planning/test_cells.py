@@ -137,3 +137,22 @@ def test_what_stands_twice_is_made_once_however_often_it_stands():
 def test_no_flag_begins_more_than_a_million_runs():
     with pytest.raises(UsageError, match=r"has 10,000,000 runs.* more than 1,000,000 runs are not begun$"):
         resolve(grid({"loss": "hinge", "seed": "0..9999"}, {"lr": MANY}), allow_many=True)
+
+
+@pytest.mark.parametrize("sampler", ["langevin", "cd", "pcd", "mala"])
+def test_the_penalty_and_the_steps_of_chains_follow_beta(sampler):
+    """At beta = 1 to the bit as without it; beside each value of a list; what is said, wherever, wins."""
+    of_beta = {each.config["beta"]: each.config for each in cells_of(loss="ml", sampler=sampler, beta=[0.1, 1, 3])}
+    assert [config["step_size"] for config in of_beta.values()] == [0.01, 0.1, 0.3]
+    assert [config["alpha"] for config in of_beta.values()] == [0.01, 0.1, 0.3]
+    assert cell_of(loss="ml", sampler=sampler).config == of_beta[1.0]
+    asked = cell_of(loss="ml", sampler=sampler, beta=3, step_size=0.1, alpha=0.0).config
+    assert (asked["step_size"], asked["alpha"]) == (0.1, 0.0)
+    same = cell_of(loss="ml", sampler=sampler, beta=3, step_size=0.3, alpha=0.3)
+    assert same.id == cell_of(loss="ml", sampler=sampler, beta=3).id
+
+
+def test_steps_that_are_on_beta_times_the_energy_and_descents_do_not_follow_beta():
+    for sampler, size in (("hmc", 0.2), ("most-offending", 0.1)):
+        assert cell_of(loss="hinge", sampler=sampler, beta=3).config["step_size"] == size
+    assert cell_of(loss="ml", sampler="exact", beta=3).config["alpha"] == 0.0
