@@ -46,9 +46,9 @@ def file_name(text: str, most: int = 80) -> str:
     It is the text itself where that has at most so many small letters of ASCII, digits and `. _ -`; of any other text
     what is left of it, and 8 hexadecimal digits of the whole.
     """
-    plain = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).lstrip(".-")
-    if plain == text == text.lower() and len(text) <= most:
+    if re.fullmatch(r"[a-z0-9_][a-z0-9_.-]*", text) and len(text) <= most:
         return text
+    plain = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).lstrip(".-")
     return f"{plain[:most]}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:8]}".lstrip("-")
 
 

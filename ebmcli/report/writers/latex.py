@@ -24,7 +24,12 @@ LONG, LETTERS = 60, 92  # of a cell before it is broken into lines; of a line of
 LEVELS = {1: "section", 2: "subsection", 3: "subsubsection"}
 
 
-@report_format("tex", pictures=True)
+def alone(table: Table) -> str:
+    """Write one table to \\input where the document wants it, in a float of its own or not."""
+    return f"% \\usepackage[T1]{{fontenc}}, amsmath and booktabs\n{_tabular(table, range(len(table.columns)))}\n"
+
+
+@report_format("tex", pictures=True, table=alone)
 def latex(report: Report, link: Link) -> str:
     """Write a report as LaTeX; a table's caption says which task it is of."""
     parts, task = [PREAMBLE], ""
@@ -77,7 +82,7 @@ def _listed(kind: str, lines: Sequence[str]) -> str:
 
 def _table(table: Table, task: str) -> str:
     caption = task if table.heading in (task, "Runs") else f"{task}: {table.heading}"
-    pieces = "\n\\par\\medskip\n".join(_tabular(table, places) for places in _pieces(table))
+    pieces = "\n\\par\\medskip\n".join(_fitting(table, places) for places in _pieces(table))
     return _float("table", f"\\footnotesize\n{pieces}", caption)
 
 
@@ -85,7 +90,7 @@ def _pieces(table: Table) -> list[list[int]]:
     """The columns of a table, in as many parts as a page asks for; each begins with what tells rows apart."""
     lines = [table.columns, *table.rows]
     widths = [min(LONG, max(len(str(line[place])) for line in lines)) + 2 for place in range(len(table.columns))]
-    lead = list(range(2 if table.columns[1:2] == ["negatives"] else 1))
+    lead = list(range(table.leading))
     pieces, taken = [list(lead)], sum(widths[: len(lead)])
     for place in range(len(lead), len(widths)):
         if taken + widths[place] > LETTERS and len(pieces[-1]) > len(lead):
@@ -96,13 +101,18 @@ def _pieces(table: Table) -> list[list[int]]:
     return pieces
 
 
-def _tabular(table: Table, places: Sequence[int]) -> str:
+def _fitting(table: Table, places: Sequence[int]) -> str:
     """Some columns of a table, made smaller where they are still wider than the page."""
+    inside = _tabular(table, places)
+    return f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{inside}}}"
+
+
+def _tabular(table: Table, places: Sequence[int]) -> str:
+    """Some columns of a table."""
     lines = [" & ".join(escape(table.columns[place]) for place in places) + r" \\", r"\midrule"]
     lines += [" & ".join(_cell(row[place]) for place in places) + r" \\" for row in table.rows]
     columns = "".join(_column(table, place) for place in places)
-    inside = "\n".join([f"\\begin{{tabular}}{{{columns}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}"])
-    return f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{inside}}}"
+    return "\n".join([f"\\begin{{tabular}}{{{columns}}}", r"\toprule", *lines, r"\bottomrule", r"\end{tabular}"])
 
 
 def _column(table: Table, place: int) -> str:
@@ -114,7 +124,7 @@ def _column(table: Table, place: int) -> str:
 
 
 def _float(kind: str, inside: str, caption: str) -> str:
-    label = re.sub(r"\W+", "-", caption, flags=re.ASCII).strip("-").lower()
+    label = re.sub(r"[\W_]+", "-", caption, flags=re.ASCII).strip("-").lower()
     return (
         f"\\begin{{{kind}}}[htbp]\n\\centering\n\\caption{{{escape(caption)}}}\n\\label{{{kind[:3]}:{label}}}\n"
         f"{inside}\n\\end{{{kind}}}"

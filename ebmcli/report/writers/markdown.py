@@ -11,14 +11,19 @@ from ebmcli.report.writers import Link, report_format
 
 # What would break a row, start a tag, emphasis, code, a link, an address, an entity or maths.
 SPECIAL = re.compile(
-    r"[\\|`<$]|\*(?=\S)|(?<!\w)_(?=\S)|(?<=\])[(\[]|&(?=#?\w+;)|~(?=~)|:(?=//)|(?<=www)\.|(?<=\S)@(?=\w)"
+    r"[\\|`<$]|\*(?=\S)|(?<![^\W_])_(?=\S)|(?<=\])[(\[]|&(?=#?\w+;)|~(?=~)|:(?=//)|(?<=www)\.|(?<=\S)@(?=\w)"
 )
 ENTITIES = {"<": "&lt;", "&": "&amp;"}
 # What would make of a paragraph a heading, a list, a quotation, a rule, code, or the definition of a link.
 BEGINNING = re.compile(r"(?:#{1,6}|[-+*>=]|\d{1,9}[.)])(?=\s|$)|>|[-=+*_~](?=[-=+*_~ ]*$)|\[(?=[^]]*\]:)|~(?=~~)")
 
 
-@report_format("markdown", pictures=True)
+def alone(content: Table) -> str:
+    """Write one table."""
+    return f"{table(content)}\n"
+
+
+@report_format("markdown", pictures=True, table=alone)
 def md(report: Report, link: Link) -> str:
     """Write a report as markdown."""
     return "\n\n".join(_block(block, link) for block in report.blocks) + "\n"
