@@ -87,20 +87,29 @@ def pin() -> None:
 
 @contextmanager
 def pinned() -> Iterator[None]:
-    """Have them so in this thread while the block runs, as far as jax lets a block have its own: a notebook's settings
-    are those of its user."""
+    """Have them so while the block runs, in this thread alone where jax has that: a notebook's settings are its
+    user's."""
+    before = _settings()
     with ExitStack() as opened:
         for name, value in _otherwise().items():
             setting = getattr(jax, name.removeprefix("jax_"), None)
             if callable(setting):
                 opened.enter_context(setting(value))
+            else:
+                opened.callback(jax.config.update, name, before[name])
+                jax.config.update(name, value)
         yield
 
 
 def _otherwise() -> dict[str, Any]:
     """Those that this jax knows and that stand otherwise here, with our values."""
-    settings = {name: getattr(value, "value", value) for name, value in jax.config.values.items()}
+    settings = _settings()
     return {name: value for name, value in PINNED.items() if name in settings and settings[name] != value}
+
+
+def _settings() -> dict[str, Any]:
+    """All settings of jax as they stand; those of an enumeration by their words."""
+    return {name: getattr(value, "value", value) for name, value in jax.config.values.items()}
 
 
 def telling_variables() -> dict[str, str]:
