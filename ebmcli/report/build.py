@@ -47,11 +47,12 @@ TRACED = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """The wishes for a report. measure: in the place of each task's main one."""
+    """The wishes for a report. measure: in the place of each task's main one; task: the only one."""
 
     baseline: str | None = None
     measure: str | None = None
     interquartile: bool = False
+    task: str | None = None
 
     @property
     def average(self) -> rows.Average:
@@ -68,6 +69,9 @@ class Report:
     pictures: Mapping[str, Sequence[Path]] = field(default_factory=dict)  # by task
 
     def __post_init__(self) -> None:
+        tasks = {record.task for folder in self.folders for record in store.records(folder)}
+        if self.wanted.task is not None and self.wanted.task not in tasks:
+            raise unknown("task of this sweep", self.wanted.task, sorted(tasks))
         check(self.records, self.wanted)
 
     @cached_property
@@ -79,7 +83,7 @@ class Report:
                 known = newest.get(record.id)
                 if known is None or (record.finished and not known.finished):
                     newest[record.id] = record
-        return list(newest.values())
+        return [record for record in newest.values() if self.wanted.task in (None, record.task)]
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -162,7 +166,8 @@ def _runs(records: Sequence[Record]) -> list[Block]:
     for row in table_rows:
         names = [m.id if m.status == "done" else f"{m.id} ({m.status})" for m in row.members]
         lines.append([row.key.task, *row.key.cells, " ".join(names)])
-    return [Heading(2, "Runs"), Text(TRACED), Table("Runs", ["task", *table_rows[0].key.heads, "runs"], lines)]
+    heads = ["task", *table_rows[0].key.heads, "runs"]
+    return [Heading(2, "Runs"), Text(TRACED), Table("Runs", heads, lines, name="runs")]
 
 
 # --- the head --------------------------------------------------------------------------------------------------------

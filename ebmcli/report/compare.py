@@ -102,8 +102,10 @@ def _measured(first: Row, second: Row) -> list[tuple[Row, str, statistics.Mean, 
     )
     pairs = []
     for name in [*accuracy(first.key.task, measured), *(name for name in MARGIN if name in measured)]:
-        a, b = ([None if np.isnan(v) else float(v) for v in line] for line in by_replicate([first, second], name))
-        pairs.append((first, name, statistics.mean(a), statistics.mean(b), statistics.paired_difference(b, a)))
+        values = by_replicate([first, second], name)
+        a, b = ([None if np.isnan(v) else float(v) for v in line] for line in values)
+        difference = statistics.paired_difference(b, a, statistics.spans_decades(values))
+        pairs.append((first, name, statistics.mean(a), statistics.mean(b), difference))
     return pairs
 
 

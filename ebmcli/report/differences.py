@@ -9,7 +9,7 @@ from ebmcli.report import formatting, statistics
 from ebmcli.report.blocks import Cell, Table, Text, Value, verbatim
 from ebmcli.report.columns import column, heading
 from ebmcli.report.rows import Row
-from ebmcli.report.statistics import Difference
+from ebmcli.report.statistics import Difference, spans_decades
 from ebmcli.report.tables import by_replicate
 
 
@@ -18,15 +18,15 @@ def finding(name: str, difference: Difference, adjusted: float | None) -> str:
     if difference.n == 0:
         return "no shared seeds"
     if difference.n == 1:
-        return "equal" if difference.mean == 0 else "one shared seed, no test"
+        return "equal" if difference.sign == 0 else "one shared seed, no test"
     if adjusted is None:
-        return "equal" if difference.mean == 0 else "the same in every seed, no test"
+        return "equal" if difference.sign == 0 else "the same in every seed, no test"
     if adjusted >= 1 - statistics.LEVEL or difference.mean is None:
         return "not significant"
     direction = column(name).better
     if not direction:
-        return "higher" if difference.mean > 0 else "lower"
-    return "better" if (difference.mean < 0) == (direction == "lower") else "worse"
+        return "higher" if difference.sign > 0 else "lower"
+    return "better" if (difference.sign < 0) == (direction == "lower") else "worse"
 
 
 def to_baseline(rows: Sequence[Row], name: str, baseline: str) -> Table | Text:
@@ -39,12 +39,13 @@ def to_baseline(rows: Sequence[Row], name: str, baseline: str) -> Table | Text:
     task = rows[0].key.task
     if not base:
         return Text(verbatim(f"No run of {baseline} on {task}: no differences to it."))
-    values = [[None if np.isnan(v) else float(v) for v in line] for line in by_replicate(rows, name)]
+    table = by_replicate(rows, name)
+    values, ratio = [[None if np.isnan(v) else float(v) for v in line] for line in table], spans_decades(table)
     others = [i for i in range(len(rows)) if rows[i].key.loss != loss or (sampler and i not in base)]
     nearest = {i: max(base, key=lambda j: _alike(rows[i], rows[j])) for i in others}
     if not others:
         return Text(verbatim(f"Only {baseline} has run on {task}: no differences to it."))
-    pairs = {i: statistics.paired_difference(values[i], values[nearest[i]]) for i in others}
+    pairs = {i: statistics.paired_difference(values[i], values[nearest[i]], ratio) for i in others}
     adjusted = dict(zip(others, statistics.holm([pairs[i].p for i in others]), strict=True))
     lines: list[list[Cell]] = [
         [
@@ -55,7 +56,8 @@ def to_baseline(rows: Sequence[Row], name: str, baseline: str) -> Table | Text:
         for i in others
     ]  # fmt: skip
     heads = [*rows[0].key.heads, "against", "shared seeds", "difference", "p", "finding"]
-    return Table(f"Differences to {baseline} in {heading(name, True)}", heads, lines, len(rows[0].key.heads))
+    title = f"Differences to {baseline} in {heading(name, True)}"
+    return Table(title, heads, lines, len(rows[0].key.heads), name="differences")
 
 
 def _survivors(difference: Difference, *pair: Row) -> str:

@@ -20,7 +20,9 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def text(estimate: Mean | Difference, digits: int = 3) -> str:
     """`mean ± half`, rounded to the interval's two leading digits, or `mean [low, high]` where it is not symmetric; the
-    mean alone, to so many digits, where there is no interval."""
+    mean alone, to so many digits, where there is no interval. Before a ratio stands ×."""
+    if isinstance(estimate, Difference) and estimate.ratio:
+        return f"×{text(Mean(*estimate[:4]), digits)}" if estimate.mean is not None else text(Mean(estimate.n, None))
     if estimate.mean is None or estimate.low is None or estimate.high is None:
         return number(estimate.mean, digits)
     half = (estimate.high - estimate.low) / 2

@@ -51,7 +51,7 @@ def margin(rows: Sequence[Row], average: Average) -> Table:
         own, growth = (figure(done, name, average) for name in ("train_gap_q50", "gap_growth"))
         quantiles = [figure(done, name, average) for name in gaps]
         lines.append([*row.leading_cells, promised_margin(row.members[0]), *quantiles, violated, own, active, growth])
-    return Table("Margin", _heads(rows) + heads, lines, _leading(rows))
+    return Table("Margin", _heads(rows) + heads, lines, _leading(rows), name="margin")
 
 
 def collapse(rows: Sequence[Row]) -> Table:
@@ -67,7 +67,7 @@ def collapse(rows: Sequence[Row]) -> Table:
             seed = f" ({replicate_text(first)})" if why != "–" else ""
             runs = Value(f"{len(members)} of {len(row.members)}", len(members) / len(row.members))
             lines.append([*row.key.cells, verdict, runs, f"{why}{seed}"])
-    return Table("Collapse", [*rows[0].key.heads, "verdict", "runs", "reason"], lines, _leading(rows))
+    return Table("Collapse", [*rows[0].key.heads, "verdict", "runs", "reason"], lines, _leading(rows), name="collapse")
 
 
 # --- accuracy --------------------------------------------------------------------------------------------------------
@@ -89,6 +89,11 @@ def by_replicate(rows: Sequence[Row], name: str) -> np.ndarray:
             value = member.metrics.get(name) if member.status == "done" else None
             line[places[seed]] = np.nan if value is None else value
     return values
+
+
+def compares_ratios(rows: Sequence[Row], name: str) -> bool:
+    """True if rows are ranked in a measure by its logarithms."""
+    return bool(column(name).better) and len(rows) > 1 and statistics.spans_decades(by_replicate(rows, name))
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def accuracies(rows: Sequence[Row], average: Average, main: str) -> Table:
         cost = Value("–" if spent.mean is None else f"{spent.mean:,.0f}", spent.mean)
         lines.append([*row.leading_cells, Value("–" if rank is None else str(rank), rank), *cells, cost])
     heads = [*_heads(rows), f"rank in {heading(main)}", *(heading(name, True) for name in names), heading(SPENT)]
-    return Table("Accuracy", heads, lines, _leading(rows))
+    return Table("Accuracy", heads, lines, _leading(rows), name="accuracy")
 
 
 def by_part(rows: Sequence[Row], average: Average) -> Table | None:
@@ -140,7 +145,11 @@ def by_part(rows: Sequence[Row], average: Average) -> Table | None:
     heads = [f"{part} letters" if part.isdigit() else part for part in parts]
     lines = [[*row.leading_cells, *(figure(row.done, name, average) for name in names)] for row in rows]
     return Table(
-        f"{heading('exact_match', True)} by part of the test set", [*_heads(rows), *heads], lines, _leading(rows)
+        f"{heading('exact_match', True)} by part of the test set",
+        [*_heads(rows), *heads],
+        lines,
+        _leading(rows),
+        name="parts",
     )
 
 
@@ -159,7 +168,7 @@ def matrix(records: Sequence[Record], rows: Sequence[Row], average: Average, mai
             here = places.get((loss, sampler), [])
             cells.append(_square([rows[i] for i in here], average, main, best in here, cell_counts[loss, sampler]))
         lines.append([loss, *cells])
-    return Table(f"{heading(main, True)} by loss and negatives", ["loss", *samplers], lines)
+    return Table(f"{heading(main, True)} by loss and negatives", ["loss", *samplers], lines, name="matrix")
 
 
 def _square(rows: Sequence[Row], average: Average, main: str, best: bool, count: int) -> Value:
