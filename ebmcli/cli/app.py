@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from ebmcli.cli.parsing import HELP, Command, Group
 from ebmcli.core.docstrings import documented
 from ebmcli.core.errors import NO_THREADS, MachineError, UsageError, no_threads, of_the_machine
 from ebmcli.core.texts import masked, printable
+from ebmcli.training.pinned import VARIABLES, pinned
 
 TRAIN, READ, LOOK = "Train", "Read results", "Look up and check"  # groups of commands
 
@@ -92,7 +94,6 @@ def check(
     F- - F+ or its own level; flat energy: the lowest loss where both are equal.
     """
     from ebmcli.cli.check import check as judge_losses
-    from ebmcli.training.pinned import pinned
 
     with pinned():
         code = judge_losses(losses or [], json)
@@ -132,6 +133,8 @@ def main() -> None:
     """Entry point: bad input is one sentence and exit code 2, a fault of the machine one sentence and 1."""
     streams.prepare()
     os.environ["MPLBACKEND"] = "agg"  # nothing is shown; one that is not known would end the import of matplotlib
+    for name in VARIABLES & os.environ.keys():  # jax is not told what is ours to say
+        del os.environ[name]
     try:
         _run_command()
     except UsageError as error:
@@ -158,4 +161,6 @@ def _stop(message: str, code: ExitCode) -> None:
     if os.environ.get("EBM_DEBUG"):
         print(masked(traceback.format_exc()), end="", file=sys.stderr)
     print(f"ebm: {printable(masked(message))}", file=sys.stderr)
+    with suppress(streams.Unprinted):  # there was something worse to say
+        sys.stdout.flush()
     sys.exit(code)
