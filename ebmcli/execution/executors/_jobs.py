@@ -5,6 +5,7 @@ is done by the same command. On its machine a job is supervised like a sweep (su
 """
 
 import logging
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ebmcli.core.errors import UsageError
+from ebmcli.core.errors import MachineError, UsageError
 from ebmcli.execution import supervisor
 from ebmcli.execution.events import Interrupted, StopFlag
 from ebmcli.execution.executors import Work
@@ -47,9 +48,21 @@ class _Silent:
 
 def launch(folder: str, runs: Sequence[str], options: Mapping[str, Any]) -> None:
     """Do what a job does, wherever it runs; twice is as good as once."""
+    if not sees(folder):
+        raise MachineError(blind(f"the machine {platform.node()}", folder))
     sweep = Path(folder)
     cells = [cell for cell in cells_of(sweep, runs) if not _finished(sweep, cell)]
     supervisor.train(cells, sweep, RunOptions(**options), _Silent(), StopFlag())
+
+
+def sees(folder: str) -> bool:
+    """True where the sweep is seen from here."""
+    return (Path(folder) / "sweep.json").exists()
+
+
+def blind(who: str, folder: str) -> str:
+    """The sentence of a job that cannot be done."""
+    return f"{who} does not see {folder}: name a folder that all machines share, by --results"
 
 
 def orders(work: Work) -> Iterator[tuple[Sequence[Cell], tuple[Any, ...]]]:
@@ -62,10 +75,14 @@ def orders(work: Work) -> Iterator[tuple[Sequence[Cell], tuple[Any, ...]]]:
             yield chosen, (str(work.folder.resolve()), [cell.id for cell in chosen], asdict(work.options))
 
 
-def follow(jobs: Sequence[Job], work: Work) -> None:
-    """Wait for jobs; what they left in the store is told as it comes. Raises Interrupted where the work is stopped."""
+def follow(jobs: Sequence[Job], work: Work, look: Callable[[], None] = lambda: None) -> None:
+    """Wait for jobs; what they left in the store is told as it comes. Raises Interrupted where the work is stopped.
+
+    look: what is done each time before the jobs are looked at.
+    """
     open_jobs, announced = list(jobs), set[str]()
     while open_jobs:
+        look()
         ended = [job for job in open_jobs if job.done()]
         open_jobs = [job for job in open_jobs if job not in ended]
         for cell in [cell for job in (*ended, *open_jobs) for cell in job.cells if cell.id not in announced]:
