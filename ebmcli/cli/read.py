@@ -1,7 +1,7 @@
 """The commands that read results: report, plot, status, show, compare, export."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,6 +72,22 @@ ToFile = Annotated[
     typer.Option("--output", help="Write to this file, whose suffix says the format (.html, .tex, ...); - is stdout."),
 ]
 Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Show the pages of `ebm plot` in a file.")]
+OneTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="NAME",
+        help="Only this table: summary, margin, collapse, accuracy, parts, matrix, differences, refused, unfinished "
+        "or runs.",
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="A,B,...", help="Of --table, only these columns, by heading or measure."),
+]
+ReportTask = Annotated[
+    str | None, typer.Option("--task", help="Only this task.", autocompletion=completion.units_of("task"))
+]
 JsonFormat = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 
 
@@ -82,6 +98,9 @@ def report(
     baseline: Baseline = None,
     measure: Measure = None,
     iqm: Iqm = False,
+    task: ReportTask = None,
+    table: OneTable = None,
+    columns: Columns = None,
     pictures: Pictures = True,
     json: JsonFormat = False,
     results: Results = ROOT,
@@ -91,25 +110,47 @@ def report(
     A report that is written to a file by --output has pictures too: html holds them, md and latex find them beside it.
 
         ebm report first --format html --output first.html --baseline hinge
+
+    One table, for a paper to \\input:
+
+        ebm report first --format latex --task moons --table accuracy --columns "loss,negatives,kl,auroc"
     """
     from ebmcli.cli.terminal import print_report
     from ebmcli.report.build import Report, Wanted
-    from ebmcli.report.writers import format_of, render, suffixes
+    from ebmcli.report.single import single
+    from ebmcli.report.writers import format_of, render, render_table, suffixes
 
     outputs.check(output)
     said = "json" if json else format
     chosen = format_of(outputs.format_of("--format", output, said and format_of(said).name, suffixes(), "md"))
     names: list[str | None] = [*(sweeps or [])] or [None]
     folders = list(dict.fromkeys(find.sweep(name, results) for name in names))
-    pages = _pages(folders, output is not None) if pictures and chosen.pictures else {}
-    content = Report(folders, Wanted(baseline, measure, iqm), pages)
-    if output is None and not (json or format) and sys.stdout.isatty():
+    if columns is not None and table is None:
+        raise UsageError("--columns are of one table: say which, as in --table accuracy")
+    pages = _pages(folders, output is not None) if pictures and chosen.pictures and table is None else {}
+    content = Report(folders, Wanted(baseline, measure, iqm, task), pages)
+    readable = output is None and not (json or format) and sys.stdout.isatty()
+    if table is not None:
+        part = single(content, table, [name.strip() for name in (columns or "").split(",") if name.strip()])
+        if readable:
+            print_table(part, console())
+        else:
+            _deliver(render_table(part, chosen.name), {}, output)
+    elif readable:
         print_report(content, sweeps or [], console())
-        return
-    is_file = output is not None and not outputs.is_stream(output)
-    rendered = render(content, chosen.name, output if is_file else None)
-    outputs.deliver(output or outputs.STDOUT, rendered.text.encode(errors="backslashreplace"), rendered.pictures)
-    if is_file:
+    else:
+        rendered = render(content, chosen.name, output if _is_file(output) else None)
+        _deliver(rendered.text, rendered.pictures, output)
+
+
+def _is_file(output: Path | None) -> bool:
+    return output is not None and not outputs.is_stream(output)
+
+
+def _deliver(text: str, pictures: Mapping[str, bytes], output: Path | None) -> None:
+    """Write a report to its file, or to stdout."""
+    outputs.deliver(output or outputs.STDOUT, text.encode(errors="backslashreplace"), pictures)
+    if _is_file(output):
         console(stderr=True).print(f"written to {quoted(output)}", markup=False)
 
 

@@ -25,7 +25,7 @@ class Table:
     """A heading over columns of cells.
 
     leading: how many columns tell the rows apart. keys: of the others, those that come first where there is no room for
-    all, the most important before.
+    all, the most important before. name: of the tables of a task, by which one is asked for alone.
     """
 
     heading: str
@@ -33,6 +33,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     leading: int = 1
     keys: Sequence[str] = ()
+    name: str = ""
 
 
 class Heading(NamedTuple):

@@ -42,7 +42,7 @@ WORDS = {
     "program": "what is compiled once for many runs: everything but arrays",
     "lane": "the array half of a run, of which a program trains many side by side",
     "launch": "a set of runs that are trained together, one or more on each device",
-    "chunk": "one twentieth of a run, after which it is measured",
+    "chunk": "one twentieth of a run, after which it is measured: on fewer points and a coarser grid than at its end",
     "replicate": "runs that differ in nothing but the seed, or the fold",
     "sweep": "a folder of runs",
     "manifest": "what a sweep was to make",

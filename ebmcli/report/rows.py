@@ -178,7 +178,7 @@ def summary(task: str, records: Sequence[Record], average: Average) -> Table:
         lines.append([*row.leading_cells, *margin, verdicts(row.members), *figures])
     names = [heading(name) for name in measures]
     keys = ["verdict", "gap", *(name for name in (heading(main_measure(task)), "auroc") if name in names)]
-    return Table(task, heads + names, lines, heads.index("n"), keys)
+    return Table(task, heads + names, lines, heads.index("n"), keys, "summary")
 
 
 # --- cells -----------------------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def warnings(records: Sequence[Record], task: str) -> list[str]:
         warned = [str(member.metrics["warning"]) for member in row.members if member.metrics.get("warning")]
         if warned:
             by_text.setdefault(warned[0], []).append(f"{row.key.text} ({len(warned)} of {len(row.members)} runs)")
-    return [f"warning: {text}: {_some(names)}." for text, names in by_text.items()]
+    return [f"warning: {_some(names)}: {text}." for text, names in by_text.items()]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -281,8 +281,8 @@ def unfinished_tables(records: Sequence[Record]) -> list[Table]:
             [task, ", ".join(in_order(same, "loss")), ", ".join(in_order(same, "sampler")), reason, str(len(same))]
             for (task, reason), same in refused.items()
         ]
-        tables.append(Table("Refused", ["task", "losses", "negatives", "reason", "runs"], lines))
+        tables.append(Table("Refused", ["task", "losses", "negatives", "reason", "runs"], lines, name="refused"))
     if missing:
         lines = [[status, reason, str(len(same)), same[0].id] for (status, reason), same in missing.items()]
-        tables.append(Table("Not finished", ["status", "reason", "runs", "the first"], lines))
+        tables.append(Table("Not finished", ["status", "reason", "runs", "the first"], lines, name="unfinished"))
     return tables

@@ -144,13 +144,8 @@ def by_part(rows: Sequence[Row], average: Average) -> Table | None:
     parts = [name.removeprefix(PARTS) for name in names]
     heads = [f"{part} letters" if part.isdigit() else part for part in parts]
     lines = [[*row.leading_cells, *(figure(row.done, name, average) for name in names)] for row in rows]
-    return Table(
-        f"{heading('exact_match', True)} by part of the test set",
-        [*_heads(rows), *heads],
-        lines,
-        _leading(rows),
-        name="parts",
-    )
+    title = f"{heading('exact_match', True)} by part of the test set"
+    return Table(title, [*_heads(rows), *heads], lines, _leading(rows), name="parts")
 
 
 def matrix(records: Sequence[Record], rows: Sequence[Row], average: Average, main: str) -> Table:

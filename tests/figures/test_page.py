@@ -1,11 +1,15 @@
 """`ebm plot`: what stands on a page, read off the figure, not its pixels; and what the command says."""
 
+import re
+
 import numpy as np
 import pytest
 from helpers.pages import ARRAYS, BOWL, pages, record
 from helpers.shell import run_here
 
-from ebmcli.figures import page
+from ebmcli.core.registry import find
+from ebmcli.figures import files, page, panels
+from ebmcli.metrics.density import grid
 from ebmcli.storage import store
 
 
@@ -49,6 +53,7 @@ def test_a_page_names_its_rows_and_columns_and_marks_its_cells(sweep):
     assert cells[2, 1] == (["failed"], red)
     assert cells[3, 2] == (["pending"], grey)
     assert len(cells) == 12
+    assert texts.count("truth") == 1
     for words in ("above its lowest value in the cell, one scale", "Red frame: collapsed", "–: not in the sweep"):
         assert words in texts[2].replace("\n", " ")
     (bar,) = [axes for axes in figure.axes if axes.get_ylabel()]
@@ -96,6 +101,65 @@ def test_tasks_side_by_side_are_told_apart(sweep):
     assert len([axes for axes in figure.axes if axes.get_ylabel()]) == 2
 
 
+@pytest.mark.parametrize(
+    ("task", "known"), [("moons", True), ("classes", True), ("parabola", False), ("letters", False)]
+)
+def test_the_truth_stands_beside_the_runs_where_it_is_known(sweep, task, known):
+    figure, texts, cells = drawn(sweep([record(task=task), record("log", task=task)]))
+    places = sorted(axes.get_gid() for axes in figure.axes if (axes.get_gid() or "").startswith("truth"))
+    assert places == (["truth 0", "truth 1"] if known else [])
+    assert ("truth" in texts) is known
+    assert ("Truth: what a perfect run" in texts[2].replace("\n", " ")) is known
+    assert len(cells) == 2
+
+
+def test_the_truth_of_a_density_is_its_energy_at_the_temperature_of_the_run():
+    """A perfect run: exp(-beta F) is the density, up to a constant."""
+    panel = panels.Panel(record(beta=2.0).config, ARRAYS["moons"], True)
+    energy = panels.truth_beside(panel).arrays["energy"]
+    task = find("task", "moons").build({})
+    log_density = task.truth(grid((-5.0, 5.0), len(BOWL))).reshape(BOWL.shape)
+    np.testing.assert_allclose(-2.0 * energy, log_density)
+
+
+def test_the_truth_of_labels_is_the_likeliest_of_each_question():
+    panel = panels.Panel(record(task="classes").config, ARRAYS["classes"], True)
+    label = panels.truth_beside(panel).arrays["label"]
+    task = find("task", "classes").build({})
+    assert label[1, 6] == task.truth(grid((-4.0, 4.0), 8))[1 * 8 + 6].argmax()
+    assert len(np.unique(label)) == 5
+
+
+def test_tasks_across_have_no_column_of_truth(sweep):
+    _, texts, _ = drawn(sweep([record(task=task) for task in ("moons", "8gaussians")]), "loss,task")
+    assert "truth" not in texts
+
+
+def colours_of(panel, others):
+    """The colours that a cell shows beside these."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 2))
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    panels.draw(axes, panel, panels.scales([panel, *others]))
+    for drawn_line in axes.lines:
+        drawn_line.set_visible(False)
+    figure.canvas.draw()
+    return np.unique(np.asarray(figure.canvas.buffer_rgba())[5:-5, 5:-5].reshape(-1, 4), axis=0)
+
+
+@pytest.mark.parametrize("scale", [1e9, 1e-3])
+def test_a_collapsed_valley_is_seen_beside_a_healthy_cell(scale):
+    """One far above the scale in shades of grey, one far below a step of it by lines; a flat one has neither."""
+    healthy = panels.Panel(record().config, ARRAYS["moons"], True)
+    valley = panels.Panel(record().config, ARRAYS["moons"] | {"energy": scale * BOWL}, False)
+    flat = panels.Panel(record().config, ARRAYS["moons"] | {"energy": 0 * BOWL}, False)
+    assert len(colours_of(valley, [healthy])) >= 6
+    assert len(colours_of(flat, [healthy])) == 1
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -127,6 +191,29 @@ def test_the_suffix_says_what_is_written_and_twice_it_is_the_same(sweep, plot, t
     assert found[0] == found[1]
 
 
+def test_a_page_is_as_wide_and_as_sharp_as_asked_and_holds_fonts_that_can_be_searched(sweep, plot, tmp_path):
+    import matplotlib.image
+
+    sweep([record()])
+    plot("--output", "a.png", "--width", "4", "--dpi", "50")
+    assert matplotlib.image.imread(tmp_path / "a.png").shape[1] == 200
+    plot("--output", "a.pdf", "--width", "4")
+    content = (tmp_path / "a.pdf").read_bytes()
+    (box,) = re.findall(rb"/MediaBox \[ 0 0 ([\d.]+) ", content)
+    assert float(box) == pytest.approx(4 * 72)
+    assert b"/Type3" not in content
+    assert b"/CIDFontType2" in content
+
+
+def test_a_narrower_page_has_smaller_text_in_proportion(sweep):
+    figure, _, _ = drawn(sweep([record()]))
+    before = {text: text.get_fontsize() for text in figure.texts}
+    width = figure.get_size_inches()[0]
+    files.to_bytes(figure, ".svg", "", files.Look(width / 2))
+    assert figure.get_size_inches()[0] == pytest.approx(width / 2)
+    assert [text.get_fontsize() for text in before] == pytest.approx([size / 2 for size in before.values()])
+
+
 def test_several_pages_share_an_output_by_the_name_of_the_task(sweep, plot):
     sweep([record(task="moons"), record(task="classes"), record(task="letters", status="refused")])
     out, err = plot("--output", "a.svg")
@@ -150,6 +237,11 @@ def test_a_cell_without_arrays_says_so_and_the_others_are_drawn(sweep, plot):
         ([record()], ["--grid", "loss,los"], "did you mean loss?"),
         ([record()], ["--grid", "loss,beta"], "beta does not vary"),
         ([record()], ["--task", "classes"], "unknown task of this sweep"),
+        ([record()], ["--width", "0.5"], "--width 0.5: a width in inches, 1 to 100"),
+        ([record()], ["--width", "nan"], "--width nan: a width in inches"),
+        ([record()], ["--dpi", "5"], "--dpi 5: dots an inch, 10 to 2,400"),
+        ([record()], ["--dpi", "2400", "--width", "50"], "a .pdf or .svg is sharp at any size"),
+        ([record()], ["--measure", "kl"], "--measure is of a chart"),
         ([record()], ["--seed", "9"], "the seeds of this sweep are 0"),
         ([record()], ["y"], "unknown sweep 'y'"),
         ([record(task="nowhere")], [], "unknown task 'nowhere'"),

@@ -5,7 +5,7 @@ import pytest
 from helpers.pages import ARRAYS, BOWL, X
 
 from ebmcli.core import registry
-from ebmcli.figures import panels
+from ebmcli.figures import panels, shapes
 
 
 def panel(task, healthy=True, beta=1.0, **arrays):
@@ -51,4 +51,4 @@ def test_a_run_whose_arrays_are_missing_or_not_finite_is_not_drawn():
 
 @pytest.mark.parametrize("task", [name for name, unit in registry.units("task").items() if not unit.traits.file])
 def test_every_task_of_the_registry_has_a_kind_of_cell(task):
-    assert panels.kind(task) in panels.NEEDS
+    assert panels.kind(task) in shapes.NEEDS

@@ -76,14 +76,32 @@ def test_words_are_drawn_from_the_smallest_gap_to_the_largest(tmp_path, read):
     assert drawn(tmp_path, {"cer": 0.1}, arrays, task="letters", loss="hinge")[:4] == b"\x89PNG"
     figure = Figure()
     letters.draw(figure, {}, arrays)
-    shown = list(figure.subfigs[0].axes)
-    gaps = [float(axes.get_ylabel().removeprefix("gap ")) for axes in shown]
+    (axes,) = figure.subfigs[0].axes
+    gaps = [float(label.get_text().removeprefix("gap ")) for label in axes.get_yticklabels()]
     assert len(gaps) == task.SHOWN
     assert gaps == sorted(gaps)
-    for axes, row in zip(shown, arrays["shown"], strict=True):
-        read_as = [text.get_text() for text in axes.texts if text.get_position()[1] == 18]
+    for number, row in enumerate(arrays["shown"]):
+        beneath = letters.LINE * number + letters.TALL
+        read_as = [text.get_text() for text in axes.texts if text.get_position()[1] == beneath]
         letters_of_it = arrays["found"][row][: arrays["length"][row]]
         assert read_as == [letters.ALPHABET[letter] for letter in letters_of_it]
+
+
+def test_no_line_of_a_word_is_covered_by_the_next_word(tmp_path, read):
+    """As the picture draws it: its lines end before the strip of the next word begins."""
+    cell, figure = cell_of(task="letters", loss="hinge"), Figure(figsize=(11.4, 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, _ = figure.subfigures(1, 2, width_ratios=(6.4, 5.0))
+    picture._learned(left, cell.units.task, cell.config, task.picture_arrays(read, task.test_words("large", 0)))
+    figure.set_dpi(110)
+    figure.canvas.draw()
+    axes = left.subfigs[0].axes[0]
+    strips = [image.get_window_extent() for image in axes.images]
+    assert len(strips) == task.SHOWN
+    for text in axes.texts:
+        box, place = text.get_window_extent(), int(text.get_position()[1] // letters.LINE)
+        assert box.y1 <= strips[place].y0 + 3, "under its own strip, but for the blank over a small letter"
+        assert place + 1 == len(strips) or box.y0 >= strips[place + 1].y1 - 1, text.get_text()
 
 
 def test_rows_of_the_confusion_of_letters_sum_to_1_and_a_letter_that_is_not_there_has_none():
@@ -139,24 +157,41 @@ def line(step, gap, level=None):
     return found | ({} if level is None else {"energy_level": level})
 
 
-def training(curves, loss="hinge"):
+def training(curves, loss="hinge", **metrics):
     """The axes of the second panel, drawn."""
     figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
-    picture._training(figure, cell_of(task="moons", loss=loss).config, curves)
+    picture._training(figure, cell_of(task="moons", loss=loss).config, curves, metrics)
     figure.canvas.draw()
     return figure.axes
 
 
 def test_the_gap_has_its_band_the_promised_margin_and_the_levels():
     gaps, levels = training([line(0, -1.0, 0.5), line(100, 2.0, 0.0)])
-    assert labels(gaps) == ["promised margin: 1", "10 to 90 %", "median"]
-    (median,) = [one for one in gaps.lines if one.get_label() == "median"]
+    assert labels(gaps) == ["promised margin: 1", "10 to 90 %", "median, on the way"]
+    (median,) = [one for one in gaps.lines if one.get_label() == "median, on the way"]
     assert median.get_xydata().tolist() == [[0, -1], [100, 2]]
     assert [one.get_ydata()[0] for one in gaps.lines if one.get_linestyle() == "--"] == [1.0]
     offending, right = (one.get_ydata().tolist() for one in levels.lines)
     assert (right, offending) == ([0.5, 0.0], [-0.5, 2.0])
     assert gaps.get_yscale() == levels.get_yscale() == "linear"
+
+
+def test_the_gap_of_the_title_stands_at_the_end_of_the_curve():
+    """Which was measured on fewer points: both are there, and the legend says why they differ."""
+    (gaps,) = training([line(0, -1.0), line(100, 2.24)], gap_q50=2.45)
+    assert labels(gaps)[-1] == "at the end, on more points: 2.45"
+    assert [one.get_xydata().tolist() for one in gaps.lines if one.get_marker() == "D"] == [[[100.0, 2.45]]]
+    for unknown in (None, float("inf"), "x"):
+        assert len(labels(training([line(0, 1.0)], gap_q50=unknown)[0])) == 3
+
+
+def test_an_energy_that_is_nowhere_near_its_lowest_is_shown_whole():
+    """A collapsed one, of which a picture up to 12 / beta would be of one colour."""
+    assert picture._shown_up_to(BOWL, 1.0) == pytest.approx(BOWL.max())
+    assert picture._shown_up_to(100 * BOWL, 1.0) == 12
+    assert picture._shown_up_to(100 * BOWL, 2.0) == 6
+    assert picture._shown_up_to(1e6 * BOWL, 1.0) == pytest.approx(1e6 * BOWL.max())
 
 
 @pytest.mark.parametrize(
@@ -169,7 +204,7 @@ def test_only_a_promised_number_is_a_line(loss, promised):
 
 def test_a_promised_level_stands_among_the_levels():
     gaps, levels = training([line(0, 1.0, 0.0)], loss="square-square")
-    assert labels(gaps) == ["10 to 90 %", "median"]
+    assert labels(gaps) == ["10 to 90 %", "median, on the way"]
     assert labels(levels)[0] == "promised: 1, absolute"
 
 

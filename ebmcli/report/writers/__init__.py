@@ -10,36 +10,40 @@ from pathlib import Path
 from typing import Any
 
 from ebmcli.core import files
-from ebmcli.core.errors import unknown
+from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.registry import load_package, load_plugins
 from ebmcli.core.shelves import put
 from ebmcli.core.texts import distinct, file_name
+from ebmcli.report.blocks import Table
 from ebmcli.report.build import Report
 
 Link = Callable[[Path], str]
 Write = Callable[[Report, Link], str]
+WriteTable = Callable[[Table], str]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A registered format. aliases: other names; pictures: whether its reports show any."""
+    """A registered format. aliases: other names; pictures: whether its reports show any; table: writes one table, as a
+    part of another document, None where the format has no such thing."""
 
     name: str
     write: Write
     aliases: tuple[str, ...]
     pictures: bool
+    table: WriteTable | None
 
 
 _formats: dict[str, Format] = {}
 
 
-def report_format(*aliases: str, pictures: bool = False) -> Callable[[Write], Write]:
+def report_format(*aliases: str, pictures: bool = False, table: WriteTable | None = None) -> Callable[[Write], Write]:
     """Register a writer under the name of its function."""
 
     def decorate(function: Any) -> Write:
         name = function.__name__.strip("_")
         former = _formats.get(name)
-        made = Format(name, function, aliases, pictures)
+        made = Format(name, function, aliases, pictures, table)
         put(_formats, "report format", name, made, function, former.write if former else None)
         write: Write = function
         return write
@@ -92,6 +96,15 @@ def render(report: Report, format: str, output: Path | None = None) -> Rendered:
         return path
 
     return Rendered(format_of(format).write(report, link), pictures)
+
+
+def render_table(table: Table, format: str) -> str:
+    """One table as text, to be part of another document. Raises UsageError where the format has no such thing."""
+    writer = format_of(format)
+    if writer.table is None:
+        able = ", ".join(other.name for other in formats().values() if other.table)
+        raise UsageError(f"--table: {writer.name} writes whole reports, no single table; {able} do")
+    return writer.table(table)
 
 
 def _plain(name: str) -> str:

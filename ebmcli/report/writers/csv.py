@@ -3,12 +3,19 @@
 from typing import Any
 
 from ebmcli.report import rows
+from ebmcli.report.blocks import Table
 from ebmcli.report.build import Report
 from ebmcli.report.writers import Link, report_format
 from ebmcli.storage.spreadsheet import to_csv
 
 
-@report_format()
+def alone(table: Table) -> str:
+    """Write one table, its cells as they are shown."""
+    lines = [dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows]
+    return to_csv(table.columns, lines)
+
+
+@report_format(table=alone)
 def csv(report: Report, link: Link) -> str:
     """Write what tells a row apart, n, and mean, lower and upper bound of every measure; empty where there is none."""
     lines: list[dict[str, Any]] = []

@@ -19,7 +19,13 @@ from ebmcli.report.writers import Link, report_format
 LONG = 60  # letters: a cell with more of them is broken into lines
 
 
-@report_format("htm", pictures=True)
+def alone(content: Table) -> str:
+    """Write one table, for a page that has its own style."""
+    heads = "".join(f'<th scope="col"{_title(heading_tooltip(name))}>{escape(name)}</th>' for name in content.columns)
+    return f"<table>\n<thead><tr>{heads}</tr></thead>\n{_body(content)}\n</table>\n"
+
+
+@report_format("htm", pictures=True, table=alone)
 def html(report: Report, link: Link) -> str:
     """Write a report as one file of HTML."""
     blocks = report.blocks
@@ -109,12 +115,16 @@ def _table(table: Table) -> str:
         f'<button type="button">{escape(column)}</button></th>'
         for column in table.columns
     )
-    rows = "\n".join(f"<tr>{''.join(map(_cell, table.columns, row))}</tr>" for row in table.rows)
     label = escape(table.heading)
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{label}"><table>\n<thead><tr>{heads}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody>\n</table></div>"
+        f"{_body(table)}\n</table></div>"
     )
+
+
+def _body(table: Table) -> str:
+    rows = "\n".join(f"<tr>{''.join(map(_cell, table.columns, row))}</tr>" for row in table.rows)
+    return f"<tbody>\n{rows}\n</tbody>"
 
 
 def _title(meaning: str) -> str:
