@@ -20,10 +20,10 @@ def test_differences_to_a_baseline_say_what_can_be_said():
     kls = [0.1 + n for n in NOISE]
     found = findings(
         seeds("log", "pcd", [0.5 - n for n in NOISE]),
-        seeds("mce", "pcd", [0.01 + n / 10 for n in NOISE]),
+        seeds("mce", "pcd", [0.01 - n / 20 for n in NOISE]),
         seeds("lvq2", "pcd", [0.1 - n for n in NOISE]),
         seeds("simple", "pcd", kls),
-        seeds("ml", "pcd", [kl + 1 for kl in kls]),
+        seeds("ml", "pcd", [10 * kl for kl in kls]),
         seeds("nce", "uniform", [0.3]),
         [record("nll", "quadrature", 77, **plane(0.3, 1.0))],
     )
@@ -35,7 +35,7 @@ def test_differences_to_a_baseline_say_what_can_be_said():
 
 
 def test_a_difference_over_survivors_says_so():
-    lost = [*seeds("log", "pcd", [0.01 + n / 10 for n in NOISE]), record("log", "pcd", 9, status="diverged")]
+    lost = [*seeds("log", "pcd", [0.01 - n / 20 for n in NOISE]), record("log", "pcd", 9, status="diverged")]
     assert findings(lost)["log"][1] == "better, of the runs that survived"
 
 
@@ -75,3 +75,16 @@ def test_more_is_better_than_a_baseline_where_the_arrow_says_so():
 def test_a_baseline_that_did_not_run_or_ran_alone_is_said_to():
     assert table(seeds("log", "pcd", [0.1])) == Text("No run of hinge on moons: no differences to it.")
     assert table(seeds("hinge", "pcd", [0.1])) == Text("Only hinge has run on moons: no differences to it.")
+
+
+def test_a_measure_that_spans_decades_is_compared_by_ratios():
+    """Differences alone would be those of the hardest seed."""
+    hard = [0.01, 0.03, 0.2, 0.9]
+    base, half = (
+        seeds("hinge", "pcd", hard),
+        seeds("log", "pcd", [value * (0.5 + n) for value, n in zip(hard, NOISE, strict=True)]),
+    )
+    (row,) = table(base, half).rows
+    assert str(row[-3]).startswith("×0.5")
+    assert row[-1] == "better"
+    assert str(table(half, base, baseline="log").rows[0][-1]) == "worse"

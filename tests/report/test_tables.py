@@ -24,7 +24,7 @@ def test_the_best_stands_out_where_it_beats_every_other_row():
 
 @pytest.mark.parametrize("status", ["diverged", "failed", "oom"])
 def test_a_row_that_lost_runs_has_no_rank_and_is_not_the_best_but_can_stand_in_its_way(status):
-    lost = seeds("hinge", "pcd", [0.01 + n / 10 for n in NOISE])
+    lost = seeds("hinge", "pcd", [0.01 - n / 20 for n in NOISE])
     lost.append(record("hinge", "pcd", 9, status=status))
     good, poor = seeds("log", "pcd", [0.1 + n for n in NOISE]), seeds("mce", "pcd", [0.5 - n for n in NOISE])
     assert contest(lost, good, poor) == Contest([None, 2, 3], None)
@@ -57,3 +57,11 @@ def test_folds_repeat_runs_as_seeds_do_and_are_paired():
     assert [len(row.members) for row in found] == [4, 4]
     assert tables.contest(found, "cer") == Contest([1, 2], 0)
     assert "fold 3, seed 0" in rows.replicate_text(found[0].members[3])
+
+
+def test_what_is_ranked_by_ratios_is_said():
+    """Of measures that have a direction, more than one row, and values that span a factor of ten."""
+    small, large = seeds("hinge", "pcd", [0.01, 0.02]), seeds("log", "pcd", [0.3, 0.5])
+    assert tables.compares_ratios(rows.rows([*small, *large]), "kl")
+    assert not tables.compares_ratios(rows.rows(large), "kl")
+    assert not tables.compares_ratios(rows.rows([*small, *large]), "gap_q50")
