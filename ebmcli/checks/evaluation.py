@@ -104,7 +104,9 @@ class Subject:
             values,
         ]
         lot = LOT.get(negatives, SMALL)
-        parts = [self._lot([array[start : start + lot] for array in arrays], lot, fitted) for start in range(0, size, lot)]
+        parts = [
+            self._lot([array[start : start + lot] for array in arrays], lot, fitted) for start in range(0, size, lot)
+        ]
         found = Slopes(*(np.concatenate(leaves)[:size] for leaves in zip(*parts, strict=True)))
         if not anywhere:
             _finite(energies, found, self.needs)
@@ -167,7 +169,7 @@ def example(needs: Needs, energies: Array, distance: Array, log_q: Array, log_z:
 
 
 def compiled(function: Callable[..., Any], axes: Any) -> Callable[..., Any]:
-    """A function of many, as `jax.vmap` makes it, in small kernels: they compile in a fifth of the time of fused ones."""
+    """A function of many, as `jax.vmap` makes it, in small kernels: fused ones take five times as long to compile."""
     fused = {} if jax.version.__version_info__ >= (0, 11) else {"xla_cpu_use_fusion_emitters": False}  # no option since
     return jax.jit(jax.vmap(function, axes), compiler_options={"xla_backend_optimization_level": 0, **fused})
 

@@ -30,6 +30,11 @@ def judged(law: str, declared: str, measured: str, wrong: str = "") -> Judgement
     return Judgement(law, declared, measured, Outcome.DISAGREES if wrong else Outcome.AGREES, wrong)
 
 
+def warned(law: str, declared: str, measured: str, warning: str) -> Judgement:
+    """A judgement that warns."""
+    return Judgement(law, declared, measured, Outcome.WARNING, warning)
+
+
 def noticed(law: str, measured: str, warning: str = "") -> Judgement:
     """A judgement of something that no loss declares."""
     return Judgement(law, "-", measured, Outcome.WARNING if warning else Outcome.AGREES, warning)

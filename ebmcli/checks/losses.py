@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from ebmcli.checks import margins, views
 from ebmcli.checks.evaluation import Subject
@@ -36,7 +37,7 @@ def _of_energies(unit: LossUnit, head: Finding) -> Finding:
             found = margins.survey(subject)
             value, levels = margins.lowest_flat(found.flat)
             words = margins.described(found.margins)
-            head = replace(head, **words, flat=value, flat_at=levels, box=subject.reach)
+            head = replace(head, **dict[str, Any](words), flat=value, flat_at=levels, box=subject.reach)
             judgements += margins.judgements(subject, found)
         else:
             sampled = Need.MODEL in subject.wants

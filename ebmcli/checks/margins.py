@@ -169,7 +169,11 @@ def _test(subject: Subject, measured: str) -> list[Judgement]:
     bound: Any = subject.promised.bound
     if bound is None or bound == 0:
         return []
-    by = "F- is never pushed up" if measured == "by F+" else "somewhere a step along its slopes does not narrow a violation"
+    by = (
+        "F- is never pushed up"
+        if measured == "by F+"
+        else "somewhere a step along its slopes does not narrow a violation"
+    )
     return [judged("gradient test", "yes", measured, "" if measured == "yes" else by)]
 
 

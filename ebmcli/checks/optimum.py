@@ -1,4 +1,4 @@
-"""Where a loss of a density is lowest: on four answers its expectation is exact, and must be so at their probabilities."""
+"""Where a loss of a density is lowest: on four answers its expectation is exact, and its optimum at their chances."""
 
 from collections.abc import Iterable, Mapping
 from itertools import product
@@ -6,12 +6,15 @@ from itertools import product
 import numpy as np
 
 from ebmcli.checks.evaluation import Records, Subject
+from ebmcli.checks.facts import Facts, K
 from ebmcli.checks.judgement import Judgement, judged
-from ebmcli.checks.laws import K, Facts
 from ebmcli.core.needs import Need
 
 P = np.array([0.4, 0.3, 0.2, 0.1])  # of the data
-PROPOSALS = (np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.3, 0.1, 0.4, 0.2]))  # tenths: ten negatives can be in proportion
+PROPOSALS = (
+    np.array([0.1, 0.2, 0.3, 0.4]),
+    np.array([0.3, 0.1, 0.4, 0.2]),
+)  # tenths: ten negatives can be in proportion
 LEVEL = 0.7  # log Z
 BETAS = (1.0, 2.0)
 STILL = 1e-6  # share of its slopes that an expectation may have left at its lowest point

@@ -1,4 +1,4 @@
-"""Laws of a loss of a View: it is shown a Gaussian well on Gaussian data, whose optimum is known, and what is no well."""
+"""Laws of a loss of a View, which is shown a Gaussian well on Gaussian data, whose optimum is known."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmcli.checks.evaluation import NotFiniteError, compiled
+from ebmcli.checks.facts import DIFFERENT, alike, declared_flat, other_value, tried
 from ebmcli.checks.judgement import Judgement, judged, noticed
-from ebmcli.checks.laws import DIFFERENT, alike, other_value
-from ebmcli.core.flat import Flat
 from ebmcli.core.lazy import Array, jax, jnp
 from ebmcli.core.needs import Need
 from ebmcli.core.types import Model
@@ -46,7 +45,9 @@ class Scene:
     def _program(self) -> Callable[..., Any]:
         static = {name: unit.default for name, unit in self.unit.parameters.items() if name not in self.traced}
 
-        def loss(curvature: Array, factor: Array, level: Array, beta: Array, values: Array, y: Array, key: Array) -> Array:
+        def loss(
+            curvature: Array, factor: Array, level: Array, beta: Array, values: Array, y: Array, key: Array
+        ) -> Array:
             reconstruct = (lambda x, y: factor * y) if Need.RECONSTRUCT in self.unit.traits.needs else None
             well = Model(lambda x, y: jnp.sum(curvature * jnp.square(y)) / 2 + level, reconstruct=reconstruct)
             named = static | {name: values[place] for place, name in enumerate(self.traced)}
@@ -54,10 +55,8 @@ class Scene:
 
         return compiled(jax.value_and_grad(loss, (0, 1)), (None, None, None, None, None, 0, 0))
 
-    def __call__(
-        self, share: float, level: float = 0.0, beta: float = 1.0, values: Mapping[str, float] = {}
-    ) -> Seen:
-        """The losses where -beta F is that share of the log density of the data, and the reconstruction that share of y.
+    def __call__(self, share: float, level: float = 0.0, beta: float = 1.0, values: Mapping[str, float] = {}) -> Seen:
+        """The losses where -beta F is a share of the log density of the data, and the reconstruction of y one of y.
 
         Raises NotFiniteError where one is no number.
         """
@@ -95,24 +94,19 @@ def _flat_energy(scene: Scene) -> Judgement | None:
     text = scene.unit.traits.flat
     if not text:
         return None
-    try:
-        declared = Flat.parse(text)
-    except ValueError:
-        return noticed("flat energy", f"cannot be read: {text}")
-    given = {name: value for name, value in (declared.given or {}).items() if name in scene.defaults}
-    other = {name: other_value(scene.unit, name) for name in scene.defaults} | given
-    for values, beta in ((given, 1.0), (given, 2.0), (other, 1.0)):
-        symbols: dict[str, Any] = scene.defaults | values | {"D": 2.0, "beta": beta, "F": 0.5, "|y|": 1.0} | (declared.given or {})
-        if declared.names - symbols.keys():
-            return noticed("flat energy", f"cannot be read: {text}")
+    declared = declared_flat(scene.unit, ("F", "D", "beta", "|y|"))
+    if not declared:
+        return noticed("flat energy", f"no formula: {text}")
+    sizes = np.linalg.norm(scene.y[::KEYS], axis=1)
+    for values, beta in tried(scene.unit, scene.defaults, declared):
+        symbols = {**declared.given, **scene.defaults, **values, "D": 2.0, "beta": beta, "F": 0.5}
         seen = scene(0.0, 0.5, beta, values=values).loss
-        at = [declared.value.value(symbols | {"|y|": size}) for size in np.linalg.norm(scene.y[::KEYS], axis=1)]
-        off = seen - np.repeat(at, KEYS)
-        mean, room = abs(scene.mean(off)), SIGMAS * scene.error(off)
-        if mean > room + declared.value.rounding + DIFFERENT * max(1.0, abs(scene.mean(seen))):
-            found = scene.mean(seen)
-            wrong = f"of a flat energy it is {found:.3g} on average, and declares {text}, which is {found - scene.mean(off):.3g}"
-            return judged("flat energy", text, f"{found:.3g}", wrong)
+        off = seen - np.repeat([declared.value.value(symbols | {"|y|": size}) for size in sizes], KEYS)
+        room = SIGMAS * scene.error(off) + declared.value.rounding + DIFFERENT * max(1.0, abs(scene.mean(seen)))
+        if abs(scene.mean(off)) > room:
+            mean = scene.mean(seen)
+            wrong = f"of a flat energy it is {mean:.3g} on average, and {text} is {mean - scene.mean(off):.3g}"
+            return judged("flat energy", text, f"{mean:.3g}", wrong)
     return judged("flat energy", text, "the same")
 
 
@@ -124,7 +118,7 @@ def _well(scene: Scene) -> Judgement:
     slopes = np.atleast_1d(scene.mean(flat.reconstruction if reconstructs else flat.wells))
     wrong = ""
     if not mean[0] < mean[1] < mean[2]:
-        wrong = f"a well on the data has the loss {mean[0]:.3g}, a flat energy {mean[1]:.3g}, a hill {mean[2]:.3g}: it must rise"
+        wrong = f"a well on the data has the loss {mean[0]:.3g}, a flat energy {mean[1]:.3g}, a hill {mean[2]:.3g}"
     elif not (slopes < 0).all():
         wrong = "its slopes do not lead from a flat energy to a well on the data"
     return judged("well on the data", "is better", "is not" if wrong else "is better", wrong)
@@ -134,7 +128,11 @@ def _temperature(scene: Scene) -> Judgement:
     """Energies go with beta."""
     one, other = scene(0.7, 0.3, 1.0).loss, scene(0.7, 0.6, 0.5).loss
     same = alike(one, other) or alike(2 * one, other)
-    wrong = "" if same else "with energies doubled and beta halved it is neither the same nor twice itself: each goes with beta"
+    wrong = (
+        ""
+        if same
+        else "with energies doubled and beta halved it is neither the same nor twice itself: each goes with beta"
+    )
     return judged("unit of energies", "1 / beta", "1 / beta" if same else "another", wrong)
 
 
@@ -149,9 +147,7 @@ def _reads(scene: Scene) -> Judgement:
     """Every hyperparameter changes it, and a reconstruction that it needs."""
     before = scene(0.7).loss
     idle = [
-        name
-        for name in scene.defaults
-        if alike(before, scene(0.7, values={name: other_value(scene.unit, name)}).loss)
+        name for name in scene.defaults if alike(before, scene(0.7, values={name: other_value(scene.unit, name)}).loss)
     ]
     if Need.RECONSTRUCT in scene.unit.traits.needs and not scene(0.7).reconstruction.any():
         idle.append("reconstruct")

@@ -71,13 +71,13 @@ def loss(
             function of a View.
         promised: The margin of the formula: `none`, `0`, `m`, `m, absolute`, `infinite`, or `-` where margins do not
             apply.
-        flat: Its value where every answer has the same energy F, as a formula of F, m, beta, K negatives, |Y| answers and
-            its hyperparameters: `ln(1 + K)`, `m^2/2 at F = m/2`, `m, where 0 <= F <= m`, `0.5 (rate = 1)`.
+        flat: Its value where every answer has the same energy F, as a formula of F, m, beta, K negatives, |Y| answers
+            and its hyperparameters: `ln(1 + K)`, `m^2/2 at F = m/2`, `m, where 0 <= F <= m`, `0.5 (rate = 1)`.
         wants: What it is warned about when it is missing.
         penalty: The hyperparameter that bounds it below where negatives are no samples of the model.
-        estimates: Where its optimum lies: `density` for F = -log p / beta of the data's density p, `nothing` for anything
-            else. Without it, `density` where it asks for `log_q`, `independent` or `smooth`, or compares no answers
-            but samples of the model.
+        estimates: Where its optimum lies: `density` for F = -log p / beta of the data's density p, `nothing` for
+            anything else. Without it, `density` where it asks for `log_q`, `independent` or `smooth`, or compares no
+            answers but samples of the model.
         evaluations: Of the energy, an example, besides those of the negatives.
         gradients: Of these evaluations, the number that is differentiated in y.
         also: What others call it, separated by blanks; who says so is told its name.

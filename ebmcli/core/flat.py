@@ -44,14 +44,14 @@ class Flat:
     """What a loss declares of a flat energy: its value, the levels F at which it has it, and under which settings.
 
     `m`, `F`, `m^2/2 at F = m/2`, `m, where 0 <= F <= m`, `0.827 at F = 0.352 (gamma = rate = 1)`. Names: F the energy,
-    K the number of negatives, |Y| that of all answers, m the margin, beta, and the loss's hyperparameters; `sum of m` is
-    the sum over the negatives.
+    K the number of negatives, |Y| that of all answers, m the margin, beta, and the loss's hyperparameters; `sum of m`
+    is the sum over the negatives. Of a loss of a View: D the coordinates of y, and |y|.
     """
 
     value: Formula
+    given: Symbols  # the settings
     lowest: Formula | None = None  # the levels from which to which it has it; None: at all of them
     highest: Formula | None = None
-    given: Symbols | None = None  # the settings
 
     @classmethod
     def parse(cls, text: str) -> "Flat":
@@ -59,17 +59,18 @@ class Flat:
         given, rest = _settings(text.strip())
         levels, level = _LEVELS.fullmatch(rest), _LEVEL.fullmatch(rest)
         if levels:
-            return cls(*map(Formula.parse, levels.group("value", "low", "high")), given)
+            value, low, high = map(Formula.parse, levels.group("value", "low", "high"))
+            return cls(value, given, low, high)
         if level:
             value, at = map(Formula.parse, level.group("value", "at"))
-            return cls(value, at, at, given)
-        return cls(Formula.parse(rest), given=given)
+            return cls(value, given, at, at)
+        return cls(Formula.parse(rest), given)
 
     @property
     def names(self) -> frozenset[str]:
         """All names of which it speaks, those that it sets aside."""
         formulas = [formula for formula in (self.value, self.lowest, self.highest) if formula]
-        return frozenset().union(*(formula.names for formula in formulas)) - frozenset(self.given or {})
+        return frozenset().union(*(formula.names for formula in formulas)) - frozenset(self.given)
 
     def levels(self, reach: tuple[float, float], symbols: Symbols) -> list[float]:
         """Some levels of a flat energy at which it should have the value, within `reach`."""

@@ -33,8 +33,10 @@ class LossTraits:
 
     @property
     def density(self) -> bool:
-        """True if its optimum is -log p / beta of the data's density p. Who knows q, or a smooth density, can mean nothing
-        else; nor can who compares no answers, but samples of the model."""
+        """True if its optimum is -log p / beta of the data's density p.
+
+        Who knows q, or a smooth density, can mean nothing else, nor can who compares nothing but samples of the model.
+        """
         if self.estimates:
             return self.estimates == DENSITY
         known = {Need.LOG_Q, Need.INDEPENDENT, Need.SMOOTH} | (set() if self.promised.applies else {Need.MODEL})

@@ -1,4 +1,4 @@
-"""Right losses of other shapes than ours, as packages of somebody else bring them, honestly declared: none is accused."""
+"""Right losses of other shapes than ours, as packages of somebody else bring them, honestly declared."""
 
 from ebmcli.plugin import NonNegative, Positive, jax, jnp, loss, mean, total
 
@@ -65,7 +65,7 @@ def hinge_of_a_declared_sum(e, margin: Positive = 1.0):
     return total(e, relu(gaps(e, margin)))
 
 
-@loss(promised="m, absolute")
+@loss(promised="m, absolute", wants="nonnegative")
 def tutorial_square_square(e, margin: Positive = 1.0):
     """(F+)^2 + ([m - F-]+)^2, which pins the right answer at 0 (LeCun et al. 2006)"""
     return e.positive**2 + mean(e, relu(margin * e.distance - e.negatives) ** 2)

@@ -172,6 +172,12 @@ def margin_sum_of_a_mean(e, margin: Positive = 1.0):
     return mean(e, relu(gaps(e, margin)))
 
 
+@wrong("y among negatives", promised="m", flat="sum of m", wants="all")
+def margin_sum_of_all_negatives(e, margin: Positive = 1.0):
+    """sum of [m + F+ - F-]+, the right answer counted, which is 0 while its energy is the same"""
+    return relu(gaps(e, margin)).sum()
+
+
 @wrong("declared is read", promised="0", flat="0")
 def lvq2_without_cap(e, cap: Positive = 1.0):
     """[F+ - F-]+"""
@@ -193,6 +199,12 @@ def simple_unbounded(e, margin: Positive = 1.0):
     return e.positive + mean(e, relu(margin * e.distance - e.negatives))
 
 
+@wrong("right answer", promised="m, absolute", flat="m^2/2 at F = m/2")
+def square_square_of_either_sign(e, margin: Positive = 1.0):
+    """(F+)^2 + ([m - F-]+)^2 of an energy of either sign"""
+    return e.positive**2 + mean(e, relu(margin * e.distance - e.negatives) ** 2)
+
+
 @wrong("flat energy", "negatives nonnegative", promised="m, absolute", flat="m^2/2 at F = m/2")
 def square_hinge_without_a_square(e, margin: Positive = 1.0):
     """(F+)^2 + [m - F-]+"""
@@ -202,8 +214,10 @@ def square_hinge_without_a_square(e, margin: Positive = 1.0):
 @wrong("y among negatives", promised="m, absolute", flat="m, where 0 <= F <= m")
 def simple_that_lifts_the_right_answer(e, margin: Positive = 1.0):
     """[F+]+ + [m - F-]+, the right answer among the F-"""
-    return relu(e.positive) + relu(margin * e.distance - e.negatives).sum() / jnp.maximum((e.distance > 0).sum(), 1) + (
-        jnp.where(e.distance > 0, 0.0, relu(1.0 - e.negatives)).sum() / len(e.negatives)
+    return (
+        relu(e.positive)
+        + relu(margin * e.distance - e.negatives).sum() / jnp.maximum((e.distance > 0).sum(), 1)
+        + (jnp.where(e.distance > 0, 0.0, relu(1.0 - e.negatives)).sum() / len(e.negatives))
     )
 
 
