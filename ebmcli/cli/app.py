@@ -2,7 +2,9 @@
 needs them, so that `--help` answers at once."""
 
 import os
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="The command-line laboratory for energy-based learning: train losses x negatives x energies over many seeds "
-    "and compare margin, collapse and accuracy. Start with: ebm run --loss hinge",
+    f"and compare margin, collapse and accuracy. Start with: ebm run --loss hinge. Then: {run.FIRST_SWEEP}",
 )
 
 
@@ -51,9 +53,10 @@ def list_(
     format: Annotated[str, typer.Option("--format", help="text, json or md.")] = "text",
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """List losses, samplers, energies, tasks, measures or settings; without a word, the names of all.
+    """List what there is: losses, samplers, energies, tasks, ...
 
-    Each with its formula, its hyperparameters and their defaults, what it needs or gives, and its source.
+    Without a word, the names of all; with one, each with its formula, its hyperparameters and their defaults, what it
+    needs or gives, and its source.
     """
     from ebmcli.cli.listing import print_list
 
@@ -86,16 +89,19 @@ def check(
     losses: Annotated[list[str] | None, _LOSSES] = None,
     json: Json = False,
 ) -> None:
-    """Find the margin of each loss from its formula; exit code 3 where it promises another.
+    """Find the margin of each loss again, from its formula alone.
 
+    The exit code is 3 where a loss promises another.
     A loss is looked at on a grid of energies F+ of the right answer and F- of a wrong one (LeCun et al. 2006, section
     5). condition 3: the margins m for which some answers with F- - F+ > m have a lower loss than all others; gradient
     test: whether a step narrows every violation (by F+: through F+ alone); push-up: where F- is pushed up, by the gap
     F- - F+ or its own level; flat energy: the lowest loss where both are equal.
     """
     from ebmcli.cli.check import check as judge_losses
+    from ebmcli.training.devices import require
 
     with pinned():
+        require()  # no loss can be blamed for a jax that does not start
         code = judge_losses(losses or [], json)
     raise typer.Exit(code)
 
@@ -104,7 +110,10 @@ def check(
 def doctor(
     results: Results = ROOT, devices: Devices = None, compile_cache: CompileCache = True, json: Json = False
 ) -> None:
-    """Check versions, devices, memory, locks, renames and the compilation cache; say what to do where one is bad."""
+    """Check this machine, and say what to do where it is unfit.
+
+    Looked at are versions, devices, memory, locks, renames and the compilation cache.
+    """
     from ebmcli.cli.doctor import doctor as examine
 
     raise typer.Exit(examine(results, devices, compile_cache, json))
@@ -157,10 +166,18 @@ def _run_command() -> None:
         raise
 
 
+def _broken(sentence: str) -> str:
+    """A sentence as a terminal has room for it, broken between words; in one line where there is no terminal."""
+    if not sys.stderr.isatty():
+        return sentence
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(sentence, max(width, 20), break_long_words=False, break_on_hyphens=False)
+
+
 def _stop(message: str, code: ExitCode) -> None:
     if os.environ.get("EBM_DEBUG"):
         print(masked(traceback.format_exc()), end="", file=sys.stderr)
-    print(f"ebm: {printable(masked(message))}", file=sys.stderr)
+    print(_broken(f"ebm: {printable(masked(message))}"), file=sys.stderr)
     with suppress(streams.Unprinted):  # there was something worse to say
         sys.stdout.flush()
     sys.exit(code)

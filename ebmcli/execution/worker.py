@@ -73,8 +73,7 @@ def main() -> None:
 
 def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) -> Over:
     """Carry the orders out; the last event."""
-    from ebmcli.core.errors import MachineError, UsageError, no_threads
-    from ebmcli.core.lazy import jax, spoken_settings
+    from ebmcli.core.errors import UsageError, no_threads
     from ebmcli.execution.launch import carry_out
     from ebmcli.execution.options import RunOptions
     from ebmcli.execution.resume import cells_of
@@ -82,12 +81,7 @@ def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) 
 
     try:
         devices.start(orders.devices, devices.cache_folder() if orders.cache else None, reporter.note)
-        jax.devices()
-    except MachineError as error:  # it is not even imported
-        return _broken(error)
-    except Exception as error:  # whatever its backends raise: no run can be blamed
-        return _broken(error, f"jax does not start{spoken_settings()}: ")
-    try:
+        devices.require()
         options = RunOptions(pictures=orders.pictures, film=orders.film)
         carry_out(cells_of(folder, orders.runs), folder, reporter, options, stop)
     except Interrupted:
@@ -102,11 +96,11 @@ def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) 
     return Over("done")
 
 
-def _broken(error: Exception, what: str = "") -> Over:
+def _broken(error: Exception) -> Over:
     from ebmcli.core.errors import MachineError
 
     kind = "" if isinstance(error, MachineError) else f"{type(error).__name__}: "
-    text = f"{what}{kind}{(str(error).splitlines() or [''])[0]}"
+    text = f"{kind}{(str(error).splitlines() or [''])[0]}"
     return Over("broken", text.removesuffix(": "), traceback.format_exc())
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ebmcli.core.errors import UsageError
-from ebmcli.core.lazy import jax
+from ebmcli.core.errors import MachineError, UsageError
+from ebmcli.core.lazy import jax, spoken_settings
 from ebmcli.storage.provenance import cpu, versions
 from ebmcli.training import compiled
 from ebmcli.training.pinned import pin
@@ -36,6 +36,17 @@ def start(
         compiled.use(cache, note)
     else:
         jax.config.update("jax_compilation_cache_dir", None)
+
+
+def require() -> None:
+    """Have jax look for its devices. Raises MachineError where it does not start, as with settings that are none."""
+    try:
+        jax.devices()
+    except MachineError:  # it is not even imported
+        raise
+    except Exception as error:  # whatever its backends raise
+        line = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        raise MachineError(f"jax does not start{spoken_settings()}: {line}") from error
 
 
 def cache_folder() -> Path | None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 
+import jax
 import pytest
 from helpers.shell import ROOT, SWEEP, outcome, results, run_here, until
 
@@ -158,6 +159,19 @@ print(json.dumps([units, helps, [m.function.__doc__ for m in registry.measures()
     units, helps, _ = json.loads(told[0])
     assert units["loss"]["hinge"] == registry.units("loss")["hinge"].formula
     assert "Train one loss" in helps["run"]
+
+
+def test_no_loss_is_blamed_for_a_jax_that_does_not_start(tmp_path, monkeypatch):
+    def refuse():
+        raise RuntimeError("Unable to initialize backend\nand so on")
+
+    monkeypatch.setattr(jax, "devices", refuse)
+    monkeypatch.setenv("JAX_PLATFORMS", "nonsense")
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    out, err = run_here(tmp_path, "check", "hinge", code=1)
+    assert out == ""
+    assert err.startswith("ebm: jax does not start with JAX_PLATFORMS=nonsense")
+    assert err.endswith(": RuntimeError: Unable to initialize backend\n")
 
 
 # --- what the system refuses -----------------------------------------------------------------------------------------
