@@ -17,6 +17,7 @@ from ebmcli.figures.style import own_style
 from ebmcli.report import formatting
 from ebmcli.report.columns import heading, main_measure
 from ebmcli.storage import kept, store
+from ebmcli.storage.atomic import write
 from ebmcli.storage.output import deliver, is_stream
 from ebmcli.storage.records import Record
 
@@ -79,7 +80,11 @@ def draw_pages(
         else:
             notes.append(f"{name}: no run has left anything to draw, no page")
     first, *others = drawn
-    deliver(first, drawn[first], {path.name: drawn[path] for path in others})
+    if output is None:
+        for path, content in drawn.items():
+            write(path, content)  # a link there is replaced: nothing outside of our folder is touched
+    else:
+        deliver(first, drawn[first], {path.name: drawn[path] for path in others})
     return [first, *others], notes
 
 

@@ -1,6 +1,8 @@
 """Runs of a sweep as files for other programs."""
 
 import io
+import platform
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from typing import Any
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.texts import quoted
 from ebmcli.storage import frames, output, store
-from ebmcli.storage.atomic import dumps, naming_errors
+from ebmcli.storage.atomic import dumps, naming_errors, write
 from ebmcli.storage.spreadsheet import to_csv
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet"}  # of the output, and what they say
@@ -65,8 +67,9 @@ def _clean(text: str) -> str:
 def _tensorboard(sweep: Path, into: Path, with_curves: bool) -> None:
     """One folder of events per run: its curves as scalars, its configuration as text."""
     with _extra("tensorboardX", "tensorboard"):
-        from tensorboardX.event_file_writer import EventsWriter
+        import tensorboardX  # noqa: F401
         from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.record_writer import masked_crc32c
         from tensorboardX.summary import scalar, text
     runs = [(record, store.curves(sweep / "runs" / record.id)) for record in store.records(sweep)]
     runs = [(record, lines) for record, lines in runs if lines]
@@ -78,15 +81,25 @@ def _tensorboard(sweep: Path, into: Path, with_curves: bool) -> None:
     with naming_errors(into), output.folder_aside(into) as fresh:
         for record, lines in runs:
             (fresh / record.id).mkdir()
-            writer = EventsWriter(str((fresh / record.id / "events").absolute()))
             now = time.time()
-            writer.write_event(Event(summary=text("config", f"```\n{dumps(record.config)}\n```"), wall_time=now))
-            for line in lines:
-                for name, value in line.items():
-                    if name not in ("step", "seconds") and value is not None:
-                        summary = scalar(_clean(name), value)
-                        writer.write_event(Event(summary=summary, step=line["step"], wall_time=now))
-            writer.close()
+            events = [
+                Event(wall_time=now, file_version="brain.Event:2"),
+                Event(wall_time=now, summary=text("config", f"```\n{dumps(record.config)}\n```")),
+                *(
+                    Event(wall_time=now, step=line["step"], summary=scalar(_clean(name), value))
+                    for line in lines
+                    for name, value in line.items()
+                    if name not in ("step", "seconds") and value is not None
+                ),
+            ]
+            content = b"".join(_framed(event.SerializeToString(), masked_crc32c) for event in events)
+            write(fresh / record.id / f"{EVENTS}{now:.0f}.{platform.node()}", content, durable=False)
+
+
+def _framed(event: bytes, check: Callable[[bytes], int]) -> bytes:
+    """An event as it stands in a file: its length and itself, each with a checksum."""
+    head = struct.pack("<Q", len(event))
+    return head + struct.pack("<I", check(head)) + event + struct.pack("<I", check(event))
 
 
 FORMATS: dict[str, Callable[[Path, Path, bool], None]] = {

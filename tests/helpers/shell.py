@@ -57,6 +57,13 @@ def _engine(program):
 
 def run_here(folder, *arguments, code=0):
     """Run a command in this process, its runs too, as if in that folder: (stdout, stderr). It must end so."""
+    ended, *printed = end_here(folder, *arguments)
+    assert ended == code, printed[1] or printed[0]
+    return tuple(printed)
+
+
+def end_here(folder, *arguments):
+    """The same, however it ends: (exit code, stdout, stderr). What it raises beyond that is a bug."""
     trains = arguments[0] in ("run", "sweep") and "--executor" not in arguments and "--repeat" not in arguments
     told = [*arguments, *(["--executor", "here"] if trains else [])]
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
@@ -70,9 +77,7 @@ def run_here(folder, *arguments, code=0):
             ended = end.code or 0
         finally:
             sys.argv = before
-    printed = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    assert ended == code, printed[1] or printed[0]
-    return tuple(printed)
+    return ended, *(stream.buffer.getvalue().decode() for stream in (out, err))
 
 
 def train_sweep(folder, *arguments):

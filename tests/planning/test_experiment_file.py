@@ -1,5 +1,7 @@
 """Experiment files say what flags say; a fault names file, line and key."""
 
+import os
+
 import pytest
 
 from ebmcli.core.errors import UsageError
@@ -46,6 +48,14 @@ def test_a_file_says_what_flags_say(tmp_path):
         (b"losses = ['hinge'] # \xff", ["line 1", "UTF-8"]),
         ("losses = [", ["x.toml"]),
         ("losses = []", ["line 1", "empty"]),
+        ("lr = " + "[" * 5000 + "]" * 5000, ["more than 32 levels"]),
+        ("lr = " + "[" * 40 + "]" * 40, ["more than 32 levels"]),
+        ("a" + ".a" * 500_000 + " = 1", ["more than 32 levels"]),
+        ("['a'" + ' . "a"' * 50_000 + "]", ["more than 32 levels"]),
+        ("lr = {" + "a = {" * 40 + "}" * 41, ["more than 32 levels"]),
+        ("losses = ['hinge']\nsteps = " + "9" * 5000, ["4300 digits"]),
+        ("losses = ['hinge']\nsteps = 0x" + "f" * 5000, ["20,000 bits"]),
+        ("losses = ['hinge']\nsteps = 0b" + "1" * 900, ["line 2", "steps"]),
     ],
 )
 def test_faults_of_a_file_name_file_line_and_key(tmp_path, text, words):
@@ -56,7 +66,16 @@ def test_faults_of_a_file_name_file_line_and_key(tmp_path, text, words):
         assert word in str(error.value)
 
 
-def test_a_missing_file_and_a_folder(tmp_path):
-    for path in (tmp_path / "none.toml", tmp_path):
+def test_dots_in_values_are_no_nesting(tmp_path):
+    rates = ", ".join(f"{number}.5" for number in range(1, 60))
+    assert len(cells(load(tmp_path, f"losses = ['hinge']\nlr = [{rates}] # {'a.' * 20}"))[0]) == 59
+
+
+def test_what_is_no_file_of_a_sane_size(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "huge.toml").touch()
+    os.truncate(tmp_path / "huge.toml", 2**40)
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for path in [tmp_path / "none.toml", tmp_path, *tmp_path.iterdir()]:
         with pytest.raises(UsageError, match=str(path)):
             experiment_file.load(path)
