@@ -96,6 +96,58 @@ FAULTS: Sequence[tuple[str, str, str]] = (
     ("no home, spaces in paths, unknown XLA flags, no GPU, a broken plugin", "one line each; the plugin is skipped",
      "jax_that_does_not_start_is_one_line "
      "a_home_that_is_not_there_spaces_in_paths_and_a_broken_plugin"),
+    ("SIGHUP under nohup, SIGINT in a script's background (F1)", "what the caller ignores stays ignored",
+     "what_the_caller_ignores_stays_ignored "
+     "nohup_a_full_stdout_a_closed_stderr_and_a_user_s_jax_change_nothing"),
+    ("Ctrl-C while ebm is imported", "130, not a word",
+     "ctrl_c_among_imports_is_a_silent_130"),
+    ("stdout or stderr closed, full, a pipe that nobody reads (F2, F3)",
+     "training goes on and its exit code is that of the training; a result that was asked for cannot be printed: 1, "
+     "one line",
+     "nohup_a_full_stdout_a_closed_stderr_and_a_user_s_jax_change_nothing "
+     "a_signal_is_heeded_where_nobody_reads_what_is_said_of_it "
+     "a_result_that_cannot_be_printed_is_a_fault_and_a_message_is_none "
+     "a_result_is_a_fault_once_and_a_message_never "
+     "a_reader_in_no_hurry_gets_all_of_it "
+     "training_goes_well_where_its_table_cannot_be_printed_but_not_its_json "
+     "a_file_never_gets_the_number_of_a_stream_that_was_closed"),
+    ("jax configured by its user: x64, random numbers, promotion, precision, checks, no jit (F4, F5)",
+     "the same figures to the bit, in workers and in notebooks",
+     "nohup_a_full_stdout_a_closed_stderr_and_a_user_s_jax_change_nothing "
+     "all_are_set_back "
+     "an_energy_is_the_same_in_every_notebook "
+     "arrays_of_jax_have_the_types_of_our_programs"),
+    ("XLA_FLAGS and what else cannot be pinned", "recorded, warned of in a mixed report, named by `--repeat`",
+     "variables_that_may_change_figures_are_recorded_and_no_others "
+     "runs_of_other_variables_are_warned_of_in_one_report"),
+    ("a jax that does not start, under `ebm check`", "1, one line; no loss is blamed",
+     "no_loss_is_blamed_for_a_jax_that_does_not_start"),
+    ("`python -OO`, `PYTHONOPTIMIZE=2` (F6)", "formulas and help come from the source",
+     "formulas_and_help_are_there_without_docstrings"),
+    ("a matplotlibrc with usetex, other sizes, unknown keys, no text (F11); MPLBACKEND unknown or of a notebook (F12)",
+     "the same picture to the byte; where matplotlib does not start, no picture, and a line says why",
+     "settings_of_the_user_change_no_byte_and_stay "
+     "a_matplotlibrc_and_a_backend_of_any_kind"),
+    ("a file system without locks (F30)", "1, one line with the file and the advice of `ebm doctor`",
+     "a_file_system_without_locks_is_one_sentence"),
+    ("the system refuses threads or processes", "1, one line; no run is blamed",
+     "threads_and_processes_that_the_system_refuses_are_one_sentence "
+     "no_run_is_blamed_for_a_thread_that_its_engine_was_refused "
+     "a_worker_that_died_for_lack_of_threads_says_so"),
+    ("a full disk or quota", "1, one line with the file and what to do",
+     "a_full_disk_is_named_with_what_to_do"),
+    ("installed inside another project, in a hook of another repository", "the commit of another project is never ours",
+     "the_commit_of_another_project_is_never_ours "
+     "a_repository_that_the_environment_names_is_not_looked_at"),
+    ("a folder of compiled programs that others may write, replace or own; damage in it",
+     "not used, and a line says why; a damaged program is named, removed and compiled anew",
+     "one_that_others_may_write_is_not_used "
+     "one_that_anybody_may_put_another_in_the_place_of_is_not_used "
+     "one_of_another_user_is_not_used_through_a_link_neither "
+     "a_folder_that_cannot_be_made_is_said "
+     "damage_is_named_removed_and_compiled_anew "
+     "a_pipe_in_the_place_of_a_program_is_not_waited_for "
+     "a_full_disk_keeps_no_program_and_harms_none"),
 )  # fmt: skip
 
 

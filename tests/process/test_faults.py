@@ -18,7 +18,7 @@ def faults():
 
 def test_every_fault_of_the_list_has_tests_that_exist(faults):
     """docs/faults.py names them; docs/faults.md is its table."""
-    assert len(faults.FAULTS) == 25
+    assert len(faults.FAULTS) >= 25
     written = (DOCS / "faults.md").read_text()
     tests = "".join(path.read_text() for path in ROOT.rglob("test_*.py"))
     for number, (fault, happens, names) in enumerate(faults.FAULTS, start=1):
