@@ -4,7 +4,6 @@ needs them, so that `--help` answers at once."""
 import os
 import shutil
 import sys
-import textwrap
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ebmcli.cli import completion, read, run, streams
+from ebmcli.cli.console import broken
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.cli.options import ROOT, CompileCache, Devices, Json, Results
 from ebmcli.cli.parsing import HELP, Command, Group
@@ -89,13 +89,15 @@ def check(
     losses: Annotated[list[str] | None, _LOSSES] = None,
     json: Json = False,
 ) -> None:
-    """Find the margin of each loss again, from its formula alone.
+    """Hold what each loss declares against what its function does.
 
-    The exit code is 3 where a loss promises another.
+    The exit code is 3 where they disagree.
     A loss is looked at on a grid of energies F+ of the right answer and F- of a wrong one (LeCun et al. 2006, section
     5). condition 3: the margins m for which some answers with F- - F+ > m have a lower loss than all others; gradient
     test: whether a step narrows every violation (by F+: through F+ alone); push-up: where F- is pushed up, by the gap
-    F- - F+ or its own level; flat energy: the lowest loss where both are equal.
+    F- - F+ or its own level; lowest flat: the lowest loss where both are equal. Then it is looked at on several
+    negatives, at two betas and distances and, where it estimates a density, at its optimum on four answers. A loss that
+    is named is shown with every judgement.
     """
     from ebmcli.cli.check import check as judge_losses
     from ebmcli.training.devices import require
@@ -168,10 +170,7 @@ def _run_command() -> None:
 
 def _broken(sentence: str) -> str:
     """A sentence as a terminal has room for it, broken between words; in one line where there is no terminal."""
-    if not sys.stderr.isatty():
-        return sentence
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(sentence, max(width, 20), break_long_words=False, break_on_hyphens=False)
+    return broken(sentence, shutil.get_terminal_size().columns) if sys.stderr.isatty() else sentence
 
 
 def _stop(message: str, code: ExitCode) -> None:

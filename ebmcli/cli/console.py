@@ -1,6 +1,7 @@
 """Tables on a terminal, and in a pipe."""
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -35,10 +36,22 @@ def console(stderr: bool = False) -> "Console":
     return Plain(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=not terminal, width=width)
 
 
+def print_sentence(text: str, out: "Console") -> None:
+    """Print a text, on a terminal broken between words; a path that is wider than the terminal stays whole."""
+    out.print(broken(text, out.width) if out.is_terminal else text, soft_wrap=True)
+
+
+def broken(text: str, width: int) -> str:
+    """The lines of a text, each broken between words where it is longer than that."""
+    words = {"break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(textwrap.fill(line, max(width, 20), **words) for line in text.split("\n"))  # type: ignore[arg-type]
+
+
 def print_table(table: Table, out: "Console", whole: bool = True) -> list[str]:
     """Print a table. One that is wider than the terminal is printed in parts, key columns first: all parts, or those
     with key columns alone, and the headings of the others are returned. Few rows are turned on their side instead."""
     table = _printable(table)
+    table = _without_empty_columns(table)
     wide = [width + BESIDE for width in fitting.widths(_breakable(table))]
     room = (out.width if out.is_terminal else ENDLESS) - EDGES
     parts = fitting.pieces(table, wide, room)
@@ -78,6 +91,16 @@ def _print_turned(table: Table, out: "Console", room: int) -> None:
 
 def _turned_width(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:
     return sum(max(len(str(cell)) for cell in line) + BESIDE for line in [columns, *rows])
+
+
+def _without_empty_columns(table: Table) -> Table:
+    """The table without columns that say nothing, as of reasons where there are none."""
+    full = [
+        place for place in range(len(table.columns)) if not table.rows or any(str(row[place]) for row in table.rows)
+    ]
+    rows = [[row[place] for place in full] for row in table.rows]
+    leading = sum(place < table.leading for place in full)
+    return replace(table, columns=[table.columns[place] for place in full], rows=rows, leading=leading)
 
 
 def _breakable(table: Table) -> Table:

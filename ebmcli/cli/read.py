@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ebmcli.cli import completion
-from ebmcli.cli.console import console, print_table
+from ebmcli.cli.console import console, print_sentence, print_table
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.cli.options import ROOT, Json, Results
 from ebmcli.core.errors import UsageError
@@ -105,8 +105,9 @@ def report(
     json: JsonFormat = False,
     results: Results = ROOT,
 ) -> None:
-    """Print the tables of one or more sweeps: margin, collapse and accuracy, with intervals over seeds.
+    """Print the tables of one or more sweeps.
 
+    They are of margin, collapse and accuracy, with intervals over seeds: readable on a terminal, markdown in a pipe.
     A report that is written to a file by --output has pictures too: html holds them, md and latex find them beside it.
 
         ebm report first --format html --output first.html --baseline hinge
@@ -232,10 +233,11 @@ def plot(
     output: PageFile = None,
     results: Results = ROOT,
 ) -> None:
-    """Draw a page of small multiples: one cell per run, on one scale, collapsed ones marked.
+    """Draw the runs of a sweep side by side, or a chart over seeds.
 
-    Energy surfaces on the plane, F(x, y) of curves, regions of labels, gaps of words, each beside the truth where it is
-    known; or, with --chart, a figure over all seeds. The files written are printed.
+    A page of small multiples has one cell per run, on one scale, collapsed ones marked: energy surfaces on the plane,
+    F(x, y) of curves, regions of labels, gaps of words, beside the truth where it is known. With --chart it is a figure
+    over all seeds. The files written are printed.
 
         ebm plot first --chart rows --output kl.pdf --width 3.3
     """
@@ -267,7 +269,7 @@ def plot(
 
 
 def status(sweep: Sweep = None, json: Json = False, results: Results = ROOT) -> None:
-    """Print how far a sweep is: runs by state, how long the rest will take, the last error."""
+    """Print how far a sweep is, and how long the rest will take."""
     from ebmcli.report.status import sentences, standing, table
 
     counts = standing(find.sweep(sweep, results))
@@ -280,7 +282,10 @@ RunName = Annotated[
 
 
 def show(run: RunName, json: Json = False, results: Results = ROOT) -> None:
-    """Print all of a run: configuration with the origin of each value, measures, curves, provenance, files."""
+    """Print all that is known of a run.
+
+    That is its configuration with the origin of each value, its measures, curves, provenance and files.
+    """
     from ebmcli.report.run import describe, paragraphs
 
     folder = find.run(run, results)
@@ -298,7 +303,7 @@ def _print_parts(parts: Sequence[Any], as_json: Any) -> None:
     out = console()
     for part in parts:
         if isinstance(part, str):
-            out.print(part, markup=False, soft_wrap=True)
+            print_sentence(part, out)
         else:
             print_table(part, out)
 
@@ -322,7 +327,7 @@ def compare(
     json: Json = False,
     results: Results = ROOT,
 ) -> None:
-    """Print what changed from one sweep to another, beyond the noise of the seeds."""
+    """Print what changed between two sweeps, beyond the noise of seeds."""
     from ebmcli.report import compare as comparing
 
     folders = [find.sweep(name, results) for name in (first, second)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ebmcli.cli import completion
-from ebmcli.cli.console import console, print_table
+from ebmcli.cli.console import console, print_sentence, print_table
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.cli.options import ROOT, Request, with_grid
 from ebmcli.cli.progress import Bar
@@ -59,8 +59,9 @@ DryRun = Annotated[
 
 @with_grid
 def run(repeat: Repeat = None, dry_run: DryRun = False, **said: Any) -> None:
-    """Train one loss, or a few, and print margin, collapse and accuracy.
+    """Train one loss, or a few, and print how they did.
 
+    The table has the margin, the verdict on collapse and the accuracy, with intervals where there are several seeds.
     One flag is enough:
 
         ebm run --loss hinge
@@ -88,7 +89,7 @@ def run(repeat: Repeat = None, dry_run: DryRun = False, **said: Any) -> None:
 
 @with_grid
 def sweep(file: File = None, dry_run: DryRun = False, **said: Any) -> None:
-    """Train every run of a grid: losses x samplers x energies x tasks x seeds.
+    """Train every run of a grid: losses x samplers x tasks x seeds.
 
     The grid is that of an experiment file, of flags, or of both; flags win. The same command again does what is
     missing:
@@ -290,7 +291,7 @@ def _print_results(records: Sequence[Record], folder: Path, request: Request) ->
     for table in rows.unfinished_tables(records):
         print_table(table, out)
     for line in _next_steps(records, folder):
-        out.print(line, markup=False, soft_wrap=True)
+        print_sentence(line, out)
 
 
 def _next_steps(records: Sequence[Record], folder: Path) -> list[str]:
@@ -329,7 +330,7 @@ def _show_plan(plan: Plan, folder: Path | None, request: Request) -> ExitCode:
         kinds[key] = kinds.get(key, 0) + 1
     table = Table(
         "cells", ["task", "loss", "negatives", "energy", "runs", "judgement", "reason"],
-        [[*key[:4], str(number), *key[4:]] for key, number in kinds.items()],
+        [[*key[:4], str(number), *key[4:]] for key, number in kinds.items()], leading=3,
     )  # fmt: skip
     out = console()
     print_table(table, out)
