@@ -72,7 +72,7 @@ def _is_known(config: Mapping[str, Any]) -> bool:
 def truth_beside(panel: Panel) -> Panel | None:
     """The cell of the truth beside a run, with its data: the energy -log p / beta, or the likeliest label of each
     question; None where the truth is not known, or is none that can be drawn."""
-    task = find("task", panel.config["task"]).build(panel.config)
+    task = task_of(panel.config).build(panel.config)
     if task.truth is None:
         return None
     if panel.kind == "surface":

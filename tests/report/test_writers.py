@@ -1,7 +1,7 @@
 """What each format makes of a report: the same cells, nothing that text of a user could break, pictures beside it."""
 
 import csv
-import html.parser
+import html
 import io
 import json
 import re
@@ -9,6 +9,7 @@ import re
 import pytest
 from helpers.awkward import EVIL, RECORDS, report_of, tables_of
 from helpers.made_up import record
+from helpers.markup import Page
 from markdown_it import MarkdownIt
 
 from ebmcli.core.errors import UsageError
@@ -21,32 +22,6 @@ from ebmcli.storage import store
 FORMULAS = {name: unit.formula for name, unit in units("loss").items()}
 TEX = {r"\textasciicircum{}": "^", r"\textquotesingle{}": "'", "{[}": "[", "{]}": "]", r"\_": "_",
        r"\ensuremath{|}": "|", r"\ensuremath{^{*}}": "*", r"\ensuremath{-}": "-"}  # fmt: skip
-
-
-class Page(html.parser.HTMLParser):
-    """The cells of all tables of a page, what is set as code, and every tag with its attributes."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tables, self.code, self.tags, self.into = [], [], [], None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag == "table":
-            self.tables.append([])
-        if tag == "tr":
-            self.tables[-1].append([])
-        if tag in ("td", "th", "code"):
-            self.into = self.code if tag == "code" else self.tables[-1][-1]
-            self.into.append("")
-
-    def handle_endtag(self, tag):
-        self.into = None if tag in ("td", "th", "code") else self.into
-
-    def handle_data(self, data):
-        if self.into is not None:
-            self.into[-1] += data
 
 
 @pytest.fixture(scope="module")
