@@ -148,6 +148,47 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "damage_is_named_removed_and_compiled_anew "
      "a_pipe_in_the_place_of_a_program_is_not_waited_for "
      "a_full_disk_keeps_no_program_and_harms_none"),
+    ("`--output`: `-`, a pipe, a device, `>(...)`, a link, a descriptor (F8)", "written through, or through the link",
+     "pipes_devices_and_descriptors_are_written_through "
+     "links_are_followed_also_to_what_is_not_there_yet "
+     "commands_write_to_stdout_and_say_nothing_else_there "
+     "the_suffix_or_the_option_says_the_format"),
+    ("`--output`: a suffix that contradicts or is none, a folder, a name that none has", "2, before anything is done",
+     "a_suffix_that_contradicts_or_is_unknown_is_refused "
+     "what_cannot_be_an_output_is_a_sentence_before_anything_is_done "
+     "a_folder_is_wanted_for_a_format_of_many_files"),
+    ("an output that exists, with its mode; the umask (F9)",
+     "both are honoured; what cannot be replaced is written in place",
+     "a_file_is_replaced_with_its_mode_and_a_new_one_has_that_of_the_umask "
+     "a_file_in_a_folder_where_nothing_can_be_replaced_is_written_in_place"),
+    ("an error, a full disk while an output is written",
+     "1, one line; nothing is left, and what was there is as it was",
+     "nothing_is_left_of_an_output_that_failed "
+     "a_full_disk_is_one_line_and_nothing_is_left "
+     "tensorboard_is_written_aside_and_replaces_its_own_files_alone"),
+    ("a pipe, a device, a folder, a terabyte of nothing, a circle of links in the place of any file",
+     "not read, not waited for: `damaged`, or 2 and a sentence with the limit",
+     "what_is_no_regular_file_of_a_sane_size_is_refused_at_once "
+     "a_file_of_the_limit_is_read_and_one_more_byte_is_too_much "
+     "a_pipe_that_comes_in_the_place_of_a_file_is_not_waited_for "
+     "what_is_no_file_of_a_sane_size "
+     "nothing_else_opens_a_file"),
+    ("JSON, TOML, arrays that are deep, endless, or fill the memory when unpacked", "`damaged`, or 2",
+     "json_that_is_deep_huge_or_no_number_is_refused "
+     "faults_of_a_file_name_file_line_and_key "
+     "arrays_that_are_damaged_hold_objects_or_would_fill_the_memory_are_refused "
+     "arrays_that_unpack_to_too_much_are_not_unpacked"),
+    ("ids that are paths; values, curves and arrays of another type or shape",
+     "`damaged`, left out of a curve, not drawn",
+     "what_is_read_must_have_the_form_of_a_record "
+     "an_id_that_leads_out_of_the_folder_is_damage "
+     "arrays_of_another_shape_are_not_drawn"),
+    ("300 damaged results folders by a grammar, read by every command",
+     "no traceback, no hang over 10 s; 0, 2 or 3; nothing there is changed",
+     "the_sound_folder_is_read_by_all_commands "
+     "a_few_damaged_folders "
+     "three_hundred_damaged_folders "
+     "a_page_that_is_a_link_out_of_the_folder_replaces_it"),
 )  # fmt: skip
 
 

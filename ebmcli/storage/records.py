@@ -86,6 +86,7 @@ def is_config(value: Any) -> bool:
         and all(isinstance(given.get(name, 1), int) and given.get(name, 1) >= 1 for name in COUNTS)
         and all(given.get(name, 1.0) > 0 for name in POSITIVE)
         and isinstance(given["seed"], int)
+        and given["seed"] >= 0
         and all(map(_is_plain, value.values()))
     )
 
