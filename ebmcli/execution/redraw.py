@@ -31,15 +31,18 @@ def draw(run: Path, record: Record, watcher: Watcher) -> None:
 
 def redraw(cells: Sequence[Cell], sweep: Path, watcher: Watcher, stop: StopFlag) -> None:
     """Draw the pictures of finished runs that are missing, as after a kill or a full disk, or older than their runs."""
-    known = {cell.id: store.result(sweep / "runs" / cell.id) for cell in cells}
+    runs = [sweep / "runs" / cell.id for cell in cells]
     stale = [
-        record
-        for run_id, record in known.items()
-        if record and record.status == "done" and not picture.is_current(sweep / "runs" / run_id)
+        (run, record) for run in runs if (record := store.result(run)) and record.status == "done" and _is_due(run)
     ]
     if stale:
         watcher.note(f"{len(stale)} pictures are missing or older than their runs: they are drawn again")
-    for record in stale:
+    for run, record in stale:
         if stop:
             return
-        draw(sweep / "runs" / record.id, record, watcher)
+        draw(run, record, watcher)
+
+
+def _is_due(run: Path) -> bool:
+    """True if there is no picture of what lies there, and something to draw one from."""
+    return (run / "arrays.npz").exists() and not picture.is_current(run)
