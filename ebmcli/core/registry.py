@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, overload
 
 from ebmcli.core import plugins
 from ebmcli.core.copies import locate
-from ebmcli.core.errors import UsageError, called, unknown
+from ebmcli.core.errors import UsageError, called, either, unknown
 from ebmcli.core.files import digest
 from ebmcli.core.shelves import put, taken_back
 from ebmcli.core.units import (
@@ -128,7 +128,12 @@ def task_of(config: Mapping[str, Any]) -> TaskUnit:
 
 def _no_unit(kind: Kind, name: str) -> UsageError:
     """The error for a name that no unit of this kind has; one of another kind may have it."""
-    others = [f"--{other} takes {meant}" for other, meant in named_so(name) if other != kind]
+    meant = named_so(name)
+    others = [
+        f"--{other} takes {either([each for owner, each in meant if owner == other])}"
+        for other in KINDS
+        if other != kind and other in dict(meant)
+    ]
     return unknown(kind, name, units(kind), names_of_others(kind), ", ".join(others), f"ebm list {KINDS[kind]}")
 
 

@@ -16,6 +16,15 @@ from ebmcli.planning.grid import BUDGET, Grid, grid
 from ebmcli.planning.values import AXES, SEE, names_of_others, parameters
 
 MOST_BITS = 1000  # of a whole number: any other can be printed, and is refused where it is given
+# What to do about an error of TOML, by its beginning.
+ADVICE = {
+    "Cannot overwrite": "this key stands twice, write it once",
+    "Cannot declare": "this table stands twice, write it once",
+    "Invalid value": "text stands in quotes and a list in brackets, as in losses = ['hinge', 'log']",
+    "Expected '='": "a line is NAME = VALUE, or [KIND.NAME]",
+    "Invalid statement": "a line is NAME = VALUE, or [KIND.NAME]",
+    "Unclosed": "close it",
+}
 
 Special = dict[tuple[Kind, str], Mapping[str, Any]]
 
@@ -138,13 +147,21 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         plural = re.search(rf"^[ \t]*\[ *({'|'.join(AXES)}) *\. *([\w-]+) *\]", text, re.MULTILINE)
         if plural:  # beside a list of that name TOML forbids the table
             raise _Place(path, text, plural[1], plural[0]).error(_no_table(plural[1], {plural[2]: {}})) from None
-        raise UsageError(f"{path}: {error}") from None
+        raise _not_toml(path, str(error)) from None
     if files.is_too_deep(content):
         raise too_deep
     bits = max((part.bit_length() for part in _parts(content) if isinstance(part, int)), default=0)
     if bits > MOST_BITS:
         raise UsageError(f"{path}: a whole number of {bits:,} bits, no hyperparameter takes more than 64")
     return content
+
+
+def _not_toml(path: Path, reason: str) -> UsageError:
+    """The error for text that is no TOML, with its line and what to do."""
+    place = re.search(r" \(at line (\d+), column \d+\)$", reason)
+    what = reason[: place.start()] if place else reason
+    advice = next((advice for begun, advice in ADVICE.items() if what.startswith(begun)), "see https://toml.io")
+    return UsageError(f"{path}{f', line {place[1]}' if place else ''}: {what[:1].lower()}{what[1:]}: {advice}")
 
 
 def _parts(value: Any) -> Iterator[Any]:

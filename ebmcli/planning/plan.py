@@ -38,6 +38,6 @@ class Plan:
 def resolve(grid: Grid, allow_many: bool = False) -> Plan:
     """Resolve and judge every cell of a grid. Raises UsageError."""
     if not (grid.axes.get("loss") and grid.axes["loss"].values):
-        raise UsageError(f"no loss is named: --loss takes one of {', '.join(units('loss'))}")
+        raise UsageError(f"no loss is named: say --loss, or losses in a file, with some of {', '.join(units('loss'))}")
     resolved, duplicates = cells(grid, MOST if allow_many else MOST_CELLS)
     return Plan([within(grid.budget, cell) for cell in resolved] if grid.budget else resolved, duplicates)
