@@ -1,11 +1,11 @@
 """All that a plugin needs: this module, and nothing else of the package, keeps its names.
 
-from ebmcli.plugin import Array, Energies, jnp, loss
+from ebmcli.plugin import Array, Energies, jnp, loss, mean
 
 @loss(promised="infinite", reference="mine")
 def smooth_hinge(e: Energies) -> Array:
     "log(1 + exp(F+ - F-)), doubled"
-    return 2 * jnp.logaddexp(0, e.positive - e.negatives).mean()
+    return 2 * mean(e, jnp.logaddexp(0, e.positive - e.negatives))
 """
 
 from typing import Annotated

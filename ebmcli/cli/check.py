@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ebmcli.checks.evaluation import TOP
-from ebmcli.checks.judgement import Finding, Judgement
+from ebmcli.checks.judgement import Finding
 from ebmcli.checks.losses import judge
 from ebmcli.cli.console import console, print_table
 from ebmcli.cli.exit_codes import ExitCode
@@ -43,8 +43,10 @@ def check(names: Sequence[str], as_json: bool) -> ExitCode:
 
 
 def judgements(finding: Finding) -> Table:
-    """All judgements of a loss, one a line."""
-    rows: list[list[Any]] = [[one.law, one.declared, one.measured, _outcome(one)] for one in finding.judgements]
+    """All judgements of a loss, one a line, under what its margin was read from."""
+    measured = {"condition 3": finding.condition_3, "push-up": finding.push_up, "lowest flat": finding.flat}
+    rows: list[list[Any]] = [[what, "-", _cell(value), ""] for what, value in measured.items() if value is not None]
+    rows += [[one.law, one.declared, one.measured, str(one.outcome)] for one in finding.judgements]
     return Table(finding.loss, ["judged", "declared", "measured", ""], rows)
 
 
@@ -81,16 +83,15 @@ def sentences(finding: Finding) -> list[str]:
 def verdict(findings: Sequence[Finding]) -> str:
     """The last sentence: which losses are as they declare."""
     broken = [finding.loss for finding in findings if not finding.agrees]
+    warnings = sum(len(finding.warnings) for finding in findings)
+    counted = f"{warnings} warning{'s' if warnings > 1 else ''}" if warnings else "no warning"
+    if broken:
+        rest = len(findings) - len(broken)
+        others = ["", " The other is.", f" The other {rest} are."][min(rest, 2)]
+        return f"Not as declared: {', '.join(broken)}.{others}"
+    who = f"{findings[0].loss} is" if len(findings) == 1 else f"All {len(findings)} losses are"
     number = sum(len(finding.judgements) for finding in findings)
-    if not broken:
-        who = f"{findings[0].loss} is" if len(findings) == 1 else f"All {len(findings)} losses are"
-        return f"{who} as declared, by {number} judgements."
-    rest = len(findings) - len(broken)
-    return f"Not as declared: {', '.join(broken)}." + (f" The other {rest} are." if rest else "")
-
-
-def _outcome(judgement: Judgement) -> str:
-    return str(judgement.outcome)
+    return f"{who} as declared, by {number} judgements with {counted}."
 
 
 def _count(finding: Finding) -> str:

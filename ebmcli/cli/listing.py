@@ -99,6 +99,7 @@ def _declared(traits: LossTraits | SamplerTraits | EnergyTraits | TaskTraits) ->
             return {
                 "promised margin": traits.promised.text(),
                 "value on a flat energy": traits.flat,
+                "estimates": traits.estimated,
                 "needs": ", ".join(sorted(traits.needs)) or "the right answer alone",
                 "wants": ", ".join(sorted(traits.wants)),
             }

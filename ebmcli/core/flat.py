@@ -13,6 +13,7 @@ FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "sqrt": math.sqrt,
 }
 COUNT = "K"  # the number of negatives
+LONGEST = 200  # letters of a formula
 _TOKEN = re.compile(r"\s*(\d+\.?\d*(?:e-?\d+)?|\|\w+\||[A-Za-z_]\w*|[-+*/^()])")
 _LEVELS = re.compile(r"(?P<value>.+?),\s*where\s+(?P<low>.+?)\s*<=\s*F\s*<=\s*(?P<high>.+)")
 _LEVEL = re.compile(r"(?P<value>.+?)\s+at\s+F\s*=\s*(?P<at>.+)")
@@ -94,6 +95,8 @@ def _settings(text: str) -> tuple[Symbols, str]:
 
 def _tokens(text: str) -> list[str]:
     tokens, place, text = [], 0, text.strip()
+    if len(text) > LONGEST:
+        raise ValueError(f"no formula: longer than {LONGEST} letters")
     while place < len(text):
         match = _TOKEN.match(text, place)
         if not match:

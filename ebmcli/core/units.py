@@ -43,6 +43,11 @@ class LossTraits:
         return bool(known & (self.needs | self.wants))
 
     @property
+    def estimated(self) -> str:
+        """What its optimum tells, in a word; nothing where it is no density."""
+        return DENSITY if self.density else ""
+
+    @property
     def needs_negatives(self) -> bool:
         """True if the loss looks at what a sampler brings."""
         return any(need.source == "negatives" for need in self.needs)

@@ -14,12 +14,13 @@ from ebmcli.training.optimiser import OPTIMIZERS, SCHEDULES, SETTINGS
 
 def losses() -> Table:
     """One row per loss."""
-    heads = ["loss", "formula", "promised margin", "needs", "wants", "on a flat energy", *OWN]
+    heads = ["loss", "formula", "promised margin", "needs", "wants", "on a flat energy", "estimates", *OWN]
     rows: list[list[Cell]] = []
     for unit in units("loss").values():
         traits = unit.traits
         needs = _words(traits.needs) or "the right answer alone"
-        rows.append([*_head(unit), traits.promised.text(), needs, _words(traits.wants), traits.flat, *_own(unit)])
+        declared = [traits.promised.text(), needs, _words(traits.wants), traits.flat, traits.estimated]
+        rows.append([*_head(unit), *declared, *_own(unit)])
     return Table("losses", heads, rows)
 
 
