@@ -4,11 +4,12 @@ import os
 import shutil
 
 import pytest
-from helpers.shell import SWEEP, run_here
+from helpers.shell import PATIENCE, SWEEP, run_here, start
 
 from ebmcli.execution import redraw
 from ebmcli.figures import picture
 from ebmcli.storage import store
+from ebmcli.storage.atomic import FAULT
 
 ASKED = ("--loss", "hinge,log", "--seeds", "0,1")
 COMMAND = [one for one in SWEEP if one != "--no-pictures"]
@@ -76,3 +77,16 @@ def test_a_run_without_arrays_keeps_what_picture_it_has(finished_copy, runs):
     assert "3 pictures are missing" in again(finished_copy)
     assert "missing" not in again(finished_copy)
     assert (runs[0] / store.PICTURE).read_bytes() == b"old"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault", ["kill 1 picture.png made", "ENOSPC 1 picture.png written", "EIO 1 picture.png synced"]
+)
+def test_a_death_or_a_full_disk_between_result_and_picture_costs_no_picture(fault, tmp_path):
+    faulty = start(tmp_path, *COMMAND, "--loss", "hinge", "--devices", "2", **{FAULT: fault})
+    faulty.communicate(timeout=PATIENCE)
+    (run,) = (tmp_path / "results" / "x" / "runs").iterdir()
+    assert (run / "result.json").exists()
+    run_here(tmp_path, *COMMAND, "--loss", "hinge")
+    assert picture.is_current(run)
