@@ -123,13 +123,17 @@ def _print(heading: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]],
 
     style = {"title": Text(heading) if heading else None, "title_justify": "left", "title_style": "bold"}
     printed = RichTable(**style, box=box.SIMPLE_HEAD, show_header=bool(columns), padding=(0, 1, 0, 0))  # type: ignore[arg-type]
-    for place in range(len(columns or rows[0])):
-        column = columns[place] if columns else ""
-        least = max(len(word) for word in [*column.split(), *(_shortest(row[place]) for row in rows), ""])
-        widest = None if out.is_terminal else max(WIDEST, least)
+    heads = list(columns) or [""] * len(rows[0])
+    least = [
+        max(len(word) for word in [*column.split(), *(_shortest(row[place]) for row in rows), ""])
+        for place, column in enumerate(heads)
+    ]
+    while sum(least) + BESIDE * len(least) + EDGES > out.width and max(least) > 1:  # a word will be folded
+        least[least.index(max(least))] -= 1
+    for place, (column, width) in enumerate(zip(heads, least, strict=True)):
+        widest = None if out.is_terminal else max(WIDEST, width)
         bold = "bold" if not columns and place == 0 else None
-        limits = {"min_width": min(least, out.width), "max_width": widest}
-        printed.add_column(Text(column), style=bold, overflow="fold", **limits)  # type: ignore[arg-type]
+        printed.add_column(Text(column), style=bold, overflow="fold", min_width=width, max_width=widest)
     for row in rows:
         printed.add_row(
             *(Text(str(cell), style="bold" if isinstance(cell, Value) and cell.best else "") for cell in row)

@@ -19,6 +19,11 @@ from ebmcli.training.optimiser import OPTIMIZERS, SCHEDULES, SETTINGS
 
 WORDS = {
     "energy": "the function F(x, y), or F(y), that is trained: low where the answer y suits the question x",
+    "loss": "what training lowers: a function of the energies of right and wrong answers",
+    "sampler": "a source of negatives",
+    "task": "a source of data, with the truth about them",
+    "seed": "the number from which all that is random in a run follows: at one seed all losses see the same data and "
+    "begin with the same weights",
     "answer": "the y of an energy F(x, y); the question is its x. Kinds: points, labels, label sequences",
     "right answer": "an answer of the data; any other is a wrong answer",
     "negative": "an answer that a loss is shown as wrong; the sampler is its source",
@@ -149,12 +154,10 @@ def by_word() -> dict[str, list[Explanation]]:
 
 
 def meanings(word: str) -> list[Explanation]:
-    """All meanings of a word, in the singular where it has none in the plural; empty where it is not known."""
+    """All meanings of a word, then those of its singular; empty where it is not known."""
     known, plain = by_word(), _plain(word)
-    if plain in known:
-        return known[plain]
     singulars = (plain.removesuffix(end) + single for end, single in PLURALS if plain.endswith(end))
-    return next((known[name] for name in singulars if name in known), [])
+    return [*known.get(plain, []), *next((known[name] for name in singulars if name in known), [])]
 
 
 def explain(word: str) -> list[Explanation]:

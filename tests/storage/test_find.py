@@ -40,7 +40,7 @@ def test_a_run_is_found_in_a_sweep_that_is_named(root):
     assert find.run("y/runs/hinge-pcd-moons-s1", root) == older / "runs" / "hinge-pcd-moons-s1"
     with pytest.raises(UsageError, match="unknown sweep 'z'"):
         find.run("z/hinge", root)
-    with pytest.raises(UsageError, match="no run 'y/log'.*did you mean"):
+    with pytest.raises(UsageError, match=r"no run 'y/log'.*did you mean"):
         find.run("y/log", root)
 
 
