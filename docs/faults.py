@@ -189,6 +189,69 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "a_few_damaged_folders "
      "three_hundred_damaged_folders "
      "a_page_that_is_a_link_out_of_the_folder_replaces_it"),
+    ("a file of points that is gone, or another of its name; another folder; a worker elsewhere (F7)",
+     "the sweep keeps the file, each run a link: pictures, energies, `--repeat` and the same command go on",
+     "pictures_and_energies_need_no_file "
+     "a_worker_anywhere_trains_on_the_same_points "
+     "the_same_command_goes_on_from_another_folder_or_without_the_file "
+     "a_repetition_is_of_the_same_points "
+     "a_run_shares_the_file_of_its_sweep_or_has_its_own "
+     "a_copy_that_was_changed_stands_for_nothing "
+     "a_file_that_changes_between_plan_and_start_is_a_sentence "
+     "a_file_is_read_again_when_it_or_the_folder_has_changed "
+     "an_experiment_file_means_the_files_beside_it_wherever_it_is_read_from"),
+    ("commas in the name of a file (F15)", "they belong to it where such a file is there",
+     "commas_belong_to_a_name_where_such_a_file_is_there"),
+    ("names of 234 letters, names that differ in a sign or in capitals (F16, F19)",
+     "shortened; no two share a page, a picture, an anchor or a label",
+     "no_two_texts_share_the_name_of_a_file_on_any_file_system "
+     "ids_fit_a_file_system_and_differ "
+     "pictures_of_sweeps_of_one_name_lie_side_by_side "
+     "equal_names_are_numbered"),
+    ("names and records with markup, control characters, bytes that are not UTF-8, `=cmd`, `$x$`, a lone CR (F17, F18)",
+     "text in terminal, markdown, LaTeX, HTML, CSV and pictures; repr in messages",
+     "what_acts_on_a_terminal_is_an_escape_and_tells_texts_apart "
+     "html_has_our_tags_alone_and_says_what_a_browser_may_use "
+     "markdown_is_read_as_tables_and_paragraphs_alone "
+     "latex_has_our_commands_alone "
+     "csv_has_one_line_a_row_for_every_reader_and_no_formula "
+     "a_terminal_is_shown_text_alone "
+     "a_report_on_a_terminal_is_text_alone "
+     "a_page_shows_such_names_as_they_are"),
+    ("the folder of a run copied, renamed, linked, or the current one (F10)", "read; or what is missing there is said",
+     "the_folder_of_a_run_is_read_wherever_it_lies_and_whatever_it_is_called "
+     "a_copy_over_another_run_is_damage_to_that "
+     "the_current_folder_is_a_sweep_by_its_own_name "
+     "what_is_no_run_is_a_sentence "
+     "a_run_is_no_sweep"),
+    ("a picture lost, damaged or of something else; a clock that is wrong (F13); a kill or a full disk before it",
+     "drawn again by the same command, pages by `ebm report`",
+     "pictures_that_were_lost_are_drawn_by_the_same_command "
+     "a_picture_is_of_the_measures_arrays_and_curves_that_lie_there "
+     "what_cannot_be_drawn_is_a_note_and_a_full_disk_is_not "
+     "a_run_without_arrays_keeps_what_picture_it_has "
+     "a_page_that_shows_something_else_than_the_runs_is_drawn_again_whatever_the_clock_says "
+     "a_death_or_a_full_disk_between_result_and_picture_costs_no_picture"),
+    ("tokens and passwords in a command line or an error", "`***` in manifests, records, messages and reports",
+     "a_command_is_written_down_without_its_secrets "
+     "a_message_is_printed_without_its_secrets "
+     "nothing_that_is_written_or_printed_has_them "
+     "a_manifest_that_has_one_shows_it_to_nobody "
+     "an_error_is_printed_without_them"),
+    ("a table that is wider than the terminal, 40 to 200 columns",
+     "in parts, key columns first; what is left out is named; no figure is broken",
+     "no_line_is_wider_than_the_terminal_and_no_column_is_lost_without_a_word "
+     "the_key_columns_of_a_run_are_always_there "
+     "prose_is_broken_between_words_and_figures_never "
+     "a_word_that_is_wider_than_the_terminal_is_folded"),
+    ("the beginning of the names of several runs", "2, with what tells them apart; `ebm show SWEEP/RUN` names one",
+     "runs_whose_names_begin_alike_are_told_apart_by_what_differs "
+     "a_run_is_found_in_a_sweep_that_is_named"),
+    ("a word, a table, a column, a chart, a width that there is not", "2, one sentence with the nearest; nothing written",
+     "a_near_miss_is_answered_with_what_was_meant "
+     "nonsense_is_one_short_sentence "
+     "wrong_turns_are_one_sentence "
+     "wrong_turns_are_one_sentence_and_leave_nothing"),
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ HEADINGS = {
     "promised": "the margin of the formula (m is its value; absolute: a level of F-, not a difference).",
     "gap ≥ m": "share of held-out examples whose gap reaches the promised margin (where that grows with the letters or "
     "edits: with those of the most offending answer), or 0 where the loss has none.",
+    "gap 50 %": "the median gap over held-out examples.",
     "runs": "how many runs there are of it.",
     "reason": "why, in the words of the first run of it.",
     "n": "the number of runs behind a row: of several seeds or folds.",
