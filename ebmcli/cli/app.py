@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ebmcli.cli import completion, read, run, streams
+from ebmcli.cli import completion, output, read, run
 from ebmcli.cli.console import broken
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.cli.options import ROOT, CompileCache, Devices, Json, Results
@@ -142,7 +142,7 @@ def _main(
 
 def main() -> None:
     """Entry point: bad input is one sentence and exit code 2, a fault of the machine one sentence and 1."""
-    streams.prepare()
+    output.prepare()
     os.environ["MPLBACKEND"] = "agg"  # nothing is shown; one that is not known would end the import of matplotlib
     for name in VARIABLES & os.environ.keys():  # jax is not told what is ours to say
         del os.environ[name]
@@ -177,6 +177,6 @@ def _stop(message: str, code: ExitCode) -> None:
     if os.environ.get("EBM_DEBUG"):
         print(masked(traceback.format_exc()), end="", file=sys.stderr)
     print(_broken(f"ebm: {printable(masked(message))}"), file=sys.stderr)
-    with suppress(streams.Unprinted):  # there was something worse to say
+    with suppress(output.Unprinted):  # there was something worse to say
         sys.stdout.flush()
     sys.exit(code)

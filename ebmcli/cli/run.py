@@ -17,8 +17,8 @@ from ebmcli.cli import completion
 from ebmcli.cli.console import console, print_sentence, print_table
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.cli.options import ROOT, Request, with_grid
+from ebmcli.cli.output import Unprinted
 from ebmcli.cli.progress import Bar
-from ebmcli.cli.streams import Unprinted
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.execution.events import Interrupted, StopFlag
 from ebmcli.execution.executors import Trainer, Work

@@ -136,7 +136,7 @@ def test_a_result_that_cannot_be_printed_is_a_fault_and_a_message_is_none(finish
 
 def test_a_file_never_gets_the_number_of_a_stream_that_was_closed(tmp_path):
     """A message on it would stand in that file."""
-    program = "from ebmcli.cli import streams; streams.prepare(); print(open('y', 'w').fileno(), file=open('z', 'w'))"
+    program = "from ebmcli.cli import output; output.prepare(); print(open('y', 'w').fileno(), file=open('z', 'w'))"
     subprocess.run(
         f'{sys.executable} -c "{program}" >&- 2>&- <&-', shell=True, cwd=tmp_path, check=True, env=os.environ | PATHS
     )

@@ -8,11 +8,11 @@ import threading
 import pytest
 from helpers.shell import run_here
 
-from ebmcli.cli import streams
+from ebmcli.cli import output
 
 
 def stream(number, needed):
-    return io.TextIOWrapper(io.BufferedWriter(streams._File(number, "stdout", needed)), "utf-8", write_through=True)
+    return io.TextIOWrapper(io.BufferedWriter(output._File(number, "stdout", needed)), "utf-8", write_through=True)
 
 
 def full():
@@ -38,7 +38,7 @@ def test_a_result_is_a_fault_once_and_a_message_never(opened, why):
     print("x" * 100_000, file=messages)
     messages.flush()
     results = stream(number, needed=True)
-    with pytest.raises(streams.Unprinted, match=f"^stdout: {why}: not all of it could be printed$"):
+    with pytest.raises(output.Unprinted, match=f"^stdout: {why}: not all of it could be printed$"):
         print("x" * 100_000, file=results, flush=True)
     print("more", file=results, flush=True)
     os.close(number)
@@ -68,7 +68,7 @@ def test_a_reader_in_no_hurry_gets_all_of_it():
 @pytest.mark.parametrize("json", [False, True])
 def test_training_goes_well_where_its_table_cannot_be_printed_but_not_its_json(finished_copy, monkeypatch, json):
     def lost(*given):
-        raise streams.Unprinted("stdout: Broken pipe: not all of it could be printed")
+        raise output.Unprinted("stdout: Broken pipe: not all of it could be printed")
 
     monkeypatch.setattr("ebmcli.cli.run._print_results", lost)
     asked = ["sweep", "--loss", "hinge,log", "--sampler", "uniform", "--seeds", "0,1", "--name", "x"]
@@ -84,5 +84,5 @@ def test_training_goes_well_where_its_table_cannot_be_printed_but_not_its_json(f
 
 def test_streams_that_somebody_has_replaced_stay(capsys):
     before = sys.stdout, sys.stderr
-    streams.prepare()
+    output.prepare()
     assert (sys.stdout, sys.stderr) == before
