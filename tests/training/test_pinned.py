@@ -50,6 +50,7 @@ def another(request):
 
 
 def test_all_are_set_back(another):
+    assert OTHERS.keys() <= pinned.PINNED.keys()
     pinned.pin()
     assert pinned._otherwise() == {}
     values = pinned._settings()
