@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from ebmcli.cli import completion
-from ebmcli.core.errors import UsageError
+from ebmcli.core.errors import LONG, UsageError
 from ebmcli.core.parameters import Also
 from ebmcli.core.registry import default_task, units
 from ebmcli.core.texts import command_line
@@ -213,7 +213,7 @@ class Request:
         for text in self.said["set"] or []:
             name, equals, value = text.partition("=")
             if not equals or not name:
-                raise UsageError(f"--set {text!r}: write it as NAME=VALUE")
+                raise UsageError(f"--set {shortened(text, LONG)!r}: write it as NAME=VALUE")
             _check_no_job(name, text)
             settings.setdefault(name.replace("-", "_"), []).append(value)
         axes = {option.name: self.said[option.name] or None for option in AXES}

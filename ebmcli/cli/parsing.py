@@ -2,15 +2,17 @@
 
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from ebmcli.core.errors import UsageError, called, either, nearest
+from ebmcli.core.errors import LONG, UsageError, called, either, nearest
 from ebmcli.core.parameters import Also
 from ebmcli.core.registry import named_so
+from ebmcli.core.texts import quoted, shortened
 from ebmcli.planning.values import names_of_others
 
 HELP = ["-h", "--help"]
@@ -126,7 +128,12 @@ def _sentence(error: Any, kinds: set[str], command: Any, ctx: Any, args: Sequenc
     name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.name.upper()
     value = ctx.meta.get("ebm.values", {}).get(parameter.name)
     must = re.sub(r"^Input should be", "must be", error.message.partition(",")[0])
-    return UsageError(f"{name}: {_small(must)}, found {value!r}")
+    return UsageError(f"{name}: {_small(must)}, found {_said(value)}")
+
+
+def _said(value: Any) -> str:
+    """What was said, in a sentence."""
+    return repr(shortened(value, LONG) if isinstance(value, str) else value)
 
 
 def _small(text: str) -> str:
@@ -138,7 +145,7 @@ def _no_option(flag: str, command: Any, ctx: Any) -> UsageError:
     options = [option for option in command.params if option.param_type_name == "option"]
     flags = {name.lstrip("-"): name for option in options for name in (*option.opts, *option.secondary_opts)}
     also = {option.opts[0].lstrip("-"): _called_by_others(command, option.name) for option in options}
-    word, what = flag.lstrip("-"), f"{flag} is no option of `{ctx.command_path}`"
+    word, what = flag.lstrip("-"), f"{quoted(shortened(flag, LONG))} is no option of `{ctx.command_path}`"
     settable = {name: words for name, words in names_of_others().items() if name.replace("_", "-") not in flags}
     exact, setting = called(word, flags, also), called(word, settable, settable) if "set" in flags else []
     if setting and not exact:
@@ -166,23 +173,25 @@ def _too_many(left: Sequence[str], ctx: Any) -> UsageError:
     takes_grid = "loss" in ctx.params or any(parameter.name == "loss" for parameter in ctx.command.params)
     if units and takes_grid:
         kind, name = units[0]
-        return UsageError(f"{word!r} stands without a flag: say --{kind} {name}, and a list as --{kind} {name},OTHER")
+        return UsageError(
+            f"{_said(word)} stands without a flag: say --{kind} {name}, and a list as --{kind} {name},OTHER"
+        )
     if word.endswith(".toml"):
-        return UsageError(f"`{path}` takes no file: say `ebm sweep {word}`")
+        return UsageError(f"`{path}` takes no file: say `ebm sweep {shlex.quote(word)}`")
     if takes_grid and re.fullmatch(r"[\d.e+-]+,?", word):
-        return UsageError(f"{word!r} stands without a flag: a list is written with commas, as in --seeds 0,1,2")
-    return UsageError(f"`{path}` takes no word {word!r}: `{path} -h` says what it takes")
+        return UsageError(f"{_said(word)} stands without a flag: a list is written with commas, as in --seeds 0,1,2")
+    return UsageError(f"`{path}` takes no word {_said(word)}: `{path} -h` says what it takes")
 
 
 def _no_command(word: str, commands: Sequence[str]) -> UsageError:
     units = named_so(word)
     exact = called(word, commands, COMMANDS)
     if word.endswith(".toml"):
-        return UsageError(f"{word!r} is no command: say `ebm sweep {word}`")
+        return UsageError(f"{_said(word)} is no command: say `ebm sweep {shlex.quote(word)}`")
     if units and not exact:
         kind, name = units[0]
         start = "" if kind == "loss" else " --loss LOSS"
-        return UsageError(f"{word!r} is no command: say `ebm run{start} --{kind} {name}`")
+        return UsageError(f"{_said(word)} is no command: say `ebm run{start} --{kind} {name}`")
     near = nearest(word, commands, COMMANDS)
     meant = f"did you mean {either(f'`ebm {name}`' for name in near)}? " if near else ""
-    return UsageError(f"{word!r} is no command: {meant}known: {', '.join(commands)}")
+    return UsageError(f"{_said(word)} is no command: {meant}known: {', '.join(commands)}")

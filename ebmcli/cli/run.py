@@ -19,7 +19,8 @@ from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.cli.options import ROOT, Request, with_grid
 from ebmcli.cli.output import Unprinted
 from ebmcli.cli.progress import Bar
-from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.errors import LONG, UsageError, unknown
+from ebmcli.core.texts import shortened
 from ebmcli.execution.events import Interrupted, StopFlag
 from ebmcli.execution.executors import Trainer, Work
 from ebmcli.execution.resume import RETRY, prepare
@@ -142,7 +143,7 @@ def _named_folder(request: Request) -> Path | None:
         return None
     if not re.fullmatch(r"\w[\w.+-]{0,99}", request.name):
         raise UsageError(
-            f"--name {request.name!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
+            f"--name {shortened(request.name, LONG)!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
         )
     return request.results / request.name
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from annotated_types import Ge, Le
 
-from ebmcli.core.errors import UsageError
+from ebmcli.core.errors import LONG, UsageError
+from ebmcli.core.texts import shortened
 from ebmcli.core.types import Repeat, TimesBeta, Traced
 
 EVERY = "all"  # in place of the value of a hyperparameter that repeats: every value that it can have
@@ -97,9 +98,9 @@ class Parameter:
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
-        lowest = [mark.ge for mark in self._marks if isinstance(mark, Ge)]
-        highest = [mark.le for mark in self._marks if isinstance(mark, Le)]
-        return (lowest[0] if lowest else -math.inf), (highest[0] if highest else math.inf)  # type: ignore[return-value]
+        lowest: list[Any] = [mark.ge for mark in self._marks if isinstance(mark, Ge)]
+        highest: list[Any] = [mark.le for mark in self._marks if isinstance(mark, Le)]
+        return max(lowest, default=-math.inf), min(highest, default=math.inf)
 
     def check(self) -> None:
         """Raise UsageError where it has no type, or a default that its annotation forbids."""
@@ -115,7 +116,7 @@ class Parameter:
         """The value, if it is of the right type and in the range; raises UsageError otherwise."""
         fault = self._fault(value)
         if fault:
-            raise UsageError(f"{self.name}: must be {fault}, found {value!r}")
+            raise UsageError(f"{self.name}: must be {fault}, found {shortened(repr(value), LONG)}")
         return float(value) if self.type is float else value
 
     def _fault(self, value: Any) -> str:

@@ -11,10 +11,12 @@ from ebmcli.core.copies import offer
 from ebmcli.core.errors import UsageError, unknown
 from ebmcli.core.files import digest, is_there
 from ebmcli.core.registry import named_so
+from ebmcli.core.texts import quoted, shortened
 from ebmcli.core.units import KINDS, Kind
 from ebmcli.planning.grid import BUDGET, Grid, grid
 from ebmcli.planning.values import AXES, SEE, names_of_others, parameters
 
+LONG = 200  # letters of the name of a file in a sentence
 MOST_BITS = 1000  # of a whole number: any other can be printed, and is refused where it is given
 # What to do about an error of TOML, by its beginning.
 ADVICE = {
@@ -39,7 +41,7 @@ def load(path: Path) -> Grid:
     text = _text(path)
     content = _parse(path, text)
     if not content:
-        raise UsageError(f"{path}: the file is empty, it needs at least `losses = [...]`")
+        raise UsageError(f"{_shown(path)}: the file is empty, it needs at least `losses = [...]`")
     axes: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     special: Special = {}
@@ -112,21 +114,21 @@ def _table(path: Path, text: str, kind: str, table: Any) -> Mapping[str, Any]:
 
 
 def _text(path: Path) -> str:
-    if path.is_dir():
-        raise UsageError(f"{path}: a folder, not an experiment file; name a .toml file in it")
     try:
+        if path.is_dir():
+            raise UsageError(f"{_shown(path)}: a folder, not an experiment file; name a .toml file in it")
         raw = files.content(path)
     except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror or error}; name an experiment file, as in experiments/first.toml"
-        ) from None
+        meant = " or ".join(f"--{kind} {name}" for kind, name in named_so(str(path)))
+        advice = f"say {meant}" if meant else "name an experiment file, as in experiments/first.toml"
+        raise UsageError(f"{_shown(path)}: {error.strerror or error}; {advice}") from None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}, line {line}: not UTF-8 text; save it as UTF-8") from None
+        raise UsageError(f"{_shown(path)}, line {line}: not UTF-8 text; save it as UTF-8") from None
     if text.startswith("\ufeff"):
-        raise UsageError(f"{path}, line 1: begins with a byte-order mark; save it as UTF-8 without one")
+        raise UsageError(f"{_shown(path)}, line 1: begins with a byte-order mark; save it as UTF-8 without one")
     return text
 
 
@@ -136,7 +138,9 @@ _CHAIN = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     """The content of TOML text, which nests no deeper than files.DEEPEST and holds no endless integer."""
-    too_deep = UsageError(f"{path}: tables and lists are nested in more than {files.DEEPEST} levels, two are enough")
+    too_deep = UsageError(
+        f"{_shown(path)}: tables and lists are nested in more than {files.DEEPEST} levels, two are enough"
+    )
     if _CHAIN.search(text):
         raise too_deep
     try:
@@ -152,7 +156,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         raise too_deep
     bits = max((part.bit_length() for part in _parts(content) if isinstance(part, int)), default=0)
     if bits > MOST_BITS:
-        raise UsageError(f"{path}: a whole number of {bits:,} bits, no hyperparameter takes more than 64")
+        raise UsageError(f"{_shown(path)}: a whole number of {bits:,} bits, no hyperparameter takes more than 64")
     return content
 
 
@@ -161,7 +165,7 @@ def _not_toml(path: Path, reason: str) -> UsageError:
     place = re.search(r" \(at line (\d+), column \d+\)$", reason)
     what = reason[: place.start()] if place else reason
     advice = next((advice for begun, advice in ADVICE.items() if what.startswith(begun)), "see https://toml.io")
-    return UsageError(f"{path}{f', line {place[1]}' if place else ''}: {what[:1].lower()}{what[1:]}: {advice}")
+    return UsageError(f"{_shown(path)}{f', line {place[1]}' if place else ''}: {what[:1].lower()}{what[1:]}: {advice}")
 
 
 def _parts(value: Any) -> Iterator[Any]:
@@ -173,6 +177,11 @@ def _parts(value: Any) -> Iterator[Any]:
         yield value
 
 
+def _shown(path: Path) -> str:
+    """The name of a file in a sentence."""
+    return quoted(shortened(str(path), LONG))
+
+
 class _Place:
     """The place of a key in a file: its first line that looks like it."""
 
@@ -182,7 +191,7 @@ class _Place:
         wanted = re.compile(rf"^\s*(\[.*\b{name}\b.*\]|[\"']?{name}[\"']?\s*=)", re.MULTILINE)
         match = wanted.search(text, max(start, 0))
         line = text[: match.end()].count("\n") + 1 if match else None
-        self.where = f"{path}, line {line}" if line else f"{path}"
+        self.where = f"{_shown(path)}, line {line}" if line else f"{_shown(path)}"
 
     def error(self, error: UsageError) -> UsageError:
         """The error, with the place."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.errors import LONG, UsageError, unknown
 from ebmcli.core.parameters import EVERY, Parameter
 from ebmcli.core.registry import units
 from ebmcli.core.units import KINDS
@@ -47,7 +47,7 @@ def names_of_others() -> dict[str, tuple[str, ...]]:
 
 def parse(text: str) -> Any:
     """A number where the text reads as one, else the text itself."""
-    for kind in (int, float):
+    for kind in (int, float) if len(text) < LONG else ():
         try:
             return kind(text)
         except ValueError:

@@ -21,7 +21,7 @@ TEXTS = [
     "", " ", "x", "all", "default", "none", "ALL", "all,all", "-", "--", "=", "a=b", "?", "*", "é", "日本", "\udce9",
     "\x1b[31m", "a\nb", "a\tb", "[/]", "[bold]", "[", "%s", "%(x)s", "{}", "{0}", "$HOME", "`x`", "'", '"', "\\", "|",
     "<b>", "=1+1", "x" * 300, "é" * 300, "x" * 5000, "../..", "/", ".", "..", "~", "./x", "nowhere/x", "results",
-    "x.csv", "grid.toml", "x.md", "points:", "points:x.csv", "points:nowhere.csv", "points:.", "points:a,b.csv", "moons:x", ":",
+    "x.csv", "grid.toml", "points:", "points:x.csv", "points:nowhere.csv", "points:.", "points:a,b.csv", "moons:x", ":",
     "x:y:z", "\u202e", "a\u200bb",
 ]  # fmt: skip
 KNOWN = [name for kind in KINDS for name in units(kind)]
@@ -40,7 +40,7 @@ def misspelt(chance, word):
     )
 
 
-def word(chance, good, wrong=0.35):
+def word(chance, good, wrong=0.2):
     """One of the good words, or something else."""
     if chance.random() > wrong:
         return chance.choice(good)
@@ -49,7 +49,7 @@ def word(chance, good, wrong=0.35):
     return chance.choice([chosen, misspelt(chance, chosen), chosen.upper(), f"{chosen},{chance.choice(good)}"])
 
 
-def value(chance, name, wrong=0.35):
+def value(chance, name, wrong=0.2):
     """A value of the option or hyperparameter of that name, often a wrong one."""
     if name in KINDS:
         return word(chance, [*units(name), f"{chance.choice([*units(name)])},{chance.choice([*units(name)])}"], wrong)
@@ -73,10 +73,12 @@ def options(chance, command, most=5):
     """Some options of a command, some of them wrong, or twice."""
     known = [one for one in command.params if one.param_type_name == "option" and one.name not in NOT_SAID]
     line = []
-    for _ in range(chance.randrange(most)):
-        option = chance.choice(known)
+    chosen = chance.sample(known, k=min(chance.randrange(most), len(known)))
+    if chance.random() < 0.1:
+        chosen += chosen[:1]
+    for option in chosen:
         flag = chance.choice([*option.opts, *option.secondary_opts])
-        if chance.random() < 0.1:
+        if chance.random() < 0.06:
             flag = chance.choice([misspelt(chance, flag), f"--{chance.choice(SETTINGS)}", f"-{flag[2:]}", flag.upper()])
         if getattr(option, "is_flag", False):
             line += [flag] if chance.random() < 0.9 else [f"{flag}=1"]
@@ -104,10 +106,10 @@ def command_line(number):
         line += ["--loss", value(chance, "loss")]
     for place in [one for one in command.params if one.param_type_name == "argument"]:
         if place.required or chance.random() < 0.5:
-            line.append(word(chance, PLACES.get(name, ["x"]), wrong=0.3))
+            line.append(word(chance, PLACES.get(name, ["x"])))
     line += options(chance, command)
     if chance.random() < 0.1:
-        line.insert(chance.randrange(len(line) + 1), word(chance, [*COMMANDS, "--debug", "-h", "--version"]))
+        line.insert(chance.randrange(len(line) + 1), word(chance, [*COMMANDS, "-h", "--version"]))
     if chance.random() < 0.03:
         line[0] = misspelt(chance, line[0])
     return line or ["-h"]

@@ -31,7 +31,7 @@ def test_the_digest_is_that_of_the_cells():
 
 
 def test_a_grid_without_a_loss_and_one_that_is_too_large_are_refused(monkeypatch):
-    with pytest.raises(UsageError, match="no loss is named: --loss takes one of energy, "):
+    with pytest.raises(UsageError, match="no loss is named: say --loss, or losses in a file, with some of energy, "):
         resolve(grid({}, {}))
     assert plan.MOST_CELLS == 10_000
     monkeypatch.setattr(plan, "MOST_CELLS", 100)
