@@ -20,7 +20,9 @@ def of_run(seed: Array | int, test_seed: int | None) -> Key:
 
     test_seed: of the test data of its task, if these are drawn; a run with this very seed has a root of its own.
     """
-    return _root(PLAIN if test_seed is None else jnp.where(seed == test_seed, MOVED, PLAIN), seed)
+    return _root(
+        PLAIN if test_seed is None else jnp.where(jnp.uint32(seed) == jnp.uint32(test_seed), MOVED, PLAIN), seed
+    )
 
 
 def of_shared(seed: int) -> Key:

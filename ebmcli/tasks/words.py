@@ -112,7 +112,7 @@ def spell_outside(key: Key, length: Array, excluded: Array) -> Array:
         return drawn[0] + 1, spell(drawn[0])
 
     def excludes(drawn: tuple[Array, Array]) -> Array:
-        return (drawn[1] == excluded).all(axis=1).any()
+        return (drawn[1][None] == excluded).all(axis=1).any()
 
     return jax.lax.while_loop(excludes, draw_again, (jnp.int32(1), spell(0)))[1]
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from blackjax.mcmc.diffusions import overdamped_langevin
-from helpers.negatives import BOWL, BOX, KEY, PLANE, context, energy_of, sampler
+from helpers.negatives import BOWL, BOX, KEY, PLANE, SAMPLERS, context, energy_of, sampler
 from helpers.quick import quick
 from helpers.targets import CHECKS, COUNT, ERRORS, gaussian, long, mixture, ramp
 from scipy import stats
@@ -328,3 +328,25 @@ def test_chains_of_a_question_walk_on_its_energy():
     batch = Batch(x, x)
     y = np.asarray(quick(lambda key: drawer.draw(key, drawer.init(key, batch), bowls, batch)[0].y)(KEY))
     np.testing.assert_allclose(y.mean(axis=1), x, atol=ERRORS * np.sqrt(0.1 / 500))
+
+
+# --- defaults at every inverse temperature ---------------------------------------------------------------------------
+
+STEPPED = [name for name, unit in SAMPLERS.items() if "step_size" in unit.parameters and name != "most-offending"]
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_by_default_a_chain_at_beta_is_the_chain_of_beta_times_the_energy(name):
+    """So the defaults serve every beta as they serve 1: samples of exp(-beta F) are drawn alike whichever of the two
+    holds the scale. `most-offending` has no temperature: it descends."""
+    default = SAMPLERS[name].parameters["step_size"]
+    batch = Batch(None, jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, 2)), jnp.float32))
+
+    def drawn(beta, scale, key):
+        size = default.default * (beta if default.times_beta else 1)
+        drawer = sampler(name, context(beta=beta), step_size=size, **({} if name == "cd" else {"negatives": 40}))
+        model = energy_of(lambda y: scale * jnp.sum(jnp.square(y - 1.0)) / 2)
+        return drawer.draw(key, drawer.init(key, batch), model, batch)[0].y
+
+    at_beta, at_1 = (np.asarray(quick(drawn)(beta, scale, KEY)) for beta, scale in ((3.0, 1.0), (1.0, 3.0)))
+    np.testing.assert_allclose(at_beta, at_1, atol=1e-3)

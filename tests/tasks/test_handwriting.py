@@ -1,15 +1,19 @@
 """Handwritten words on a strip: how they are put together, and how the writers of training and test are kept apart."""
 
 from functools import partial
+from itertools import product
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.tasks import build
 
+from ebmcli.core import registry
 from ebmcli.tasks import handwriting
 
 KEY = jax.random.key(40)
+UNIT = registry.find("task", "handwriting")
 
 
 def test_handwritten_letters_stand_side_by_side_at_twice_their_size():
@@ -59,3 +63,26 @@ def test_folds_of_training_and_test_are_apart(protocol):
     assert set(data["fold"][places]) == (set(range(10)) - drawn)
     assert len(set(places.tolist())) == looked
     assert task.examples == (data["fold"] == 3).sum() if protocol == "small" else (data["fold"] != 3).sum()
+
+
+@pytest.mark.parametrize("vocabulary", ["pieces", "words"])
+@pytest.mark.parametrize("protocol", ["small", "large"])
+def test_draws_are_pieces_of_all_training_words_and_of_no_test_word(protocol, vocabulary):
+    """For the folds at the ends and one between, in every stage of the training; a letter shows the number of the word
+    that it belongs to."""
+    written = handwriting.written()
+    number = np.argsort(written["first"])[np.repeat(np.arange(6_877), written["length"][np.argsort(written["first"])])]
+    data = {**written, "label": number.astype(np.int32)}
+
+    @jax.jit
+    def draw(key, data, fold, done):
+        task = UNIT.build({"protocol": protocol, "fold": fold, "vocabulary": vocabulary})
+        return task.curriculum(key, data, 20_000, done).y
+
+    for fold, done in product((0, 3, 9), (0.0, 1.0)):
+        y = np.asarray(draw(KEY, data, jnp.int32(fold), done))
+        assert (np.where(y < 0, y[:, :1], y) == y[:, :1]).all(), "no letter of another word"
+        counts = np.bincount(y[:, 0], minlength=6_877)
+        trained = (written["fold"] == fold) == (protocol == "small")
+        assert not counts[~trained].any()
+        assert (counts[trained] > 0).mean() > 0.9

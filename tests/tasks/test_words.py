@@ -21,7 +21,7 @@ UNIT = registry.find("task", "words")
 @jax.jit
 def compiled(seed, values, glyphs):
     task = UNIT.build({"longest": LONGEST, **values})
-    return task.draw(jax.random.key(seed), {"glyphs": glyphs}, MANY)
+    return task.draw(jax.random.key(seed), {"glyphs": glyphs, "tested": words.tested_words(LONGEST)}, MANY)
 
 
 @cache
@@ -104,3 +104,36 @@ def test_the_test_words_have_all_lengths_conditions_and_hello():
         np.testing.assert_array_equal(label[groups[name]], label[words._usual(True)])
         assert set(tests["condition"][groups[name]]) == {number}
     assert sorted(np.concatenate(list(groups.values())).tolist()) == list(range(len(label)))
+
+
+def test_the_words_that_training_never_draws_are_all_test_words():
+    assert {n: len(words.tested_words(n)) for n in (2, 3, 5, 14)} == {2: 93, 3: 238, 5: 529, 14: 1_074}
+    all_tested = {spelled(y) for fine in (True, False) for y in words._tests(fine)["label"]}
+    assert {spelled(y) for y in words.tested_words(14)} == all_tested
+    assert {spelled(y) for y in words.tested_words(3)} == {word for word in all_tested if len(word) <= 3}
+
+
+@pytest.mark.parametrize("train_words", [0, 500])
+@pytest.mark.parametrize("longest", [2, 3])
+def test_training_draws_every_word_but_those_of_the_test_set(longest, train_words):
+    """Whatever the seed; all others of two letters are there."""
+    task = UNIT.build({"longest": longest, "train_words": train_words})
+    data = task.data()
+    draw = jax.jit(lambda seed, data: task.draw(jax.random.key(seed), data, 4_000).y)
+    drawn = {spelled(y) for seed in range(6) for y in np.asarray(draw(seed, data))}
+    tested = {spelled(y) for y in data["tested"]}
+    assert not drawn & tested
+    if not train_words:
+        assert len({word for word in drawn if len(word) == 2}) == 26**2 - 93
+    letters = np.bincount([ord(c) - 97 for word in drawn for c in word], minlength=26)
+    assert letters.min() > 0.7 * letters.mean(), "no letter is rare"
+
+
+def test_a_word_is_drawn_again_until_it_is_no_excluded_one():
+    """Of all words of two letters but one: what is left is drawn, whatever the key."""
+    every = np.array([[a, b] for a in range(26) for b in range(26)], np.int32)
+    draw = jax.jit(jax.vmap(words.spell_outside, (0, None, None)))
+    keys = jax.random.split(jax.random.key(0), 20)
+    assert {spelled(y) for y in np.asarray(draw(keys, 2, every[1:]))} == {"aa"}
+    alone = np.asarray(draw(keys, 1, every[1:]))
+    assert (alone[:, 1] == -1).all(), "a letter alone is no word of two"
