@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any
 
+from annotated_types import Le
+
 from ebmcli.core.decorators import energy
 from ebmcli.core.lazy import Array, Key, nn
 from ebmcli.core.parameters import Also
@@ -15,7 +17,7 @@ from ebmcli.numerics.silu import silu
 def mlp(
     space: Space,
     hidden: Annotated[Count, Also("width units")] = 64,
-    layers: Annotated[Count, Also("depth")] = 3,
+    layers: Annotated[Count, Le(100), Also("depth")] = 3,
     head: Head = "free",
 ) -> Energy:
     """F(x, y) = head(MLP(x, y)), silu units; the heads softplus and square make F >= 0"""

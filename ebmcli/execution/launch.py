@@ -22,7 +22,7 @@ from ebmcli.storage import film, kept, store
 from ebmcli.storage.atomic import hold_lock
 from ebmcli.storage.provenance import provenance
 from ebmcli.storage.records import FINISHED, Record
-from ebmcli.training import engine, evaluate
+from ebmcli.training import engine, evaluate, memory
 from ebmcli.training.engine import Engine, Snapshot
 from ebmcli.training.loop import Program
 from ebmcli.training.pinned import telling_variables
@@ -89,7 +89,7 @@ def _failing(cells: Sequence[Cell], sweep: Path, watcher: Watcher) -> Iterator[N
     except Exception as error:  # whatever a loss, a compiler or a picture raises
         if no_threads(error):  # no run can be blamed
             raise MachineError(NO_THREADS) from error
-        text = f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, memory.TooLarge) else f"{type(error).__name__}: {error}"
         kind = "oom" if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text else "failed"
         for cell in cells:
             if store.status(sweep / "runs" / cell.id) not in FINISHED:

@@ -69,6 +69,7 @@ class _Progress:
 
     launch: list[str] = field(default_factory=list)  # the runs that it was about
     began: float = 0.0
+    share: float = 0.0  # of the launch, that is done
     ended: set[str] = field(default_factory=set)
     over: Over | None = None  # its last event; None where it died
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))  # of its stderr
@@ -264,6 +265,9 @@ def _listen(
     """Hear a worker out, to its end or that of its time."""
     stopped = False
     while True:
+        if stop and not progress.share:  # it compiles, and is deaf: no chunk is lost with it
+            progress.over = Over("interrupted")
+            return
         if stop and not stopped:
             worker.tell("stop")
             stopped = True
@@ -296,6 +300,7 @@ def _note(progress: _Progress, event: Event, known: Mapping[str, Cell], watcher:
         case Progressed(runs, share):
             if runs != progress.launch:
                 progress.launch, progress.began = runs, time.monotonic()
+            progress.share = share
             watcher.chunk([known[run] for run in runs], share)
         case Ended(run, status, reason):
             progress.ended.add(run)

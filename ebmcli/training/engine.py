@@ -18,7 +18,7 @@ from ebmcli.core.lazy import jax
 from ebmcli.core.needs import Needs
 from ebmcli.core.types import CONSTANT
 from ebmcli.core.units import LossUnit
-from ebmcli.training import loop, objective
+from ebmcli.training import loop, memory, objective
 from ebmcli.training.devices import compile_lowered, vectorises
 from ebmcli.training.loop import Program
 from ebmcli.training.objective import Progress
@@ -54,7 +54,8 @@ def fitting(rate: Callable[[int], float], wanted: int) -> int:
         try:
             return rate(lanes)
         except Exception as error:  # jax has no narrower one for this
-            if "RESOURCE_EXHAUSTED" not in str(error) or lanes == 1:
+            short = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+            if not short or lanes == 1:
                 raise
             return None
 
@@ -199,12 +200,15 @@ class Engine:
         shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shared))
         key = name, self.lanes, shapes
         if key not in self._compiled:
-            function = self._over_lanes(name)
-            self._compiled[key] = self._compilers.submit(lambda: compile_lowered(function.lower(split, shared)))
+            traced = self._over_lanes(name).trace(split, shared)
+            if name == "advance":
+                memory.check(traced, split[1], split[1].params)
+            self._compiled[key] = self._compilers.submit(lambda: compile_lowered(traced.lower()))
         return self._compiled[key]
 
     def _compile_for(self, lanes: Any, targets: Any) -> None:
         """Begin to compile, side by side, what comes before the first chunk's end; what takes longest first."""
+        began = time.monotonic()
         state = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=self._place()),
             jax.eval_shape(self._over_lanes("init"), (lanes,), (self.data,)),
@@ -213,6 +217,7 @@ class Engine:
         self._begun("init", (lanes,), (self.data,))
         self._begun("probe_sampler", (lanes, state), (self.data,))
         self._begun("probe_task", (lanes, state), (self.data, targets))
+        self.compile_seconds += time.monotonic() - began
 
     def _until(self, stop: Any) -> Any:
         """[lanes]: the step at which each of them is to stop."""

@@ -14,7 +14,7 @@ from ebmcli.execution.events import Interrupted, StopFlag
 from ebmcli.planning.plan import Plan
 from ebmcli.plugin import loss
 from ebmcli.storage import store
-from ebmcli.training import engine, evaluate
+from ebmcli.training import engine, evaluate, memory
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +214,13 @@ def test_costs_are_counted(tmp_path):
     found = {one.sampler: (one.metrics["energy_evaluations"], one.metrics["energy_gradients"])
              for one in store.records(tmp_path)}  # fmt: skip
     assert found == {"langevin": (40 * (16 + 16 + 32), 40 * 32), "uniform": (40 * (16 + 16), 0)}
+
+
+def test_a_run_that_needs_more_memory_than_there_is_fails_alone_and_says_how_much(tmp_path, monkeypatch):
+    """Before anything is compiled for it."""
+    monkeypatch.setattr(memory, "of_this_machine", lambda: 2**25)
+    ended = carry_out(tiny_plan(loss="hinge", hidden="8,100000"), tmp_path).ended
+    assert sorted(status for _, status, _ in ended) == ["done", "oom"]
+    (reason,) = [reason for _, status, reason in ended if status == "oom"]
+    assert reason.startswith("it needs about ")
+    assert "this machine has 32 MiB" in reason

@@ -5,13 +5,29 @@ import pytest
 # Each misbehaves as soon as its program is built, in a program of its own. What hangs says so by a file.
 PLUGIN = """
 import os, signal, time
-from ebmcli.plugin import SamplerContext, sampler
+from ebmcli.plugin import Negatives, Sampler, SamplerContext, sampler
 
 @sampler(continuous="negatives")
 def hangs(context: SamplerContext):
     \"\"\"never ends\"\"\"
     open("hanging", "w").close()
     time.sleep(10_000)
+
+@sampler(continuous="negatives")
+def stalls(context: SamplerContext):
+    \"\"\"waits in a step for as long as there is a file `stalling`\"\"\"
+    import jax, numpy
+
+    def wait(key):
+        while os.path.exists("stalling"):
+            time.sleep(0.05)
+        return numpy.zeros((4, 2), numpy.float32)
+
+    def draw(key, state, model, batch):
+        waited = jax.pure_callback(wait, jax.ShapeDtypeStruct((4, 2), numpy.float32), jax.random.key_data(key))
+        return Negatives(waited + jax.random.normal(key, (4, 2))), state
+
+    return Sampler(lambda key, first: (), draw)
 
 @sampler(continuous="negatives")
 def crashes(context: SamplerContext):

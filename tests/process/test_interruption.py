@@ -81,11 +81,26 @@ def test_sigterm_and_sighup_end_after_the_chunk_with_the_table(tmp_path, number)
     assert "Not finished" in out
 
 
-def test_a_second_signal_ends_at_once_and_leaves_the_store_intact(strange):
-    grid = ["--loss", "hinge", "--sampler", "hangs,uniform", *SMALL]
-    process = start(strange, "sweep", *grid, "--no-pictures", "--name", "x")
+def test_the_first_signal_ends_what_is_compiled_at_once(strange):
+    """A compiler is deaf, and nothing is lost with it: the same command goes on."""
+    process = start(strange, "sweep", "--loss", "hinge", "--sampler", "hangs,uniform", *SMALL, "--name", "x")
     until((strange / "hanging").exists, process)
     (worker,) = workers(process)
+    process.send_signal(signal.SIGINT)
+    until(lambda: not alive(worker), None, within=2)
+    _, err = finish(process, 130)
+    assert "goes on from there" in err
+    assert states(strange) == {"hangs": "killed", "uniform": "pending"}
+
+
+def test_a_second_signal_ends_at_once_and_leaves_the_store_intact(strange):
+    grid = ["--loss", "hinge", "--sampler", "stalls,uniform", *SMALL, "--steps", "100000"]
+    process = start(strange, "sweep", *grid, "--no-pictures", "--name", "x")
+    runs = strange / "results" / "x" / "runs"
+    until(lambda: any(file.read_text().count("\n") > 1 for file in runs.glob("*stalls*/curves.jsonl")), process)
+    (strange / "stalling").touch()
+    (worker,) = workers(process)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None
@@ -93,4 +108,4 @@ def test_a_second_signal_ends_at_once_and_leaves_the_store_intact(strange):
     process.communicate(timeout=5)
     assert process.returncode in (-signal.SIGINT, 130)
     until(lambda: not alive(worker), None, within=2)
-    assert set(states(strange)) == {"hangs", "uniform"}
+    assert set(states(strange)) == {"stalls", "uniform"}

@@ -130,7 +130,7 @@ def test_names(tmp_path, monkeypatch):
         grid({"task": "points:nowhere.csv"}, {})
     with pytest.raises(UsageError, match="of which file"):
         grid({"task": "points"}, {})
-    with pytest.raises(UsageError, match="unknown task 'moons:a.csv'"):
+    with pytest.raises(UsageError, match=r"unknown task 'moons:a\.csv'"):
         grid({"task": "moons:a.csv"}, {})
     assert "points" not in grid({"task": "all"}, {}).axes["task"]
 
