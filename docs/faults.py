@@ -120,6 +120,15 @@ FAULTS: Sequence[tuple[str, str, str]] = (
     ("XLA_FLAGS and what else cannot be pinned", "recorded, warned of in a mixed report, named by `--repeat`",
      "variables_that_may_change_figures_are_recorded_and_no_others "
      "runs_of_other_variables_are_warned_of_in_one_report"),
+    ("a loss that is not what it declares: margin, value on a flat energy, bound, distance, beta, q, K, optimum",
+     "`ebm check`: 3, a sentence for each law that it breaks; overflow and kinks far away are warnings",
+     "a_wrong_loss_is_noticed_by_the_law_that_it_breaks "
+     "a_right_loss_of_another_shape_is_not_accused "
+     "ours_are_as_they_declare "
+     "of_seventy_seven_wrong_losses_all_are_noticed_and_of_thirty_right_ones_none_is "
+     "what_is_not_as_declared_is_exit_code_3_with_a_sentence_and_a_warning_is_not"),
+    ("a loss that raises, branches on a value, is no scalar or no number, under `ebm check`",
+     "3, a sentence with the reason", "a_loss_that_fails_is_a_fault_with_its_reason"),
     ("a jax that does not start, under `ebm check`", "1, one line; no loss is blamed",
      "no_loss_is_blamed_for_a_jax_that_does_not_start"),
     ("`python -OO`, `PYTHONOPTIMIZE=2` (F6)", "formulas and help come from the source",

@@ -16,6 +16,7 @@ from ebmcli.cli import check as command
 from ebmcli.cli.exit_codes import ExitCode
 from ebmcli.core import registry
 from ebmcli.core.errors import UsageError
+from ebmcli.core.needs import Need
 from ebmcli.plugin import jax, jnp, loss
 
 EXAMPLE = ROOT.parent / "examples" / "my-loss"
@@ -41,9 +42,14 @@ def package(name):
 
 PLANTED, WRONG = package("wrong_losses")
 RIGHT = package("right_losses")[1]
-FIRST = {
-    law: name for name, law in reversed(PLANTED.WRONG.items())
-}  # of the wrong losses, one a law: the others are slow
+
+
+def of_view(name):
+    return Need.VIEW in WRONG[name].traits.needs
+
+
+# Of the wrong losses, one a law is judged by default: the others are slow.
+FIRST = {(law, of_view(name)): name for name, law in reversed(PLANTED.WRONG.items())}
 QUICK = 4  # of the right losses that are not ours
 JUDGED = {}  # findings by function: each loss is judged once
 
@@ -206,7 +212,7 @@ def test_a_loss_that_is_named_is_shown_with_every_judgement_one_a_line(monkeypat
 
 def test_what_is_not_as_declared_is_exit_code_3_with_a_sentence_and_a_warning_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "judge", judge)
-    wrong, warned = FIRST["margin"], FIRST["far energies"]
+    wrong, warned = FIRST["margin", False], FIRST["far energies", False]
     with registered(WRONG):
         out, err = run_here(tmp_path, "check", wrong, warned, "hinge", code=ExitCode.UNFINISHED)
         assert ExitCode.UNFINISHED == 3

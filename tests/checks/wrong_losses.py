@@ -478,7 +478,7 @@ def noise(v, *shape):
 
 
 def discrepancy(v, t, w, sign=1.0):
-    points = v.y + jnp.sqrt(t) * (noise(v, 5)[:1] + noise(v, 5)[1:])
+    points = v.y[None] + jnp.sqrt(t) * (noise(v, 5)[:1] + noise(v, 5)[1:])
     terms = sign * v.beta * (v.energy(v.y) - jax.vmap(v.energy)(points))
     return jax.nn.logsumexp(jnp.append(terms, jnp.log(w))) - jnp.log(4)
 
