@@ -19,7 +19,7 @@ from ebmcli.cli import completion
 from ebmcli.core.errors import LONG, UsageError
 from ebmcli.core.parameters import Also
 from ebmcli.core.registry import default_task, units
-from ebmcli.core.texts import command_line
+from ebmcli.core.texts import command_line, shortened
 from ebmcli.core.units import KINDS
 from ebmcli.execution.executors import Trainer, executors, select
 from ebmcli.execution.options import RunOptions

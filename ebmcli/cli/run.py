@@ -143,7 +143,8 @@ def _named_folder(request: Request) -> Path | None:
         return None
     if not re.fullmatch(r"\w[\w.+-]{0,99}", request.name):
         raise UsageError(
-            f"--name {shortened(request.name, LONG)!r}: a plain folder name of letters, digits and . _ + -; --results says where it lies"
+            f"--name {shortened(request.name, LONG)!r}: a plain folder name of letters, digits and . _ + -; "
+            "--results says where it lies"
         )
     return request.results / request.name
 

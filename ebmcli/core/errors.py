@@ -1,6 +1,7 @@
 """Errors that are one sentence for the user: what is wrong, what was found, and what to do."""
 
 import errno
+import re
 from collections.abc import Iterable, Mapping
 
 from ebmcli.core.texts import shortened
@@ -73,7 +74,8 @@ def nearest(name: str, known: Iterable[str], also: Mapping[str, Iterable[str]] |
     least = min((typos for typos, _ in spelt), default=0)
     near = [real for typos, real in spelt if typos == least <= most]
     begun = [real for real in known if len(word) > 2 and plain(real).startswith(word)]
-    within = [real for real in known if f"-{plain(real)}-" in f"-{word}-"]
+    words = {real: [plain(each) for each in (real, *(also or {}).get(real, ()))] for real in known}
+    within = [real for real in known if any(f"-{each}-" in f"-{word}-" for each in words[real] if each)]
     return next((names[:3] for names in (called(name, known, also), near, begun, within) if names), [])
 
 
@@ -84,8 +86,8 @@ def called(name: str, known: Iterable[str], also: Mapping[str, Iterable[str]] | 
 
 
 def plain(word: str) -> str:
-    """A name in small letters, with dashes between its words."""
-    return "-".join(word.lower().replace("_", " ").replace("-", " ").split())
+    """A name in small letters, with dashes between its words: of `two_moons`, `Two Moons` and `TwoMoons` the same."""
+    return "-".join(re.sub("(?<=[a-z])(?=[A-Z])", " ", word).lower().replace("_", " ").replace("-", " ").split())
 
 
 def either(names: Iterable[str]) -> str:
