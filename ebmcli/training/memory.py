@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from ebmcli.core.files import content
 from ebmcli.core.lazy import jax
 
 # What is not there before it is used: it is computed where it is read.
@@ -77,7 +78,7 @@ def of_this_machine() -> int | None:
         sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     for path in LIMITS:
         with suppress(OSError, ValueError):
-            sizes.append(int(Path(path).read_text()))
+            sizes.append(int(content(Path(path))))
     return min(sizes, default=None)
 
 
