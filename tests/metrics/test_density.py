@@ -171,6 +171,13 @@ def test_low_energy_share_of_perfect_constant_and_inverted_energies(energy, shar
     assert density.low_energy_share(energy, energy[STANDARD.data_region], STANDARD) == share
 
 
+def test_low_energies_are_those_below_the_95th_percentile_of_the_data():
+    """Of energies 0, 1, ..., 100 it is 95."""
+    far = np.arange(len(GRID)) < 200
+    energy = np.where(np.arange(len(GRID)) < 50, 94.9, 95.1)
+    assert density.low_energy_share(energy, np.arange(101.0), STANDARD._replace(far=far)) == 0.25
+
+
 def test_the_data_region_holds_its_mass_and_far_is_outside_it_by_the_growth():
     mass = np.exp(STANDARD.log_density[STANDARD.data_region]).sum() * AREA
     assert 0.999 <= mass < 0.9992

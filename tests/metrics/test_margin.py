@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ebmcli.metrics import margin
 
@@ -24,3 +25,18 @@ def test_gap_growth_of_a_log_curve_and_of_a_constant():
     assert margin.gap_growth(steps, np.full(20, 2.0))[0] == pytest.approx(0.0)
     assert margin.gap_growth(steps[:3], steps[:3]) is None
     assert margin.gap_growth(steps[:0], steps[:0]) is None
+
+
+def test_the_slope_of_the_gap_and_its_error_are_those_of_a_regression_on_log_steps():
+    """Over the last half of the steps; the first half and what is not finite do not count."""
+    rng, steps = np.random.default_rng(0), np.arange(1, 21) * 100.0
+    gaps = 1 + 0.5 * np.log(steps) + rng.normal(0, 0.1, 20)
+    gaps[:9], gaps[15] = 1e6, np.nan
+    late = (steps >= 1_000) & np.isfinite(gaps)
+    theirs = stats.linregress(np.log(steps[late]), gaps[late])
+    assert margin.gap_growth(steps, gaps) == pytest.approx((theirs.slope, theirs.stderr))
+
+
+def test_a_threshold_of_each_example_is_compared_with_its_own_gap():
+    kept = margin.kept_margin(SimpleNamespace(gaps=np.array([1.0, 1.0, 3.0]), threshold=np.array([1.0, 2.0, 2.0])))
+    assert kept["violation_rate"] == pytest.approx(1 / 3)

@@ -1,13 +1,16 @@
 """Where each value of a cell came from: a flag, a place of a file, whose default, or what it follows from."""
 
+from dataclasses import replace
+
 import pytest
 from helpers.cells import cell_of, cells_of, plan_of
 
-from ebmcli.core.registry import units
+from ebmcli.core.registry import combination, units
 from ebmcli.planning import experiment_file
-from ebmcli.planning.cells import cells
+from ebmcli.planning.cells import _default, cells
 from ebmcli.planning.grid import grid
 from ebmcli.planning.plan import resolve
+from ebmcli.training.optimiser import SETTINGS
 
 FLAG = "command line"
 
@@ -147,3 +150,18 @@ def test_every_value_of_every_cell_has_an_origin(task):
     for cell in cells_of(task=task, loss="all", sampler="all"):
         assert cell.origins.keys() == cell.config.keys()
         assert all(cell.origins.values())
+
+
+@pytest.mark.parametrize(("wins", "over"), [("task", "sampler"), ("energy", "sampler"), ("energy", "task")])
+def test_of_clashing_defaults_that_of_the_energy_wins_then_that_of_the_task(wins, over):
+    """They are the more particular: a sampler serves many tasks, a task many energies."""
+    four = combination({"task": "moons", "loss": "hinge", "sampler": "langevin", "energy": "mlp"})
+    clash = {
+        kind: replace(unit, traits=replace(unit.traits, defaults={"batch_size": size}))
+        for size, kind in enumerate((over, wins), 1)
+        for unit in [getattr(four, kind)]
+    }
+    others = {kind: replace(unit, traits=replace(unit.traits, defaults={})) for kind in ("task", "sampler", "energy")
+              for unit in [getattr(four, kind)] if kind not in clash}  # fmt: skip
+    default = _default(replace(four, **clash, **others), None, SETTINGS["batch_size"])
+    assert (default.values, default.origin) == ([2], f"default of {wins} {getattr(four, wins).name}")

@@ -55,6 +55,21 @@ def test_claiming_again_mends_the_configuration_and_clears_the_curves(tmp_path):
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
 
 
+def test_nothing_of_an_earlier_attempt_is_left_when_a_run_begins_again(tmp_path):
+    """But its configuration, its place, and the result that is set aside: parameters of one attempt beside the measures
+    of another would be believed."""
+    run = store.claim(tmp_path, "a", CONFIG)
+    before = {path.name for path in run.iterdir()}
+    store.append_curve(run, {"step": 1})
+    for name in ("params.npz", "arrays.npz"):
+        store.save_arrays(run / name, {"x": np.zeros(3)})
+    (run / store.PICTURE).write_bytes(b"old")
+    (run / store.FILM).write_bytes(b"old")
+    store.save_result(run, RECORD)
+    store.clear(run, CONFIG)
+    assert {path.name for path in run.iterdir()} - before == {"result.damaged"}
+
+
 def test_a_configuration_that_cannot_be_read_is_a_sentence(tmp_path):
     run = store.claim(tmp_path, "a", CONFIG)
     (run / "config.json").write_text("junk")

@@ -1,15 +1,18 @@
 """Compilation counts, chunks, lanes side by side."""
 
+from dataclasses import replace
 from functools import cache, partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.quick import quick
 from helpers.sweeps import tiny_plan
 
 from ebmcli.planning.programs import program_of
 from ebmcli.tasks import plane
-from ebmcli.training import devices, engine
+from ebmcli.training import devices, engine, loop
 
 
 def configs_of(**said):
@@ -175,6 +178,20 @@ def test_the_reward_of_a_wrong_letter_is_the_margin_where_it_grows(distance, rew
     said = {"task": "letters", "loss": "hinge", "sampler": "loss-augmented", "margin": 2.5, "margin_distance": distance}
     (config,) = configs_of(**said)
     assert engine_of(**said)._lane(config)["reward"] == reward
+
+
+def test_a_finite_loss_with_a_slope_that_is_no_number_ends_the_run():
+    """sqrt((F+ - F+)^2) is 0, its slope 0 times infinity."""
+    (config,), machine = configs_of(loss="hinge"), first_launch()[0]
+    hinge = next(unit for unit in machine.program.losses if unit.name == "hinge")
+    kinked = replace(hinge, function=lambda e, margin: jnp.sqrt(jnp.square(e.positive - e.positive)))
+    for unit, step in ((hinge, -1), (kinked, 0)):
+        program = replace(machine.program, losses=(unit,))
+        lane = jax.tree.map(jnp.asarray, machine._lane(config) | {"loss": jnp.int32(0)})
+        data = machine.task.data()
+        state, progress = quick(partial(loop.step, program))(lane, data, quick(partial(loop.init, program))(lane, data))
+        assert np.isfinite(progress.loss)
+        assert state.diverged == step
 
 
 def test_a_loss_that_cannot_be_compiled_is_left_out_with_its_fault(monkeypatch):
