@@ -125,7 +125,7 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "a_wrong_loss_is_noticed_by_the_law_that_it_breaks "
      "a_right_loss_of_another_shape_is_not_accused "
      "ours_are_as_they_declare "
-     "of_seventy_seven_wrong_losses_all_are_noticed_and_of_thirty_right_ones_none_is "
+     "of_eighty_one_wrong_losses_all_are_noticed_and_of_thirty_one_right_ones_none_is "
      "what_is_not_as_declared_is_exit_code_3_with_a_sentence_and_a_warning_is_not"),
     ("a loss that raises, branches on a value, is no scalar or no number, under `ebm check`",
      "3, a sentence with the reason", "a_loss_that_fails_is_a_fault_with_its_reason"),

@@ -6,13 +6,13 @@ data.
 
 from pathlib import Path
 
-from ebmcli.core.files import digest, is_there
+from ebmcli.core.files import is_there
 
 _known: dict[tuple[str, str], Path] = {}  # by name and digest
 
 
 def offer(file: str, data: str, copy: Path) -> None:
-    """Make a copy known. data: the digest of its content."""
+    """Make a copy known. data: the digest of its content, which has been compared."""
     _known[file, data] = copy.absolute()  # the current folder may change
 
 
@@ -24,8 +24,8 @@ def locate(file: str, data: str = "") -> str:
     """
     if not data and is_there(file):
         return file
-    copies = [(known, path) for (name, known), path in reversed(_known.items()) if name == file]
-    return next((str(path) for known, path in copies if known == (data or known) == digest(str(path))), file)
+    copies = (path for (name, known), path in reversed(_known.items()) if name == file and data in ("", known))
+    return str(next(copies, file))
 
 
 def is_known(file: str) -> bool:

@@ -1,6 +1,7 @@
 """The identity of a run: the same across versions of this package, another one where its figures are others."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from ebmcli.core.registry import find, units
 from ebmcli.core.types import Positive
 from ebmcli.planning import experiment_file
 from ebmcli.planning.cells import cell_of_record
-from ebmcli.planning.identity import complete, run_id, unsaid, versions
+from ebmcli.planning.identity import complete, readable, run_id, unsaid, versions
 from ebmcli.planning.plan import resolve
 from ebmcli.planning.programs import program_of
 from ebmcli.planning.values import parameters
@@ -196,3 +197,19 @@ def test_the_version_of_a_unit_is_no_part_of_the_settings_of_its_program(ebm):
     ebm(version=2)
     now = cell_of(loss="twin")
     assert program_of(now.units, now.config).static == program_of(old.units, old.config).static
+
+
+def test_ids_fit_a_file_system_and_differ(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "".join(f"{n},{n * n % 97}\n" for n in range(200))
+    names = ["n" * 230, "n" * 229 + "N", "é" * 120, "x\ny", "=cmd", "\udce9", "sp ace", "sp-ace", "SP-ACE", "[/b]"]
+    ids = []
+    for name in names:
+        (tmp_path / f"{name}.csv").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.csv").write_text(text)
+        cell = cell_of(task=f"points:{name}.csv", loss="hinge")
+        ids.append(cell.id)
+        assert len(cell.id.encode()) < 200
+        assert len(readable(cell.config, 64).encode()) <= 64
+        assert re.fullmatch(r"\w[\w.-]*", cell.id)
+    assert len({one.lower() for one in ids}) == len(names)

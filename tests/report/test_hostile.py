@@ -2,9 +2,11 @@
 
 import csv
 import hashlib
+import html
 import io
 import re
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 from helpers.awkward import report_of
@@ -19,7 +21,9 @@ from ebmcli.cli import terminal
 from ebmcli.cli.console import console
 from ebmcli.core.texts import printable
 from ebmcli.figures import page
+from ebmcli.report.blocks import Heading, Items, Picture, Text
 from ebmcli.report.build import Report
+from ebmcli.report.writers import markdown
 from ebmcli.storage import store
 from ebmcli.storage.records import Listed, Manifest, Record
 
@@ -41,6 +45,7 @@ BEGINNINGS = [
     "@SUM(1)",
     "+1",
 ]
+MORE = ["12) h", "* i", "+ j", "=", "***", "_ _ _", "~~~", "- [ ] k", "> ", "\\# l"]
 HOSTILE = f"{CONTROL} {ACTIVE}"
 TAGS = {"h1", "h2", "h3", "p", "ul", "li", "code", "strong", "table", "thead", "tbody", "tr", "th", "td", ""}
 
@@ -49,8 +54,10 @@ def hostile(text):
     """Records with this text in all places, one of each status."""
     units = {"task": f"points:{text}", "loss": text, "sampler": text, "energy": text}
     records = []
-    for seed, status in enumerate(["done", "diverged", "failed", "refused", "done"]):
-        task = units["task"] if seed < 4 else "moons"
+    tasks = [*[units["task"]] * 4, "moons", "sp ace", "sp-ace", "Sp ace"]
+    for seed, (task, status) in enumerate(
+        zip(tasks, ["done", "diverged", "failed", "refused", *["done"] * 4], strict=True)
+    ):
         config = {**units, "task": task, "seed": seed, "head": text, text or "empty": text, "lr": 0.1}
         metrics = {"verdict": text, "verdict_reason": text, "gap_q50": 1.0, text or "empty": 2.0}
         origin = dict.fromkeys(("machine", "python", "code", "commit", "devices", "cpu"), text)
@@ -117,8 +124,9 @@ def test_html_has_our_tags_alone_and_says_what_a_browser_may_use(sweep):
     assert rules == hashes | {
         "default-src": "'none'", "img-src": "data:", "base-uri": "'none'", "form-action": "'none'"
     }  # fmt: skip
+    assert "c" not in page.code, "what stands between backquotes of a record is no code"
     anchors = [attributes["id"] for tag, attributes in page.tags if tag == "h2"]
-    assert len(set(anchors)) == len(anchors)
+    assert len({anchor.lower() for anchor in anchors}) == len(anchors) > 4
     assert {f"#{anchor}" for anchor in anchors} == {a["href"] for tag, a in page.tags if tag == "a"}
 
 
@@ -130,6 +138,7 @@ def test_markdown_is_read_as_tables_and_paragraphs_alone(text, tmp_path):
     tokens = [inner for token in parser.parse(text) for inner in (token, *(token.children or ()))]
     assert {token.tag for token in tokens} <= TAGS
     assert not [token for token in tokens if token.type in ("html_block", "html_inline", "fence", "code_block")]
+    assert "c" not in [token.content for token in tokens if token.type == "code_inline"]
     assert not re.search(r"(?<!\\)\$", re.sub(r"`[^`]*`|``.*?``", "", text)), "nothing that GitHub takes for maths"
     assert not re.search(r"https?://|\bwww\.|\w@\w", re.sub(r"(`+).*?\1(?!`)", "", text)), "no address becomes a link"
     rows = [token for token in tokens if token.type == "tr_open"]
@@ -141,6 +150,8 @@ def test_latex_has_our_commands_alone(sweep):
     check_plain(text)
     assert text.isascii()
     assert "\\input" not in text
+    assert "\\texttt{c}" not in text
+    assert "x1b" in text, "names that differ in such signs stay different"
     plain = re.sub(r"\\[$&#%_{}]|\\\\|(?<=\{!\}\{)%$", "", text, flags=re.MULTILINE)
     assert not set(plain) & set("$#%_~"), "these would be maths, arguments, comments, indices, blanks"
     assert plain.count("{") == plain.count("}")
@@ -152,7 +163,22 @@ def test_latex_has_our_commands_alone(sweep):
         "textbackslash", "textasciicircum", "textasciitilde", "textquotedbl", "textasciigrave", "textquotesingle",
     }, commands  # fmt: skip
     labels = re.findall(r"^\\label\{(.*)\}$", text, re.MULTILINE)
-    assert len({label.lower() for label in labels}) == len(labels)
+    assert len({label.lower() for label in labels}) == len(labels) > 4
+
+
+@pytest.mark.parametrize("text", [*(text for text in BEGINNINGS if "`" not in text), *MORE])
+def test_a_paragraph_of_markdown_begins_nothing_else(text):
+    plain, bracketed = (printable(" ".join(words.split())) for words in (text, f"a]({text}"))
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    shown = [
+        (Text(text), f"<p>{plain}</p>"),
+        (Items([text]), f"<ul>\n<li>{plain}</li>\n</ul>"),
+        (Heading(2, text), f"<h2>{plain}</h2>"),
+        (Heading(2, f"{text} #"), f"<h2>{plain} #</h2>"),
+        (Picture(Path("x.png"), f"a]({text}"), f'<p><img src="x.png" alt="{bracketed}" /></p>'),
+    ]
+    for block, expected in shown:
+        assert html.unescape(parser.render(markdown._block(block, str)).strip()) == expected
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "=1+1", "@SUM(1)", " -1+cmd"])

@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 
 from ebmcli.core.errors import UsageError
 from ebmcli.core.registry import units
-from ebmcli.report.writers import format_of, formats
+from ebmcli.report.build import Report
+from ebmcli.report.writers import format_of, formats, render
 from ebmcli.report.writers.latex import escape as tex
 from ebmcli.report.writers.markdown import escape
 from ebmcli.storage import store
@@ -140,3 +141,21 @@ def test_pictures_are_copied_beside_a_file_and_inside_html(sweep, tmp_path):
     assert (tmp_path / "out_files" / "x-grid-moons.png").read_bytes() == b"\x89PNG made up"
     assert "{out_files/x-grid-moons.png}" in report_of(folder, "latex", pictures, tmp_path / "out.tex")
     assert 'src="data:image/png;base64,iVBORyBtYWRlIHVw"' in report_of(folder, "html", pictures)
+
+
+@pytest.mark.parametrize("output", ["out", "my % report", "é", "n" * 240])
+def test_pictures_of_sweeps_of_one_name_lie_side_by_side(output, sweep, tmp_path):
+    folders, pictures = [], []
+    for number, parent in enumerate(("a", "b", "A b")):
+        (tmp_path / parent).mkdir()
+        folders.append(sweep(RECORDS[:3], name=f"{parent}/x"))
+        pictures.append(folders[-1] / "grid-moons.png")
+        pictures[-1].write_bytes(b"%d" % number)
+    report = Report(folders, pictures={"moons": pictures})
+    for format in ("md", "latex"):
+        rendered = render(report, format, tmp_path / f"{output}.md")
+        assert sorted(rendered.pictures.values()) == [b"0", b"1", b"2"]
+        for path in rendered.pictures:
+            assert re.fullmatch(r"[\w./+-]+", path, re.ASCII)
+            assert max(map(len, path.split("/"))) < 255
+            assert f"{{{path}}}" in rendered.text or f"]({path})" in rendered.text
