@@ -271,3 +271,23 @@ def test_infonce_finds_the_density_or_without_log_q_its_ratio(name, known, ratio
     found = fitted(mean_loss("infonce", name, STEEP, Box(-5.0, 5.0, 1), 32), data, (0.5, 1.0), known=known)
     likeliest, error = 1 / np.var(data), np.sqrt(2 / len(data)) / np.var(data)
     np.testing.assert_allclose(found, ratio * likeliest, atol=4 * error)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, -2.0])
+@pytest.mark.parametrize("across", [0.0, 1e-6, 1e-3])
+def test_a_gaussian_of_data_on_a_line_is_a_narrow_one_that_sums_to_one(slope, across):
+    """Whatever the line: finite, and as exact as of any data."""
+    noise = np.random.default_rng(0).normal(size=(2, 4096))
+    data = np.stack([noise[0], slope * noise[0] + across * noise[1]], axis=1).astype(np.float32)
+
+    @quick
+    def log_density():
+        drawer = sampler("gaussian", context(), negatives=64)
+        state = drawer.init(KEY, Batch(None, jnp.asarray(data)))
+        negatives, _ = drawer.draw(KEY, state, BOWL, PLANE)
+        return negatives.y, jax.vmap(lambda y: negatives.log_q(None, y))(fine_grid()), state.root
+
+    y, log_q, root = log_density()
+    assert np.isfinite(y).all()
+    assert np.exp(np.float64(log_q)).sum() * (10 / FINE) ** 2 == pytest.approx(1, abs=2e-3)
+    assert np.sqrt(np.linalg.eigvalsh(root @ root.T)[0]) == pytest.approx(10 / 128, rel=1e-2)

@@ -16,6 +16,7 @@ from helpers.targets import CHECKS, COUNT, ERRORS, gaussian, long, mixture, ramp
 from scipy import stats
 
 from ebmcli.core.types import Batch, Box, Model
+from ebmcli.metrics import chains
 from ebmcli.samplers import markov
 from ebmcli.samplers._box import reflect
 
@@ -194,6 +195,31 @@ def test_the_acceptance_reported_is_the_share_that_moved(name, tiny, usual, huge
     assert reported[2] < 0.01
     assert farthest[3] <= 2 < farthest[1]
     assert 0 < reported[3] < reported[1] - 0.03
+
+
+@pytest.mark.parametrize("name", ["langevin", "cd", "pcd", "mala", "hmc"])
+@pytest.mark.parametrize("conditional", [False, True])
+def test_what_is_watched_of_chains_tells_steps_that_are_too_small_and_too_large(name, conditional):
+    """In widths of the box: a chain that hardly moves, one that moves well, and one that leaves the box at every step,
+    or accepts nothing."""
+    batch = Batch(jnp.zeros((3, 1)) if conditional else None, jnp.ones((3, 2)))
+    values = {} if name == "cd" else {"negatives": 500}
+
+    @quick
+    def watched(step_size):
+        drawer = sampler(name, context(size=3, conditional=conditional), chain_steps=4, step_size=step_size, **values)
+        state = drawer.init(KEY, batch)
+        bowl = Model(lambda x, y: jnp.sum(jnp.square(y)))
+        after = drawer.draw(KEY, state, bowl, batch)[1]
+        return {"acceptance": jnp.ones(()), **drawer.report(after), **drawer.watch(KEY, after, bowl, batch)}
+
+    small, usual, large = ({n: float(v) for n, v in watched(size).items()} for size in (1e-12, 0.1, 1e6))
+    assert [len(chains.warnings(found)) for found in (small, usual, large)] == [1, 0, 1]
+    assert small["moved"] < 1e-5
+    assert 0.02 < usual["moved"] < 0.6
+    if "reflected" in large:
+        assert (small["reflected"], large["reflected"]) == (0, 1)
+        assert usual["reflected"] < 0.2
 
 
 # --- where chains start, and how they live on ------------------------------------------------------------------------
