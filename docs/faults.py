@@ -74,6 +74,24 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "`timeout`, `oom`, `crashed` with the signal; tried once more alone; the rest goes on",
      "a_crash_a_hang_and_a_lack_of_memory_are_named_tried_again_once_and_the_rest_goes_on "
      "the_first_failure_ends_a_sweep_that_is_told_so"),
+    ("words of the test set in training; one seed for training and test", "never: test words are drawn again, keys are apart",
+     "training_draws_every_word_but_those_of_the_test_set "
+     "draws_are_pieces_of_all_training_words_and_of_no_test_word "
+     "draws_are_all_training_words_and_no_test_word "
+     "no_key_of_test_data_is_one_of_a_run"),
+    ("a margin that grows with the letters, counted as that of one", "`gap ≥ m` counts all wrong letters or edits",
+     "a_gap_is_kept_where_it_reaches_the_margin_of_all_wrong_letters "
+     "measures_of_a_reader_that_is_known"),
+    ("`--beta 3` beside defaults made for 1", "`alpha` and the steps of Langevin chains follow beta; what is set wins",
+     "the_penalty_and_the_steps_of_chains_follow_beta "
+     "by_default_a_chain_at_beta_is_the_chain_of_beta_times_the_energy"),
+    ("skew measures whose rows spread by different factors", "compared by logarithms, and the report says so",
+     "skew_rows_of_unequal_spread_are_seldom_ranked "
+     "positive_values_that_span_decades_are_compared_as_ratios"),
+    ("a finite loss with a slope that is no number", "`diverged` with the step",
+     "a_finite_loss_with_a_slope_that_is_no_number_ends_the_run"),
+    ("parameters of an earlier attempt beside a new one", "cleared",
+     "nothing_of_an_earlier_attempt_is_left_when_a_run_begins_again"),
     ("clock set back; two runs in one moment", "durations are monotonic; ids are not made of time",
      "a_clock_that_is_set_back_changes_no_duration "
      "ids_are_not_made_of_time_and_two_folders_of_one_moment_differ"),

@@ -107,7 +107,11 @@ def _head(unit: Unit[Any]) -> list[Cell]:
 
 
 def _own(unit: Unit[Any]) -> list[Cell]:
-    return [_pairs({parameter.name: parameter.default for parameter in _shown(unit.parameters)}), unit.reference]
+    values = [
+        f"{parameter.name}={setting(parameter.default)}{' beta' if parameter.times_beta else ''}"
+        for parameter in _shown(unit.parameters)
+    ]
+    return [", ".join(values), unit.reference]
 
 
 def _shown(parameters: Mapping[str, Parameter]) -> Iterable[Parameter]:
