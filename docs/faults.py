@@ -74,7 +74,8 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "`timeout`, `oom`, `crashed` with the signal; tried once more alone; the rest goes on",
      "a_crash_a_hang_and_a_lack_of_memory_are_named_tried_again_once_and_the_rest_goes_on "
      "the_first_failure_ends_a_sweep_that_is_told_so"),
-    ("words of the test set in training; one seed for training and test", "never: test words are drawn again, keys are apart",
+    ("words of the test set in training; one seed for training and test",
+     "never: a test word is drawn again, keys are apart",
      "training_draws_every_word_but_those_of_the_test_set "
      "draws_are_pieces_of_all_training_words_and_of_no_test_word "
      "draws_are_all_training_words_and_no_test_word "
