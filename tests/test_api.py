@@ -64,6 +64,19 @@ def test_an_energy_that_an_old_version_trained_has_the_surface_of_its_picture(tm
     np.testing.assert_allclose(surface(run)[0], run.arrays["energy"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "params",
+    [{"x": [1.0]}, {"energy": ["a"]}, {"energy/a": [1.0], "energy/a/b": [1.0]}, {}],
+    ids=["none", "text", "one in another", "empty"],
+)
+def test_parameters_that_are_damaged_are_a_sentence(tmp_path, params):
+    shutil.copytree(ROOT / "assets" / "schema-1", tmp_path / "old")
+    run = ebmcli.load_run("log", tmp_path)
+    store.save_arrays(run.folder / "params.npz", {name: np.array(value) for name, value in params.items()})
+    with pytest.raises(UsageError, match="run the cell again"):
+        run.energy(None, [[0.0, 1.0]])
+
+
 def test_a_label_of_lowest_energy_is_the_one_of_the_picture(tmp_path):
     run = trained(tmp_path, "--loss", "hinge", "--task", "classes")
     space = find("task", "classes").build(run.config).space

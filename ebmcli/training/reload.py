@@ -39,7 +39,10 @@ def model(config: Mapping[str, Any], params: Path) -> Model:
     """The energy of one example with its parameters filled in: `model.apply(x, y)`, and what else it computes."""
     kept.offer(params.parent, config)
     unit = find("energy", config["energy"]).build(config, task_of(config).build(config).space)
-    return bind(unit, jax.tree.map(jnp.asarray, _nested(_read(params)))["energy"])
+    try:
+        return bind(unit, jax.tree.map(jnp.asarray, _nested(_read(params)))["energy"])
+    except (LookupError, TypeError, AttributeError):  # arrays of another kind, or of other names
+        raise UsageError(_damaged(params)) from None
 
 
 @pinned()
@@ -64,8 +67,12 @@ def _array(values: Any) -> Any:
 def _read(params: Path) -> dict[str, np.ndarray]:
     arrays = store.arrays(params.parent, params.name)
     if arrays is None:
-        raise UsageError(f"{params}: the parameters are missing or damaged; run the cell again")
+        raise UsageError(_damaged(params))
     return arrays
+
+
+def _damaged(params: Path) -> str:
+    return f"{params}: the parameters are missing or damaged; run the cell again"
 
 
 def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
