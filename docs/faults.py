@@ -280,6 +280,34 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "nonsense_is_one_short_sentence "
      "wrong_turns_are_one_sentence "
      "wrong_turns_are_one_sentence_and_leave_nothing"),
+    ("a CSV file with rows without values, headings of numbers, comments, 1.7e308, 1e-310 (F20 to F22)",
+     "2 with the line, whichever it is; or read, and said what for",
+     "a_file_that_is_none_is_refused_with_its_line "
+     "a_row_is_read_the_same_wherever_it_stands"),
+    ("points on a line, outliers, -9999 for missing ones, columns of few values (F23, F24)",
+     "a warning on the terminal, in the record and in reports",
+     "what_was_decided_for_the_user_is_said "
+     "a_gaussian_of_data_on_a_line_is_a_narrow_one_that_sums_to_one"),
+    ("rows that repeat a point (F24)", "none is trained on and held out",
+     "no_point_is_trained_on_and_held_out"),
+    ("points in units of their own", "axes, nll and `load_run().energy` are in these",
+     "measures_of_a_known_energy "
+     "energies_and_arrays_are_in_the_units_of_the_file "
+     "energies_and_arrays_of_points_of_a_file_are_in_its_units"),
+    ("a batch that leaves no negatives (F25)", "refused with what to do",
+     "a_batch_that_leaves_no_negatives_is_refused_with_what_to_do"),
+    ("chains that accept nothing, stand still or leave the box (F31)", "a warning under the table and in the record",
+     "what_is_watched_of_chains_tells_steps_that_are_too_small_and_too_large "
+     "a_chain_that_is_no_sample_of_the_model_is_warned_of"),
+    ("a million units a layer", "`oom` before anything is compiled, with how much it needs; the rest goes on",
+     "a_run_that_needs_more_memory_than_there_is_fails_alone_and_says_how_much "
+     "what_certainly_does_not_fit_is_refused_with_how_much_it_needs"),
+    ("Ctrl-C while a program is compiled", "130 within 2 s; the same command goes on",
+     "the_first_signal_ends_what_is_compiled_at_once"),
+    ("a grid of 10^12 cells", "2 at once with their number",
+     "a_grid_is_counted_by_multiplication_before_a_cell_is_made "
+     "what_stands_twice_is_made_once_however_often_it_stands "
+     "no_flag_begins_more_than_a_million_runs"),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from helpers.cells import cell_of, plan_of
 
+from ebmcli.core.errors import UsageError
 from ebmcli.core.registry import units
 
 POINTS = Path(__file__).parents[1] / "tasks" / "points.csv"
@@ -217,3 +218,13 @@ BY_DEFAULT = {
 def test_what_a_loss_does_on_a_task_by_default(task, loss):
     found = cell_of(task=task, loss=loss).judgement
     assert found.verdict == BY_DEFAULT[task.partition(":")[0]].get(loss, "run")
+
+
+@pytest.mark.parametrize("task", ["parabola", "classes", "letters", "words"])
+def test_a_batch_that_leaves_no_negatives_is_refused_with_what_to_do(task):
+    alone = judgement(task, "hinge", "in-batch", batch_size="1")
+    assert alone.refusal == ("in-batch draws no negatives: a batch of 1 has no other examples, --batch-size 2 has")
+    assert not judgement(task, "hinge", "in-batch", batch_size="2").refusal
+    for sampler in ("gibbs", "cd"):
+        with pytest.raises(UsageError, match="chain_steps: must be at least 1, found 0"):
+            judgement(task, "hinge", sampler, chain_steps="0")
