@@ -308,6 +308,51 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "a_grid_is_counted_by_multiplication_before_a_cell_is_made "
      "what_stands_twice_is_made_once_however_often_it_stands "
      "no_flag_begins_more_than_a_million_runs"),
+    ("an option said twice, by its flag or by `--set`, in any command", "a list is merged, anything else is 2 (F14)",
+     "an_option_of_every_command_is_a_list_or_is_said_once "
+     "a_list_that_is_said_in_parts_is_one_list "
+     "a_hyperparameter_is_a_list_however_it_is_said "
+     "what_is_one_number_or_stands_twice_is_refused_in_parts_too"),
+    ("words of other programs: `--epochs`, `cross-entropy`, `ebm train`, `0-4`, `[losses.hinge]`",
+     "2, one sentence with the word that is meant",
+     "a_wrong_word_is_answered_with_the_right_one "
+     "faults_of_a_file_name_file_line_and_key"),
+    ("`--seeds 5`", "one run with seed 5, and a word that it is not five",
+     "one_seed_is_no_number_of_seeds "
+     "one_seed_of_a_file_is_no_number_of_seeds"),
+    ("a plug-in that prints, exits, raises, takes names, streams, folder or signals at import",
+     "it is skipped with a sentence and takes nothing with it; stdout is clean (F26, F27)",
+     "whatever_it_raises_it_is_skipped_with_a_sentence_and_leaves_nothing_behind "
+     "those_beside_one_that_fails_are_loaded "
+     "one_that_fails_takes_all_that_it_registered_back "
+     "it_cannot_take_a_name_that_is_taken "
+     "nothing_that_it_prints_is_on_stdout "
+     "what_it_changes_of_the_process_is_put_back "
+     "ctrl_c_while_it_is_imported_is_heard "
+     "a_list_of_plugins_that_cannot_be_read_is_that_of_a_package_without "
+     "one_that_prints_and_exits_beside_a_command_that_prints_json"),
+    ("more launches than an array of SLURM holds", "several arrays, cancelled in one call (F28)",
+     "more_launches_than_an_array_holds_are_several_arrays_and_cancelled_in_one_call "
+     "where_a_later_array_is_refused_the_others_are_cancelled "
+     "the_size_of_an_array_is_what_the_cluster_says"),
+    ("`--job slurm_account=0123`, lists and tables in `--job`", "0123 stays text; TOML or JSON is read (F29)",
+     "a_number_is_one_only_where_it_prints_as_it_is_written "
+     "a_table_is_said_as_in_toml_or_json "
+     "a_list_is_said_as_in_toml_or_json "
+     "what_is_said_stands_in_the_script "
+     "a_setting_that_is_none_is_a_sentence_before_anything_is_made"),
+    ("Dask without workers, with one that does not see the folder, with a scheduler that goes away",
+     "2; 1; 1: one sentence, no run is blamed",
+     "no_workers_at_all_is_a_sentence_before_anything_is_made "
+     "workers_that_can_do_no_job_are_a_sentence_and_no_job_is_handed_on "
+     "a_lost_scheduler_is_a_sentence_and_blames_no_run "
+     "that_no_worker_is_left_is_said_once "
+     "a_real_scheduler_without_workers_and_one_that_goes_away"),
+    ("500 command lines and 300 experiment files by a grammar", "0, 2 or 3, soon; at 2 one sentence, nothing is created",
+     "a_few_command_lines "
+     "a_few_experiment_files "
+     "five_hundred_command_lines "
+     "three_hundred_experiment_files"),
 )  # fmt: skip
 
 

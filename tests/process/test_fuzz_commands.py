@@ -18,7 +18,7 @@ from ebmcli.execution import supervisor
 from ebmcli.execution.executors import dask, slurm
 
 LINES, FILES = 500, 300
-FEW_LINES, FEW_FILES = 60, 40  # in the default tests
+FEW_LINES, FEW_FILES = 40, 25  # in the default tests
 PATIENCE = 10  # seconds of a processor that a command may take
 STUCK = 60  # seconds after which it is called stuck
 SWEEP = "losses = ['log', 'hinge']\nsamplers = ['uniform']\n"
