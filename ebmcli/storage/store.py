@@ -8,6 +8,7 @@ results/<sweep>/runs/<id>/config.json     the claim: appears with its directory 
                           result.json     the only proof of success
                           failure.json    kind (`failed`), message, traceback, attempt
                           arrays.npz, params.npz, film.npz, picture.png
+What is kept of users' files stands in kept.py.
 """
 
 import io
