@@ -348,7 +348,8 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "a_lost_scheduler_is_a_sentence_and_blames_no_run "
      "that_no_worker_is_left_is_said_once "
      "a_real_scheduler_without_workers_and_one_that_goes_away"),
-    ("500 command lines and 300 experiment files by a grammar", "0, 2 or 3, soon; at 2 one sentence, nothing is created",
+    ("500 command lines and 300 experiment files by a grammar",
+     "0, 2 or 3, soon; at 2 one sentence, nothing is created",
      "a_few_command_lines "
      "a_few_experiment_files "
      "five_hundred_command_lines "

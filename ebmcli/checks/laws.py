@@ -40,18 +40,22 @@ def right_answer(facts: Facts) -> Judgement:
 
 
 def wrong_answers(facts: Facts) -> Judgement | None:
-    """The most offending answer is pushed up where it is lower than the right one, and where its level is violated."""
+    """The most offending answer is pushed up where it violates the promise, and none of a pair is ever pulled down."""
     subject, promised = facts.subject, facts.subject.promised
     if not facts.contrasts or (promised.applies and promised.bound is None):
         return None
-    slopes = subject(facts.offended).slopes[:, 1:]
+    law, slopes = "wrong answers", subject(facts.offended).slopes[:, 1:]
     tiny, wrong = SAME * np.abs(slopes).max(), ""
     worst = slopes[np.arange(N), facts.offended.energies[:, 1:].argmin(axis=1)]
     if not (slopes < -tiny).any():
         wrong = "it pushes no wrong answer up: no slope in F- is negative"
     elif promised.applies and (worst >= 0).any():
         wrong = "of three wrong answers it does not push the most offending one up"
-    return judged("wrong answers", "pushed up", "not so" if wrong else "pushed up", wrong)
+    elif facts.of_pairs and (subject(facts.plain).slopes[:, 1:] > tiny).any():
+        wrong = "it pulls wrong answers down where they are high enough"
+        if promised.absolute:
+            return warned(law, "pushed up", "pulled down too", f"{wrong}, to the level that it promises")
+    return judged(law, "pushed up", "not so" if wrong else "pushed up", wrong)
 
 
 # --- several negatives -----------------------------------------------------------------------------------------------
@@ -103,6 +107,20 @@ def itself(facts: Facts) -> Judgement | None:
         "ebmcli.plugin do, or declare that it knows the density of its negatives (wants='independent')"
     )
     return judged("y among negatives", "left out", "counted", wrong)
+
+
+def distances(facts: Facts) -> Judgement | None:
+    """A margin grows with the distance of its own answer alone: that of one which keeps it is no matter."""
+    subject = facts.subject
+    if not isinstance(subject.promised.bound, str):
+        return None
+    kept = facts.plain.energies.copy()
+    kept[:, :2] = subject.reach[0] + 0.3 * (kept[:, :2] - subject.reach[0]) / (subject.reach[1] - subject.reach[0])
+    kept[:, 2:] = subject.reach[1]  # two answers so high that they keep a margin of 2
+    near, far = (subject(facts.plain.at(kept)._replace(distance=np.array([1.0, *two]))) for two in ((1, 1), (2, 1)))
+    same = alike(near.loss, far.loss) and alike(near.slopes, far.slopes)
+    wrong = "" if same else "the distance of an answer that keeps its margin changes it"
+    return judged("distances", "each its own", "each its own" if same else "mixed", wrong)
 
 
 def mean_or_sum(facts: Facts) -> Judgement | None:
@@ -197,6 +215,7 @@ LAWS: tuple[Callable[[Facts], Judgement | None], ...] = (
     wrong_answers,
     order,
     itself,
+    distances,
     mean_or_sum,
     temperature,
     constant,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ebmcli.checks.evaluation import Records
-from ebmcli.checks.facts import DIFFERENT, SAME, Facts, K, declared_flat, tried
+from ebmcli.checks.facts import DIFFERENT, SAME, Facts, K, declared_flat, other_value, tried
 from ebmcli.checks.judgement import Judgement, judged, noticed
 from ebmcli.core.flat import COUNT
 
@@ -46,7 +46,9 @@ def lower_bound(facts: Facts) -> Judgement | None:
         return None
     low, _ = subject.reach
     steps = np.array(np.meshgrid(*[[0, 1] if low == 0 else [-1, 0, 1]] * (1 + K), indexing="ij")).reshape(1 + K, -1).T
-    loss = np.stack([subject(Records(far * steps.astype(float)), anywhere=True).loss for far in FAR])
+    at_work = {penalty: other_value(subject.unit, penalty)} if not subject.defaults.get(penalty, 1.0) else {}
+    values = {} if subject.promised.applies else at_work  # a likelihood of samples may do without
+    loss = np.stack([subject(Records(far * steps.astype(float), values=values), anywhere=True).loss for far in FAR])
     with np.errstate(invalid="ignore"):
         falls = -np.diff(loss, axis=0)  # [3, directions]
     endless = (loss[-1] == -np.inf) | ((falls[-1] >= 0.5 * falls[-2]) & (falls[-1] > 1e-9))

@@ -177,6 +177,12 @@ def ml_of_a_penalised_difference(e, alpha: NonNegative = 0.2):
     return difference + alpha * jnp.square(difference)
 
 
+@loss(promised="-", wants="model", penalty="alpha")
+def ml_without_a_penalty_by_default(e, alpha: NonNegative = 0.0):
+    """F+ - F- + alpha ((F+)^2 + (F-)^2)"""
+    return e.positive - e.negatives.mean() + alpha * (e.positive**2 + jnp.square(e.negatives).mean())
+
+
 @loss(promised="infinite", estimates="nothing")
 def self_adversarial(e, margin: Positive = 1.0):
     """log(1 + exp(F+ - m)) + sum of w log(1 + exp(m - F-)), w the softmax of -F-, held still (Sun et al. 2019)"""

@@ -98,6 +98,30 @@ def hinge_over_distance(e, margin: Positive = 1.0):
     return mean(e, relu(margin / jnp.maximum(e.distance, 1) + gaps(e)))
 
 
+@wrong("distances", **HINGE)
+def hinge_of_the_mean_distance(e, margin: Positive = 1.0):
+    """[m mean of distances + F+ - F-]+"""
+    return mean(e, relu(margin * mean(e, e.distance) + gaps(e)))
+
+
+@wrong("wrong answers", promised="m", flat="m")
+def hinge_without_its_bracket(e, margin: Positive = 1.0):
+    """|m + F+ - F-|"""
+    return mean(e, jnp.abs(gaps(e, margin)))
+
+
+@wrong("wrong answers", promised="m, absolute", wants="nonnegative")
+def levels_without_their_bracket(e, margin: Positive = 1.0):
+    """(F+)^2 + (m - F-)^2"""
+    return e.positive**2 + mean(e, (margin * e.distance - e.negatives) ** 2)
+
+
+@wrong("wrong answers", **HINGE)
+def hinge_of_the_mean_energy(e, margin: Positive = 1.0):
+    """[m + F+ - mean F-]+"""
+    return relu(mean(e, gaps(e, margin)))
+
+
 @wrong("margin at beta 2", **HINGE)
 def hinge_in_units_of_beta(e, margin: Positive = 1.0):
     """[m + beta (F+ - F-)]+"""
