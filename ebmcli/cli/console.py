@@ -55,7 +55,7 @@ def print_table(table: Table, out: "Console", whole: bool = True) -> list[str]:
     wide = [width + BESIDE for width in fitting.widths(_breakable(table))]
     room = (out.width if out.is_terminal else ENDLESS) - EDGES
     parts = fitting.pieces(table, wide, room)
-    if any(sum(wide[place] for place in part) > room for part in parts):
+    if table.rows and any(sum(wide[place] for place in part) > room for part in parts):
         _print_turned(table, out, room)
         return []
     if len(parts) > 1 and len(table.rows) <= FEW and _turned_width(table.columns, table.rows) <= room:

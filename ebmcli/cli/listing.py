@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # rich takes a while to import, and not every command prints
 
 FORMATS = ("text", "json", "md")
 INDENT = 4
+NARROWEST = 16  # letters of a line, however narrow the terminal is
 
 
 def print_list(what: str | None, format: str) -> None:
@@ -79,7 +80,7 @@ def print_entry(name: str, head: str, lines: Sequence[str], out: "Console") -> N
     from rich.text import Text
 
     for number, line in enumerate(map(printable, [f"{name}   {head}".rstrip(), *lines])):
-        broken = textwrap.wrap(line, out.width - INDENT, break_on_hyphens=False) or [""]
+        broken = textwrap.wrap(line, max(out.width - INDENT, NARROWEST), break_on_hyphens=False) or [""]
         text = Text(("" if number == 0 else " " * INDENT) + f"\n{' ' * INDENT}".join(broken))
         text.stylize("bold", 0, len(name) if number == 0 else 0)
         out.print(text)

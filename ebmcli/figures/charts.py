@@ -78,7 +78,7 @@ def _chart(folder: Path, records: Sequence[Record], chart: str, measure: str | N
         return _against(records, chart, name)
     if chart in {setting for record in records for setting in record.config}:
         others = f", or {', '.join(varied)}" if varied else ""
-        raise UsageError(f"--chart {chart}: it does not vary here, say {ROWS}, {CURVES}{others}")
+        raise UsageError(f"--chart {chart}: no row differs from another in it here, say {ROWS}, {CURVES}{others}")
     raise unknown("chart", chart, [ROWS, CURVES, *varied])
 
 

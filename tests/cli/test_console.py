@@ -123,3 +123,11 @@ def test_a_report_on_a_terminal_names_no_run_and_says_how_to_get_the_file(tmp_pa
     for heading in ("Margin", "Collapse", "Accuracy", "How to read the tables", "Losses", "Not finished"):
         assert heading in text
     assert text.count("Margin") == 1, "a table says its heading once"
+
+
+@pytest.mark.parametrize("width", [1, 5, 12])
+def test_no_width_is_too_narrow_and_an_empty_table_shows_its_headings(summary, width):
+    for table in (summary, Table("heading", summary.columns, [])):
+        text, _ = printed(table, width)
+        assert text.strip()
+        assert table.heading in text or width < 12

@@ -95,7 +95,8 @@ def test_the_command_writes_a_chart_a_task_and_says_where(sweep, plot, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--chart", "beta"], "--chart beta: it does not vary here, say rows, curves, or lr"),
+        (["--chart", "beta"], "--chart beta: no row differs from another in it here, say rows, curves, or lr"),
+        (["--chart", "seed"], "no row differs from another in it here"),
         (["--chart", "rws"], "did you mean rows?"),
         (["--chart", "rows", "--measure", "gip"], "unknown measure of this sweep"),
         (["--chart", "curves", "--measure", "kl"], "leave --measure out"),
