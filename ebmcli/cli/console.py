@@ -4,7 +4,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ebmcli.core.texts import printable
 from ebmcli.report import fitting
@@ -27,13 +27,12 @@ def console(stderr: bool = False) -> "Console":
     """
     from rich.console import Console
 
-    class Plain(Console):
-        def render_str(self, text: str, **style: Any) -> Any:
-            return super().render_str(printable(text, keep="\n"), **style)
-
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if terminal else ENDLESS
-    return Plain(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=not terminal, width=width)
+    out = Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=not terminal, width=width)
+    render = out.render_str
+    out.render_str = lambda text, **style: render(printable(text, keep="\n"), **style)  # type: ignore[method-assign]
+    return out
 
 
 def print_sentence(text: str, out: "Console") -> None:
