@@ -9,11 +9,12 @@ from helpers.shell import run_here
 
 from ebmcli.checks import machine
 from ebmcli.checks.machine import Check
+from ebmcli.core.errors import NO_THREADS
 
 
 def test_a_sound_machine_passes_and_the_cache_hits_in_a_second_process(tmp_path):
     found = {one.name: one for one in machine.examine(tmp_path / "results", 2, True)}
-    assert list(found) == ["versions", "cores", "memory", "room", "locks", "renames", "devices", "cache"]
+    assert list(found) == ["versions", "cores", "memory", "threads", "room", "locks", "renames", "devices", "cache"]
     for name in ("versions", "room", "locks", "renames", "devices", "cache"):
         assert found[name].good, found[name]
     assert found["devices"].found.startswith("2 x ")
@@ -28,17 +29,34 @@ def test_a_jax_that_does_not_start_is_bad_and_says_what_to_look_at(tmp_path, mon
     assert "look at JAX_PLATFORMS" in out
 
 
+def test_threads_that_the_system_refuses_are_counted(monkeypatch):
+    begun = []
+
+    def start(thread):
+        if len(begun) == 3:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+
+    monkeypatch.setattr(machine.threading.Thread, "start", start)
+    assert machine._threads() == Check("threads", False, "only 3 more threads", NO_THREADS)
+
+
 @pytest.mark.parametrize(
     ("told", "good", "found"),
     [
         ({"hits": 1, "folder": "/c"}, True, "a second process finds compiled programs in /c"),
         ({"hits": 0, "folder": "/c"}, False, "a second process does not find compiled programs in /c"),
         ({"hits": 0, "folder": None}, False, "no folder for compiled programs"),
+        (
+            {"hits": 0, "folder": "/c", "notes": ["compiled programs are not kept: why; do"]},
+            False,
+            "compiled programs are not kept: why",
+        ),
     ],
 )
 def test_what_is_said_of_the_cache(monkeypatch, told, good, found):
     class Done:
-        returncode, stderr, stdout = 0, "", json.dumps({"devices": "2 x cpu"} | told)
+        returncode, stderr, stdout = 0, "", json.dumps({"devices": "2 x cpu", "notes": []} | told)
 
     monkeypatch.setattr(machine, "_child", lambda command: Done)
     devices, cache = machine._jax(None, True)
