@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from ebmcli.execution.launch import carry_out
+from ebmcli.execution.options import RunOptions
 from ebmcli.execution.resume import prepare
 from ebmcli.planning.grid import grid
 from ebmcli.planning.plan import resolve
@@ -58,7 +59,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(dir=".") as place:
         folder, watcher = Path(place), Quiet()
-        carry_out(prepare(plan, folder, "benchmark"), folder, watcher, pictures=False)
+        carry_out(prepare(plan, folder, "benchmark"), folder, watcher, RunOptions(pictures=False))
         wall = time.perf_counter() - watcher.compiled
         train = [record.seconds["train"] for record in store.records(folder)]
     total = sum(spent.values())

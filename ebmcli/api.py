@@ -68,7 +68,7 @@ class Run:
 
     @property
     def film(self) -> dict[str, np.ndarray]:
-        """[T, ...] what it had learned by `step`: what the task shows, answers and negatives of a batch, their energies.
+        """[T, ...] what it had learned by `step`: what the task shows, a batch's answers and negatives.
 
         Empty where no film was kept.
         """

@@ -78,4 +78,5 @@ def _numbers(packed: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     for axis in range(1, level.ndim)[-2:]:
         level = np.cumsum(level, axis=axis, dtype=np.uint16)
     shape = (-1, *(1,) * (level.ndim - 1))
-    return (low.reshape(shape) + (level / LEVELS) ** 2 * span.reshape(shape)).astype(np.float32)
+    numbers: np.ndarray = low.reshape(shape) + (level / LEVELS) ** 2 * span.reshape(shape)
+    return numbers.astype(np.float32)

@@ -42,7 +42,8 @@ def carry_out(plan, folder, watcher=None, stop=None, retry=RETRIED):
     watcher = watcher or Told()
     folder.mkdir(parents=True, exist_ok=True)
     with hold_lock(folder / "lock"):
-        launch.carry_out(prepare(plan, folder, "ebm test", retry), folder, watcher, RunOptions(pictures=False), stop=stop)
+        cells = prepare(plan, folder, "ebm test", retry)
+        launch.carry_out(cells, folder, watcher, RunOptions(pictures=False), stop)
     return watcher
 
 

@@ -39,7 +39,8 @@ def copy_of(present, tmp_path):
 
 # --- 16: damage ------------------------------------------------------------------------------------------------------
 
-FILES = ("result.json", "config.json", "curves.jsonl", "arrays.npz", "params.npz", "film.npz", "failure.json", "sweep.json")
+ARRAYS = ("arrays.npz", "params.npz", "film.npz")
+FILES = ("result.json", "config.json", "curves.jsonl", *ARRAYS, "failure.json", "sweep.json")
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
