@@ -275,7 +275,8 @@ FAULTS: Sequence[tuple[str, str, str]] = (
     ("the beginning of the names of several runs", "2, with what tells them apart; `ebm show SWEEP/RUN` names one",
      "runs_whose_names_begin_alike_are_told_apart_by_what_differs "
      "a_run_is_found_in_a_sweep_that_is_named"),
-    ("a word, a table, a column, a chart, a width that there is not", "2, one sentence with the nearest; nothing written",
+    ("a word, a table, a column, a chart, a width that there is not",
+     "2, one sentence with the nearest; nothing written",
      "a_near_miss_is_answered_with_what_was_meant "
      "nonsense_is_one_short_sentence "
      "wrong_turns_are_one_sentence "

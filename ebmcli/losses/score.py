@@ -57,7 +57,14 @@ def denoising(v: View, corruption: Positive = 0.3) -> Array:
     return jnp.sum(jnp.square(v.y - v.reconstruct(v.y + corruption * _noise(v))))  # type: ignore[misc]
 
 
-@loss("view", promised="-", flat="ln(1 + w/M) (M = 16)", evaluations=1 + PERTURBED, reference="Schröder et al. 2023", also="ed")
+@loss(
+    "view",
+    promised="-",
+    flat="ln(1 + w/M) (M = 16)",
+    evaluations=1 + PERTURBED,
+    reference="Schröder et al. 2023",
+    also="ed",
+)
 def energy_discrepancy(v: View, t: Positive = 0.25, w: Positive = 1.0) -> Array:
     """log(w/M + 1/M sum over M of exp(beta (F+ - F(y + sqrt(t) e + sqrt(t) e_j)))), e and e_j drawn from N(0, 1)"""
     noise = _noise(v, 1 + PERTURBED)

@@ -19,14 +19,16 @@ SPURIOUS_SHARE = 0.1  # of the far region: half trained ones on `checkerboard` h
 
 VERDICTS = {
     "healthy": "the energy tells right answers from others, and has neither collapsed nor run away",
-    "flat": f"the energies of all answers are nearly the same: they spread over less than {FLAT_SPREAD:g} of the run's "
-    f"scale (1/beta or the margin), or over {100 * FLAT_SHARE:g} % of what they began with; such an energy says nothing",
+    "flat": f"the energies of all answers are nearly the same: they spread over less than {FLAT_SPREAD:g} of the "
+    f"run's scale (1/beta or the margin), or over {100 * FLAT_SHARE:g} % of what they began with; such an "
+    "energy says nothing",
     "inverted": f"right answers have higher energies than others: auroc is below {CHANCE:g}",
-    "spurious": f"more than {100 * SPURIOUS_SHARE:g} % of what lies far from the data has energies as low as the data's, or "
-    "more than nine right answers of ten lie above a wrong one",
+    "spurious": f"more than {100 * SPURIOUS_SHARE:g} % of what lies far from the data has energies as low as the data's, "
+    "or more than nine right answers of ten lie above a wrong one",
     "unbounded": f"the energies run away: they spread over more than {UNBOUNDED_SPREAD:,.0f} times the run's scale "
     f"(1/beta or the margin), or the most offending answer lies {-UNBOUNDED_GAP:g} times that below the right one",
-    "diverged": "the loss, its gradient or the energies were not finite; the measures are those of the last chunk before",
+    "diverged": "the loss, its gradient or the energies were not finite; the measures are those of the last "
+    "chunk before",
     "not judged": f"the task does not measure what a verdict is read from: {', '.join(READ)}",
 }
 

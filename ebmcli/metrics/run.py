@@ -39,8 +39,8 @@ column(
     Column(
         "energy_evaluations",
         "energy evaluations",
-        note="energy evaluations: how often the energy was computed for an answer in training, those that find negatives "
-        "included.",
+        note="energy evaluations: how often the energy was computed for an answer in training, those that find "
+        "negatives included.",
     )
 )
 column(
