@@ -23,8 +23,8 @@ VERDICTS = {
     f"run's scale (1/beta or the margin), or over {100 * FLAT_SHARE:g} % of what they began with; such an "
     "energy says nothing",
     "inverted": f"right answers have higher energies than others: auroc is below {CHANCE:g}",
-    "spurious": f"more than {100 * SPURIOUS_SHARE:g} % of what lies far from the data has energies as low as the data's, "
-    "or more than nine right answers of ten lie above a wrong one",
+    "spurious": f"more than {100 * SPURIOUS_SHARE:g} % of what lies far from the data has energies as low as the "
+    "data's, or more than nine right answers of ten lie above a wrong one",
     "unbounded": f"the energies run away: they spread over more than {UNBOUNDED_SPREAD:,.0f} times the run's scale "
     f"(1/beta or the margin), or the most offending answer lies {-UNBOUNDED_GAP:g} times that below the right one",
     "diverged": "the loss, its gradient or the energies were not finite; the measures are those of the last "
