@@ -9,6 +9,7 @@ import io
 import os
 import select
 import sys
+from io import FileIO
 from typing import Any
 
 from ebmcli.core.errors import MachineError
@@ -18,7 +19,7 @@ class Unprinted(MachineError):
     """A result that could not be printed; what else is printed after it is dropped."""
 
 
-class _File(io.FileIO):
+class _File(FileIO):
     """The file of a stream, which is never left half written for a reader in no hurry."""
 
     def __init__(self, number: int, called: str, needed: bool):
