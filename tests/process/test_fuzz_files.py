@@ -49,10 +49,10 @@ def sound(tmp_path_factory):
 def test_the_sound_folder_is_read_by_all_commands(sound, tmp_path):
     """Else the damage would show nothing."""
     shutil.copytree(sound, tmp_path / "results")
-    for command in (*READING, *DRAWING):
+    for command in (*READING, DRAWING[0]):
         code, _, err = end_here(tmp_path, *command)
         assert code == 0, (command, err)
-    assert (tmp_path / "r.html").read_text().count("data:image/png") == len(damage.TASKS)
+    assert len(list(tmp_path.glob("p-*.png"))) == len(damage.TASKS)
     assert len(api.load(tmp_path / "results" / "x")) == 11
     assert len(api.load(tmp_path / "results" / "x", curves=True)) == 40
 
