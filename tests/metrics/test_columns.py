@@ -12,7 +12,7 @@ from helpers.cells import cells_of
 from helpers.tasks import TASKS, build
 
 from ebmcli.core import registry
-from ebmcli.core.types import Alignment, Model
+from ebmcli.core.types import Alignment, Model, bind
 from ebmcli.metrics.plane import PlaneEvaluation
 from ebmcli.metrics.sequence import SegmentedEvaluation, exact_match_by_length
 from ebmcli.planning.programs import program_of
@@ -168,7 +168,7 @@ def test_every_other_column_is_filled_by_the_training(finished):
     told = {column.name for one in registry.measures() if one.function is None for column in one.columns}
     assert told <= set(record.metrics) | reported()
     assert reported() <= told, "what samplers report has a column"
-    assert {"acceptance"} <= reported()
+    assert {"acceptance", "moved", "reflected"} <= reported()
 
 
 @cache
@@ -182,8 +182,11 @@ def reported():
         lane = {"values": values, "reward": jnp.zeros(())}
 
         def report(data, program=program, lane=lane):
-            task, _, sampler = loop.parts(program, lane)
-            return sampler.report(sampler.init(jax.random.key(0), task.draw(jax.random.key(1), data, 8)))
+            task, energy, sampler = loop.parts(program, lane)
+            key, batch = jax.random.key(0), task.draw(jax.random.key(1), data, 8)
+            state = sampler.init(key, batch)
+            model = bind(energy, energy.init(key, *jax.tree.map(lambda leaf: leaf[0], tuple(batch))))
+            return {**sampler.report(state), **sampler.watch(key, state, model, batch)}
 
         found |= set(jax.eval_shape(report, build(cell.config["task"]).data()))
     return found
