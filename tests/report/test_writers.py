@@ -38,7 +38,7 @@ def test_formats_go_by_their_names_and_their_aliases():
     assert [format_of(name).name for name in ("markdown", "tex", *formats())] == ["md", "latex", *formats()]
     assert {name for name, one in formats().items() if one.pictures} == {"html", "latex", "md"}
     with pytest.raises(UsageError, match="did you mean html"):
-        format_of("htm")
+        format_of("htl")
 
 
 def test_html_has_the_same_cells_and_nothing_from_elsewhere(awkward, page):
