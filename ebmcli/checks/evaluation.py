@@ -40,7 +40,7 @@ class Slopes(NamedTuple):
     log_z: np.ndarray  # [N] in log Z
 
 
-class NotFiniteError(ValueError):
+class NotFiniteError(Exception):
     """A loss or a slope that is no number."""
 
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebmcli.core import registry
-from ebmcli.core.errors import UsageError
+from ebmcli.core.errors import LONG, UsageError
 from ebmcli.core.parameters import Before, OneOf, Parameter, arguments_for, parameters_of
+from ebmcli.core.texts import shortened
 from ebmcli.core.types import Count, NonNegative, Positive, Repeat, Share, Traced
 from ebmcli.core.units import KINDS
 from ebmcli.training.optimiser import SETTINGS
@@ -193,13 +194,13 @@ def test_a_truth_is_no_number_and_no_name(name, value):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400, -(10**400)], ids=lambda v: f"{v!r:.6}")
 @pytest.mark.parametrize("name", FLOATS)
 def test_what_no_float_holds_is_refused(name, value):
-    assert message(ALL[name], value) == f"{name}: must be a finite number, found {value!r}"
+    assert message(ALL[name], value) == f"{name}: must be a finite number, found {shortened(repr(value), LONG)}"
 
 
 @pytest.mark.parametrize("value", [10**300, 10**400, -(10**400)], ids=["300", "400", "-400"])
 @pytest.mark.parametrize("name", INTEGERS)
 def test_a_whole_number_that_no_float_holds_is_refused(name, value):
-    assert message(ALL[name], value) == f"{name}: must be a finite number, found {value!r}"
+    assert message(ALL[name], value) == f"{name}: must be a finite number, found {shortened(repr(value), LONG)}"
 
 
 VALUES = (
@@ -218,7 +219,7 @@ def test_any_value_comes_back_equal_and_of_its_type_or_is_refused_with_a_sentenc
     except UsageError:
         sentence = message(one, value)
         assert sentence.startswith(f"{name}: must be ")
-        assert sentence.endswith(f", found {value!r}")
+        assert sentence.endswith(f", found {shortened(repr(value), LONG)}")
         return
     assert not isinstance(value, bool)
     assert found == value or (isinstance(value, int) and found == float(value))

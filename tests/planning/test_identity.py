@@ -30,7 +30,7 @@ POINTS = Path(__file__).parents[1] / "tasks"  # where points.csv is
 OF_A_FILE = {
     "collapse": (40, "ca15bfd8202e376a"),
     "density": (45, "503cee3002ec1cc5"),
-    "first": (114, "5e64f7ad4e9f8b5f"),
+    "first": (90, "d42942aef5850678"),
     "handwriting": (85, "1e397a7f2592c13d"),
     "letters": (130, "04e7fec6b044f3de"),
     "plane": (480, "36bf629ecd4b802a"),

@@ -77,7 +77,7 @@ def test_the_steps_of_a_refused_cell_do_not_follow_from_the_budget():
 
 def test_the_content_of_a_file_is_its_digest_and_the_defaults_are_those_of_the_task(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.csv").write_text("x,y\n" + "".join(f"{n % 5},{n % 7}\n" for n in range(200)))
+    (tmp_path / "mine.csv").write_text("x,y\n" + "".join(f"{n % 5},{n % 41}\n" for n in range(200)))
     found = cell_of(task="points:mine.csv", loss="hinge")
     assert found.origins["data"] == "digest of the file"
     assert (found.origins["task"], found.origins["lr"]) == (FLAG, "default of task points")
