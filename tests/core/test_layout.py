@@ -87,6 +87,7 @@ def test_there_are_no_class_hierarchies():
         "NamedTuple",
         "Protocol",
         "Exception",
+        "MemoryError",
         "UsageError",
         "MachineError",
         "FileIO",
