@@ -22,7 +22,7 @@ FAULTS: Sequence[tuple[str, str, str]] = (
     ("experiment file: unknown or double key, wrong type, BOM, empty, a folder, not UTF-8",
      "2 with file, line and key; nothing is created",
      "faults_of_a_file_name_file_line_and_key "
-     "a_missing_file_and_a_folder "
+     "what_is_no_file_of_a_sane_size "
      "wrong_turns_end_with_a_sentence_and_exit_code_2"),
     ("a grid with duplicates, with an empty list, of a million cells",
      "duplicates dropped with a note; 2; refused without `--yes`",
@@ -279,6 +279,7 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "2, one sentence with the nearest; nothing written",
      "a_near_miss_is_answered_with_what_was_meant "
      "nonsense_is_one_short_sentence "
+     "a_wrong_table_or_column_is_one_sentence "
      "wrong_turns_are_one_sentence "
      "wrong_turns_are_one_sentence_and_leave_nothing"),
     ("a CSV file with rows without values, headings of numbers, comments, 1.7e308, 1e-310 (F20 to F22)",

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ebmcli.core.errors import UsageError
+from ebmcli.core.errors import UsageError, unknown
+from ebmcli.core.registry import find_or_none, units
 from ebmcli.core.texts import file_name, printable, quoted, shortened
 from ebmcli.figures import cells, panels, source
 from ebmcli.figures.cells import Mark, Page
@@ -116,6 +117,9 @@ def _truths(page: Page, drawn: Mapping[tuple[int, int], Panel]) -> dict[int, Pan
 
 def _nothing(folder: Path, pages: list[FilledPage]) -> str:
     done = sum(record.status == "done" for filled in pages for record in filled.records.values())
+    for task in {filled.page.task for filled in pages if filled.page.task}:
+        if find_or_none("task", task) is None:
+            return str(unknown("task", task, units("task")))
     if done:
         return f"{folder}: its finished runs have no arrays.npz any more: remove their folders and run them again"
     return f"{folder}: no run of these has finished, there is nothing to draw yet (ebm report shows why)"

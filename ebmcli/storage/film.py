@@ -12,6 +12,7 @@ import numpy as np
 
 LEVELS = 2**12 - 1  # of the square root of a height
 NEGATIVES = 128  # of a frame at most
+PARTS = ("high", "rest", "low", "span")  # of the numbers of a name: the two bytes of a level, and the scale of a frame
 
 Frame = Mapping[str, Any]
 
@@ -55,7 +56,8 @@ def pack(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
 def unpack(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """[T, ...] the frames of a film by name, those of real numbers as float32."""
     names = dict.fromkeys(name.partition(".")[0] for name in packed)
-    return {name: packed[name] if name in packed else _numbers(packed, name) for name in names}
+    whole = [name for name in names if name in packed or all(f"{name}.{part}" in packed for part in PARTS)]
+    return {name: packed[name] if name in packed else _numbers(packed, name) for name in whole}
 
 
 def _heights(stack: np.ndarray) -> dict[str, np.ndarray]:
@@ -73,7 +75,7 @@ def _heights(stack: np.ndarray) -> dict[str, np.ndarray]:
 
 def _numbers(packed: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     """[T, ...] the numbers again, each within half a level of what it was."""
-    high, rest, low, span = (packed[f"{name}.{part}"] for part in ("high", "rest", "low", "span"))
+    high, rest, low, span = (packed[f"{name}.{part}"] for part in PARTS)
     level = high.astype(np.uint16) << 8 | rest
     for axis in range(1, level.ndim)[-2:]:
         level = np.cumsum(level, axis=axis, dtype=np.uint16)

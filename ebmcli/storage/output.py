@@ -115,7 +115,10 @@ def _pour(output: Path, content: bytes) -> None:
     number = _descriptor(output)
     if number == 1:
         sys.stdout.flush()
-        sys.stdout.buffer.write(content)
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(content)
+        else:  # that of a notebook holds text alone
+            sys.stdout.write(content.decode(errors="replace"))
         sys.stdout.flush()
         return
     with naming_errors(output):

@@ -22,6 +22,13 @@ from ebmcli.training.engine import Engine
 ROOT = Path(__file__).parents[1]  # of the tests
 SMALL = ["--steps", "20", "--batch-size", "8", "--set", "hidden=4", "--set", "layers=1", "--set", "negatives=4"]
 SWEEP = ["sweep", "--sampler", "uniform", *SMALL, "--no-pictures", "--name", "x"]  # that small, named x
+
+
+def lasting(steps, command):
+    """A command that says `--steps 20`, with so many instead."""
+    return [str(steps) if before == "--steps" else word for before, word in zip(["", *command], command, strict=False)]
+
+
 PATIENCE = 240  # seconds after which a command of this file is called stuck
 
 

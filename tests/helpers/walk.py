@@ -33,7 +33,7 @@ def write(folder):
                 store.clear(run, cell.config)
                 for step in range(3):
                     store.append_curve(run, {"step": step, "kl": cell.config["seed"] + 0.5**step})
-                for name in ("arrays.npz", "params.npz"):
+                for name in ("arrays.npz", "params.npz", store.FILM):
                     store.save_arrays(run / name, {"x": np.arange(9.0) * cell.config["seed"]})
                 store.save_result(run, Record(cell.id, "done", cell.config, {"kl": 0.25}))
 

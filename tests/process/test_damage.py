@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from helpers.shell import ROOT, SMALL, outcome, results, run_here, train_sweep
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from ebmcli.execution.resume import cells_of, prepare
 from ebmcli.planning.plan import Plan
-from ebmcli.storage import store
+from ebmcli.storage import film, store
 from ebmcli.storage.atomic import hold_lock, write
 
 OLD = ROOT / "assets" / "schema-1"
@@ -25,6 +26,7 @@ def present(tmp_path_factory):
     shutil.copytree(OLD, folder)
     for run in (folder / "runs").iterdir():
         store.save_result(run, replace(store.result(run), schema_version=None))
+        store.save_arrays(run / store.FILM, film.pack([{"energy": np.eye(9)}]))
     store.save_manifest(folder, store.manifest(folder))
     return folder, Plan(cells_of(folder, [cell.id for cell in store.manifest(folder).cells]))
 
@@ -59,7 +61,12 @@ def test_whatever_is_cut_or_corrupted_nothing_breaks_and_the_cell_is_run_again(
     whole = path.read_bytes()
     path.write_bytes(damaged(whole, int(place * len(whole)), how, bit))
     before = store.result(present[0] / "runs" / run.name)
-    store.curves(run), store.arrays(run), store.arrays(run, "params.npz")
+    (
+        store.curves(run),
+        store.arrays(run),
+        store.arrays(run, "params.npz"),
+        film.unpack(store.arrays(run, store.FILM) or {}),
+    )
     found = store.result(run)
     assert found in (None, before)
     if name != "sweep.json":

@@ -10,6 +10,7 @@ from helpers.shell import (
     SWEEP,
     alive,
     finish,
+    lasting,
     outcome,
     results,
     run_here,
@@ -73,7 +74,7 @@ def test_a_second_sweep_waits_for_the_first_and_runs_no_cell_twice(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_sigterm_and_sighup_end_after_the_chunk_with_the_table(tmp_path, number):
-    process = start(tmp_path, *SWEEP, "--loss", "hinge", "--steps", "1000000")
+    process = start(tmp_path, *lasting(1_000_000, SWEEP), "--loss", "hinge")
     until(lambda: list((tmp_path / "results" / "x" / "runs").glob("*/curves.jsonl")), process)
     process.send_signal(number)
     out, err = finish(process, 130)
@@ -94,7 +95,7 @@ def test_the_first_signal_ends_what_is_compiled_at_once(strange):
 
 
 def test_a_second_signal_ends_at_once_and_leaves_the_store_intact(strange):
-    grid = ["--loss", "hinge", "--sampler", "stalls,uniform", *SMALL, "--steps", "100000"]
+    grid = ["--loss", "hinge", "--sampler", "stalls,uniform", *lasting(100_000, SMALL)]
     process = start(strange, "sweep", *grid, "--no-pictures", "--name", "x")
     runs = strange / "results" / "x" / "runs"
     until(lambda: any(file.read_text().count("\n") > 1 for file in runs.glob("*stalls*/curves.jsonl")), process)

@@ -7,7 +7,20 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.shell import SMALL, SWEEP, alive, ebm, finish, results, start, states, train_sweep, until, workers
+from helpers.shell import (
+    SMALL,
+    SWEEP,
+    alive,
+    ebm,
+    finish,
+    lasting,
+    results,
+    run_here,
+    start,
+    states,
+    until,
+    workers,
+)
 
 from ebmcli.storage import atomic, store
 
@@ -16,8 +29,9 @@ ALONE = SMALL[:-2]  # without the number of negatives: samplers of the plugin ha
 
 
 def test_a_killed_worker_costs_its_launch_and_the_next_command_runs_only_that(tmp_path):
-    axes = ["--loss", "hinge,log,square-square", "--seeds", "0,1", "--devices", "2", "--steps", "2000"]
-    process = start(tmp_path, *SWEEP, *axes)
+    axes = ["--loss", "hinge,log,square-square", "--seeds", "0,1", "--devices", "2"]
+    command = lasting(2_000, SWEEP)
+    process = start(tmp_path, *command, *axes)
     runs = tmp_path / "results" / "x" / "runs"
     until(lambda: len(results(tmp_path)) == 2 and len(list(runs.glob("*/curves.jsonl"))) > 2, process)
     (worker,) = workers(process)
@@ -27,7 +41,7 @@ def test_a_killed_worker_costs_its_launch_and_the_next_command_runs_only_that(tm
     assert 1 <= len(lost) <= 2, err
     assert len(results(tmp_path)) == 6 - len(lost)
     before = {path: path.stat().st_mtime_ns for path in results(tmp_path)}
-    _, err = train_sweep(tmp_path, *axes)
+    _, err = run_here(tmp_path, *command, *axes)
     assert f"{6 - len(lost)} of 6 runs are already" in err
     assert len(results(tmp_path)) == 6
     assert {path: path.stat().st_mtime_ns for path in before} == before

@@ -80,7 +80,7 @@ def test_a_report_may_be_of_one_task(ebm):
         (["--table", "differences", "--task", "moons"], "unknown table of this report 'differences'"),
     ],
 )
-def test_wrong_turns_are_one_sentence(ebm, arguments, said):
+def test_a_wrong_table_or_column_is_one_sentence(ebm, arguments, said):
     out, err = ebm(*arguments, code=2)
     assert (out, err.count("\n")) == ("", 1)
     assert said in err

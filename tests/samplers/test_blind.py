@@ -91,7 +91,7 @@ def check_gaussian_negatives(mean, covariance, conditional, forget=False):
 
 GAUSSIANS = {
     "broad": ([0.0, 0.0], [[9.0, 2.0], [2.0, 16.0]]),
-    "narrow": ([0.7, -0.4], [[0.02, 0.01], [0.01, 0.01]]),
+    "narrow": ([0.7, -0.4], [[0.02, 0.005], [0.005, 0.01]]),
     "shifted": ([4.5, -2.0], [[1.0, -0.5], [-0.5, 2.0]]),
 }
 
