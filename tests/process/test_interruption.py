@@ -9,6 +9,7 @@ from helpers.shell import (
     SMALL,
     SWEEP,
     alive,
+    ebm,
     finish,
     lasting,
     outcome,
@@ -52,9 +53,9 @@ def test_kill_9_and_ctrl_c_lose_nothing(tmp_path):
     assert "interrupted" in err
     assert len(results(disturbed)) < 12
 
-    run_here(disturbed, *COMMAND)
+    ebm(disturbed, *COMMAND)
     assert {path: path.stat().st_mtime_ns for path in before} == before, "a finished run was made again"
-    run_here(calm, *COMMAND)
+    ebm(calm, *COMMAND)
     assert len(results(disturbed)) == 12
     assert outcome(disturbed) == outcome(calm)
     assert not list((disturbed / "results" / "x").rglob(".*"))

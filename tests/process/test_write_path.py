@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from helpers.shell import PATIENCE, ROOT, SWEEP, outcome, results, start, train_sweep, trained, until, workers
+from helpers.shell import PATIENCE, ROOT, SWEEP, outcome, results, start, trained, until, workers
 
 from ebmcli.storage import atomic, store
 
@@ -43,7 +43,7 @@ def test_the_same_of_the_real_command(tmp_path):
         assert "Traceback" not in err
         died = (3, -9, 0) if results(folder) else (3, -9)  # with its result on disk no run is lost
         assert faulty.returncode in (died if action == "kill" else (1,)), (name, action, err)
-        train_sweep(folder, "--loss", "hinge")
+        trained(folder, "--loss", "hinge")
         assert outcome(folder) == outcome(calm), (name, action)
         shutil.rmtree(folder)
 
@@ -53,7 +53,8 @@ def test_twenty_kills_of_parent_or_worker_and_the_same_command_after_each(tmp_pa
     axes = ["--loss", "hinge,log,square-square,mce", "--seeds", "0..9", "--devices", "2"]
     calm, disturbed = tmp_path / "calm", tmp_path / "disturbed"
     disturbed.mkdir()
-    train_sweep(calm, *axes)
+    calm.mkdir()
+    trained(calm, *axes)
     assert len(results(calm)) == 40
     draw, kills, process = random.Random(0), 0, start(disturbed, *SWEEP, *axes)
     while kills < 20:
@@ -71,7 +72,7 @@ def test_twenty_kills_of_parent_or_worker_and_the_same_command_after_each(tmp_pa
             kills += 1
             time.sleep(0.1)
     process.communicate(timeout=PATIENCE)
-    train_sweep(disturbed, *axes)
+    trained(disturbed, *axes)
     assert len(results(disturbed)) == 40
     assert outcome(disturbed) == outcome(calm)
     for path in results(calm):
