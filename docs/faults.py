@@ -315,7 +315,7 @@ FAULTS: Sequence[tuple[str, str, str]] = (
      "a_list_that_is_said_in_parts_is_one_list "
      "a_hyperparameter_is_a_list_however_it_is_said "
      "what_is_one_number_or_stands_twice_is_refused_in_parts_too"),
-    ("words of other programs: `--epochs`, `cross-entropy`, `ebm train`, `0-4`, `[losses.hinge]`",
+    ("words of other programs: `--epochs`, `cross-entropy`, `train`, `0-4`, `[losses.hinge]`",
      "2, one sentence with the word that is meant",
      "a_wrong_word_is_answered_with_the_right_one "
      "faults_of_a_file_name_file_line_and_key"),

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from helpers.shell import PATIENCE, ROOT, SWEEP, outcome, results, start, trained, until, workers
+from helpers.shell import PATIENCE, ROOT, SWEEP, outcome, results, start, train_sweep, trained, until, workers
 
 from ebmcli.storage import atomic, store
 
@@ -43,7 +43,7 @@ def test_the_same_of_the_real_command(tmp_path):
         assert "Traceback" not in err
         died = (3, -9, 0) if results(folder) else (3, -9)  # with its result on disk no run is lost
         assert faulty.returncode in (died if action == "kill" else (1,)), (name, action, err)
-        trained(folder, "--loss", "hinge")
+        train_sweep(folder, "--loss", "hinge")
         assert outcome(folder) == outcome(calm), (name, action)
         shutil.rmtree(folder)
 
