@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cd import ALPHA, BATCH, CHAIN, RATE, STEP_SIZE
+from cd import ALPHA, BATCH, CHAIN, RATE, STEP_SIZE, torchebm_step
 from ours import EBM, machine, planned
 from peers import langevin, moons, network
 
@@ -328,30 +328,7 @@ def compiled(hidden: int, count: int, mode: str, seconds: float) -> dict[str, An
 def torchebm(hidden: int, seconds: float) -> dict[str, Any]:
     """TorchEBM's own loss and sampler, of one run."""
     torch = _on_card()
-    from torchebm.core import BaseModel
-    from torchebm.losses import ContrastiveDivergence
-    from torchebm.samplers import LangevinDynamics
-
-    class Net(BaseModel):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = network(torch, hidden, 2)
-
-        def forward(self, x: Any) -> Any:
-            return self.net(x).squeeze(-1)
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Net().to(device)
-    sampler = LangevinDynamics(model=model, step_size=STEP_SIZE, device=device)
-    loss = ContrastiveDivergence(model=model, sampler=sampler, k_steps=CHAIN, energy_reg_weight=ALPHA, device=device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
-
-    def step() -> None:
-        optimiser.zero_grad(set_to_none=True)
-        value, _ = loss(moons(torch, BATCH))
-        value.backward()
-        optimiser.step()
-
+    step = torchebm_step(hidden, "cuda" if torch.cuda.is_available() else "cpu")
     return _timed(torch, step, 1, seconds)
 
 

@@ -25,7 +25,7 @@ from ebmcli.planning.plan import resolve
 from ebmcli.storage import store
 from ebmcli.storage.records import Record
 
-LOSSES, RATES, SEEDS = "hinge,log,square-square,mce,nll,ml,infonce,nce", "0.0003,0.001,0.003,0.01,0.03", 250
+LOSSES, RATES, SEEDS = "hinge,log,square-square,mce,lvq2,ml,infonce,nce", "0.0003,0.001,0.003,0.01,0.03", 250
 GRID = ["--loss", LOSSES, "--sampler", "uniform", "--lr", RATES, "--seeds", f"0..{SEEDS - 1}", "--name", "many"]
 
 

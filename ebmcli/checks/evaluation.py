@@ -55,7 +55,7 @@ class Subject:
 
     @property
     def asks(self) -> Needs:
-        """What it needs and what it wants."""
+        """The needs and the wants of the loss."""
         return self.needs | self.wants
 
     @property
@@ -151,7 +151,7 @@ def example(needs: Needs, energies: Array, distance: Array, log_q: Array, log_z:
     As in a run, only what the loss declares that it needs is filled.
     """
     answers = jnp.concatenate([energies[:1], jnp.where(distance > 0, energies[1:], jnp.inf)])
-    known = {
+    known: dict[str, Any] = {
         "positive": energies[0],
         "negatives": energies[1:],
         "distance": distance,
@@ -165,7 +165,8 @@ def example(needs: Needs, energies: Array, distance: Array, log_q: Array, log_z:
     if Need.MINIMUM in needs:
         known["minimum"] = answers.min()
     filled = {"positive", "beta"}.union(*(FILLED.get(need, ()) for need in needs))
-    return Energies(*(known[name] if name in filled else None for name in Energies._fields))  # type: ignore[arg-type]
+    fields: dict[str, Any] = {name: known[name] if name in filled else None for name in Energies._fields}
+    return Energies(**fields)
 
 
 def compiled(function: Callable[..., Any], axes: Any) -> Callable[..., Any]:

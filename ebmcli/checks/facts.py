@@ -1,4 +1,4 @@
-"""What several laws of a loss of energies look at: records, and of which kind the loss shows itself to be."""
+"""Facts of a loss of energies that several laws look at: records to try it on, and the kind that it proves to be."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -34,7 +34,7 @@ class Facts:
 
     @cached_property
     def offended(self) -> Records:
-        """The same, but that the right answer lies above the lowest wrong one: by so little that no cap is reached.
+        """The plain records with the right answer above the lowest wrong one, by so little that no cap is reached.
 
         Where levels are promised, the wrong answers lie below theirs.
         """
@@ -46,7 +46,7 @@ class Facts:
 
     @cached_property
     def varied(self) -> Records:
-        """The same with distances of 1 and 2, random log q and log Z, and beta 1 and 2."""
+        """The plain records with distances of 1 and 2, random log q and log Z, and beta 1 and 2."""
         rng = np.random.default_rng(1)
         beta = rng.choice([1.0, 2.0], N)
         distance, log_q = rng.choice([1.0, 2.0], (N, K)), rng.integers(-8, 9, (N, 1 + K)) / 8
@@ -58,38 +58,38 @@ class Facts:
         return self.subject(self.varied)
 
     def changes(self, **fields: Any) -> bool:
-        """Whether these fields of the varied records, put in their place, change the loss or a slope."""
+        """True if the loss or a slope changes where these fields take the place of those of the varied records."""
         other = self.subject(self.varied._replace(**fields))
         return not (alike(other.loss, self.seen.loss) and alike(other.slopes, self.seen.slopes))
 
     @cached_property
     def reads_beta(self) -> bool:
-        """Whether it depends on beta."""
+        """True if the loss depends on beta."""
         return self.changes(beta=2 * self.varied.beta)
 
     @cached_property
     def reads_q(self) -> bool:
-        """Whether it depends on the density of the negatives."""
+        """True if the loss depends on the density q of its negatives."""
         return self.contrasts and self.changes(log_q=0.0)
 
     @property
     def contrasts(self) -> bool:
-        """Whether it looks at negatives one by one."""
+        """True if the loss looks at negatives one by one."""
         return Need.NEGATIVES in self.subject.needs
 
     @property
     def over_all(self) -> bool:
-        """Whether it looks at something of all answers."""
+        """True if the loss needs the free energy or the minimum of all answers."""
         return bool(self.subject.needs & {Need.PARTITION, Need.MINIMUM})
 
     @property
     def estimates(self) -> bool:
-        """Whether its optimum is the density of the data: as declared or, where nothing is, because it weighs by q."""
+        """True if the optimum of the loss is the density of the data: declared or, failing that, as it weighs by q."""
         return self.subject.unit.traits.density or (not self.subject.unit.traits.estimates and self.reads_q)
 
     @property
     def of_pairs(self) -> bool:
-        """Whether it sets right answers against wrong ones, without a density of either."""
+        """True if the loss sets right answers against wrong ones, without a density of either."""
         return self.contrasts and not self.estimates and self.subject.promised.applies
 
 
@@ -112,7 +112,7 @@ def other_value(unit: LossUnit, name: str) -> float:
 
 
 def declared_flat(unit: LossUnit, known: Iterable[str]) -> Flat | None:
-    """What a loss declares of a flat energy; None for prose, and for a formula with other names than those known."""
+    """Read the value on a flat energy that a loss declares; None for prose, or a formula with unknown names."""
     try:
         declared = Flat.parse(unit.traits.flat)
     except ValueError:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What became of a judgement."""
+    """The outcome of a judgement."""
 
     AGREES = "agrees"
     WARNING = "warning"  # a word to the wise: no declaration is broken

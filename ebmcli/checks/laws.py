@@ -145,7 +145,7 @@ def mean_or_sum(facts: Facts) -> Judgement | None:
 
 
 def _counts(facts: Facts) -> bool:
-    """Whether the value that it declares of a flat energy depends on the number of negatives."""
+    """True if the value on a flat energy that a loss declares depends on the number of negatives."""
     declared = declared_flat(facts.subject.unit, ("F", "m", "beta", COUNT, "|Y|"))
     return bool(declared and COUNT in declared.names)
 

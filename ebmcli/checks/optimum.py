@@ -1,6 +1,6 @@
 """Where a loss of a density is lowest: on four answers its expectation is exact, and its optimum at their chances."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 
 import numpy as np
@@ -59,6 +59,9 @@ def _drawn(q: np.ndarray) -> _Draws:
     return _Draws(answers, P[answers[:, 0]] * np.prod(q[answers[:, 1:]], axis=1), q)
 
 
+_Draw = Callable[[np.ndarray], _Draws]  # the density q of the negatives -> the draws
+
+
 def _in_proportion(q: np.ndarray) -> _Draws:
     """Ten negatives in proportion to q."""
     negatives = np.repeat(np.arange(len(P)), np.round(10 * q).astype(int))
@@ -71,12 +74,12 @@ def _others(q: np.ndarray) -> _Draws:
     return _Draws(answers, P, q)
 
 
-def _draws(subject: Subject, sampled: object) -> list[tuple[float, _Draws]]:
+def _draws(subject: Subject, sampled: _Draw) -> list[tuple[float, _Draws]]:
     """The draws that the loss is judged by, at every beta."""
     if not _by_q(subject):
         all_answers = Need.PARTITION in subject.needs
-        return [(beta, (_others if all_answers else sampled)(P)) for beta in BETAS]  # type: ignore[operator]
-    return [(beta, sampled(q)) for beta in BETAS for q in PROPOSALS]  # type: ignore[operator]
+        return [(beta, (_others if all_answers else sampled)(P)) for beta in BETAS]
+    return [(beta, sampled(q)) for beta in BETAS for q in PROPOSALS]
 
 
 def _slopes(subject: Subject, draws: _Draws, beta: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +100,7 @@ def _still(subject: Subject, draws: _Draws, beta: float, scale: float) -> bool:
     return bool((np.abs(left) <= STILL * size.max()).all() and size[:-1].min() > 0)
 
 
-def _temperature(subject: Subject, sampled: object) -> float:
+def _temperature(subject: Subject, sampled: _Draw) -> float:
     """The factor of log p at which the expected loss is lowest; 1 where it is so there, or where none is between."""
     beta, draws = _draws(subject, sampled)[0]
     if _still(subject, draws, beta, 1.0):

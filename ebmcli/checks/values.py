@@ -9,7 +9,7 @@ from ebmcli.core.flat import COUNT
 
 
 def flat_energy(facts: Facts) -> Judgement | None:
-    """Where every answer has the same energy the loss has the value that it declares."""
+    """Judge the value of a loss where every answer has the same energy, beside the one that it declares."""
     subject, unit = facts.subject, facts.subject.unit
     if not unit.traits.flat:
         return None

@@ -42,8 +42,8 @@ def print_sentence(text: str, out: "Console") -> None:
 
 def broken(text: str, width: int) -> str:
     """The lines of a text, each broken between words where it is longer than that."""
-    words = {"break_long_words": False, "break_on_hyphens": False}
-    return "\n".join(textwrap.fill(line, max(width, 20), **words) for line in text.split("\n"))  # type: ignore[arg-type]
+    wrapper = textwrap.TextWrapper(max(width, 20), break_long_words=False, break_on_hyphens=False)
+    return "\n".join(wrapper.fill(line) for line in text.split("\n"))
 
 
 def print_table(table: Table, out: "Console", whole: bool = True) -> list[str]:
@@ -120,8 +120,14 @@ def _print(heading: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]],
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    style = {"title": Text(heading) if heading else None, "title_justify": "left", "title_style": "bold"}
-    printed = RichTable(**style, box=box.SIMPLE_HEAD, show_header=bool(columns), padding=(0, 1, 0, 0))  # type: ignore[arg-type]
+    printed = RichTable(
+        title=Text(heading) if heading else None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_header=bool(columns),
+        padding=(0, 1, 0, 0),
+    )
     heads = list(columns) or [""] * len(rows[0])
     least = [
         max(len(word) for word in [*column.split(), *(_shortest(row[place]) for row in rows), ""])

@@ -132,7 +132,7 @@ def _sentence(error: Any, kinds: set[str], command: Any, ctx: Any, args: Sequenc
 
 
 def _said(value: Any) -> str:
-    """What was said, in a sentence."""
+    """A sentence with what was said."""
     return repr(shortened(value, LONG) if isinstance(value, str) else value)
 
 
@@ -156,7 +156,7 @@ def _no_option(flag: str, command: Any, ctx: Any) -> UsageError:
 
 
 def _called_by_others(command: Any, name: str) -> tuple[str, ...]:
-    """What others call an option: by a mark of its row, or of the hyperparameter that it sets."""
+    """The words by which others know an option, from a mark of its row or of the hyperparameter that it sets."""
     marks = getattr(_annotations(command.callback).get(name), "__metadata__", ())
     words = [word for mark in marks if isinstance(mark, Also) for word in mark.words.split()]
     return (*words, *names_of_others().get(name, ()))

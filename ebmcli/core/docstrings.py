@@ -23,5 +23,4 @@ def _written(function: Callable[..., Any]) -> str | None:
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
-    named = isinstance(definition, ast.FunctionDef)
-    return ast.get_docstring(definition, clean=False) if named else None  # type: ignore[arg-type]
+    return ast.get_docstring(definition, clean=False) if isinstance(definition, ast.FunctionDef) else None

@@ -155,11 +155,11 @@ def arrays(path: Path) -> dict[str, "np.ndarray"]:
     raise Unfit(_too_large(path, unpacked, ARRAYS))
 
 
-def _array(value: Any) -> "np.ndarray":
+def _array(value: "np.ndarray | bytes") -> "np.ndarray":
     """The value, if it is an array; of an entry with another name than *.npy numpy returns bytes."""
     if isinstance(value, bytes):
         raise ValueError("no array")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def is_file_name(text: str) -> bool:

@@ -67,7 +67,7 @@ class Parameter:
 
     @property
     def also(self) -> tuple[str, ...]:
-        """What others call it."""
+        """The words by which other programs know the hyperparameter."""
         return tuple(word for mark in self._marks if isinstance(mark, Also) for word in mark.words.split())
 
     @cached_property

@@ -143,7 +143,7 @@ def named_so(word: str) -> list[tuple[Kind, str]]:
 
 
 def names_of_others(kind: Kind) -> dict[str, tuple[str, ...]]:
-    """What others call the units of a kind, by name."""
+    """The words by which others know the units of a kind, by the name of the unit."""
     return {unit.name: unit.also for unit in units(kind).values()}
 
 

@@ -1,4 +1,4 @@
-"""What is registered, by name: nobody takes another's name, and a plug-in that fails leaves nothing behind."""
+"""Shelves of what is registered, by name: nobody takes another's, and a plug-in that fails leaves nothing behind."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

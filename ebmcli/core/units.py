@@ -44,7 +44,7 @@ class LossTraits:
 
     @property
     def estimated(self) -> str:
-        """What its optimum tells, in a word; nothing where it is no density."""
+        """A word for what the optimum of the loss tells; nothing where that is no density."""
         return DENSITY if self.density else ""
 
     @property

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from ebmcli.execution.options import RunOptions
+
 if TYPE_CHECKING:  # a worker reads this module before it imports anything that takes time
     from ebmcli.planning.cells import Cell
 
@@ -54,10 +56,7 @@ class Orders:
     """The orders of a worker: the first line of its stdin."""
 
     runs: list[str]  # ids of the manifest
-    devices: int | None
-    cache: bool
-    pictures: bool
-    film: bool
+    options: RunOptions
 
     def to_json(self) -> str:
         """One line."""
@@ -66,7 +65,8 @@ class Orders:
     @classmethod
     def from_json(cls, line: str) -> "Orders":
         """Read the line."""
-        return cls(**json.loads(line))
+        orders = json.loads(line)
+        return cls(orders["runs"], RunOptions(**orders["options"]))
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,7 @@ from ebmcli.training.pinned import telling_variables
 
 
 def carry_out(
-    cells: Sequence[Cell],
-    sweep: Path,
-    watcher: Watcher,
-    options: RunOptions = RunOptions(),  # noqa: B008 (it is frozen)
-    stop: StopFlag | None = None,
+    cells: Sequence[Cell], sweep: Path, watcher: Watcher, options: RunOptions, stop: StopFlag | None = None
 ) -> None:
     """Train the cells, as many side by side as there are devices, until `stop` is set and its chunk has ended.
 

@@ -247,8 +247,7 @@ def _watched(
     """Let a worker do a batch; how far it came, and what it died of if it did not end by itself."""
     progress = _Progress()
     try:
-        runs, keep = [cell.id for cell in batch], (options.pictures, options.film)
-        worker.tell(Orders(runs, options.devices, options.cache, *keep).to_json())
+        worker.tell(Orders([cell.id for cell in batch], options).to_json())
         _listen(worker, progress, {cell.id: cell for cell in batch}, options, watcher, stop)
     finally:
         worker.close()

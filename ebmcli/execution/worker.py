@@ -75,14 +75,13 @@ def _outcome(folder: Path, orders: Orders, reporter: _Reporter, stop: StopFlag) 
     """Carry the orders out; the last event."""
     from ebmcli.core.errors import UsageError, no_threads
     from ebmcli.execution.launch import carry_out
-    from ebmcli.execution.options import RunOptions
     from ebmcli.execution.resume import cells_of
     from ebmcli.training import devices
 
     try:
-        devices.start(orders.devices, devices.cache_folder() if orders.cache else None, reporter.note)
+        options = orders.options
+        devices.start(options.devices, devices.cache_folder() if options.cache else None, reporter.note)
         devices.require()
-        options = RunOptions(pictures=orders.pictures, film=orders.film)
         carry_out(cells_of(folder, orders.runs), folder, reporter, options, stop)
     except Interrupted:
         return Over("interrupted")

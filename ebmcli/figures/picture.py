@@ -254,8 +254,7 @@ def _levels(axes: Any, config: Config, curves: tuple[np.ndarray, ...], scale: fl
 def series(curves: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
     """[N] one measure over training; nan where it is missing or not a finite number."""
     values = [line.get(name) for line in curves]
-    sound = [isinstance(value, int | float) and abs(value) < LARGEST for value in values]
-    return np.array([float(value) if fine else np.nan for value, fine in zip(values, sound, strict=True)])  # type: ignore[arg-type]
+    return np.array([v if isinstance(v, int | float) and abs(v) < LARGEST else np.nan for v in values], float)
 
 
 def _promised(config: Config) -> Margin:

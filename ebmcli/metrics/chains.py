@@ -9,7 +9,7 @@ REFLECTED = 0.5  # of the chains: where more leave the box in a step, it is fill
 
 
 def warnings(metrics: Mapping[str, Any]) -> list[str]:
-    """Why the negatives of a run are no samples of the model, a sentence each. Reads acceptance, moved, reflected."""
+    """Reasons, from `acceptance`, `moved` and `reflected`, why the negatives of a run are no samples of the model."""
     acceptance, moved, reflected = (metrics.get(name) for name in ("acceptance", "moved", "reflected"))
     if acceptance is not None and acceptance < ACCEPTED:
         return [f"its chains accept {acceptance:.1%} of their proposals and hardly move: lower step_size"]

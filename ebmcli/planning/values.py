@@ -37,7 +37,7 @@ def parameter(name: str) -> Parameter:
 
 
 def names_of_others() -> dict[str, tuple[str, ...]]:
-    """What others call the hyperparameters, by name."""
+    """The words by which others know the hyperparameters, by their names."""
     owned = [parameter for kind in KINDS for unit in units(kind).values() for parameter in unit.parameters.values()]
     called: dict[str, tuple[str, ...]] = {}
     for each in [*SETTINGS.values(), *owned]:

@@ -56,7 +56,7 @@ def paragraphs(run: Path) -> list[str | Table]:
 
 
 def _place(run: Path) -> str:
-    """Where a run lies, in words."""
+    """The place of a run, in words."""
     inside = run.parent.name == "runs"
     return f"of the sweep {find.named(run.parent.parent).name}" if inside else f"in a folder of its own, {quoted(run)}"
 

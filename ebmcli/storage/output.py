@@ -67,7 +67,7 @@ def check(output: Path | None, folder: bool = False) -> None:
 
 
 def _place(output: Path) -> Path:
-    """Where it lies, through links, also where the last one leads to nothing yet."""
+    """The file that an output is, through links, also where the last one leads to nothing yet."""
     return Path(os.path.realpath(output))
 
 

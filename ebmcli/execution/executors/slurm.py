@@ -63,7 +63,7 @@ def _train(submitit: Any, settings: Mapping[str, Any], cluster: str, work: Work)
 def _submitter(
     submitit: Any, folder: Path, cluster: str, settings: Mapping[str, Any], what: str = "--executor slurm"
 ) -> Any:
-    """What hands jobs to the cluster. Raises UsageError, which begins with `what`, where a setting is none."""
+    """Make submitit's executor. Raises UsageError, which begins with `what`, where a setting is none."""
     with _sentences(what):
         submitter = submitit.AutoExecutor(folder=folder, cluster=cluster)
         submitter.update_parameters(**settings)
